@@ -1,0 +1,38 @@
+"""Shared fixtures: where the real pictures are, and a quiet, small torch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+ORACLES = SHARED / "reference" / "oracles"
+
+if "VDSR_DATA_DIR" not in os.environ and (SHARED / "datasets").is_dir():
+    os.environ["VDSR_DATA_DIR"] = str(SHARED / "datasets")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real data sets; the test is skipped where there is none."""
+    folder = Path(os.environ.get("VDSR_DATA_DIR", "/nonexistent"))
+    if not (folder / "set5").is_dir():
+        pytest.skip("no real data sets: set VDSR_DATA_DIR to a folder that holds set5/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def oracles() -> Path:
+    """MATLAB's outputs and public weights; the test is skipped where there are none."""
+    if not ORACLES.is_dir():
+        pytest.skip("no oracles: ../shared/reference/oracles is not beside the checkout")
+    return ORACLES

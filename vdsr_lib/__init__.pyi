@@ -1,0 +1,31 @@
+from . import claims as claims
+from . import datasets as datasets
+from . import experiments as experiments
+from . import figures as figures
+from . import images as images
+from . import metrics as metrics
+from . import models as models
+from . import paper as paper
+from . import training as training
+from .clipping import clip_gradients as clip_gradients
+from .datasets import fetch as fetch
+from .datasets import load_images as load_images
+from .evaluation import evaluate as evaluate
+from .experiments import run_experiment as run_experiment
+from .images import degrade as degrade
+from .images import rgb_to_luma as rgb_to_luma
+from .metrics import psnr as psnr
+from .metrics import ssim as ssim
+from .models import SRCNN as SRCNN
+from .models import VDSR as VDSR
+from .patches import PatchSet as PatchSet
+from .resize import imresize as imresize
+from .training import History as History
+from .training import TrainingConfig as TrainingConfig
+from .training import train as train
+from .upscaling import upscale as upscale
+from .weights import import_matconvnet as import_matconvnet
+from .weights import load_model as load_model
+from .weights import save_model as save_model
+
+__version__: str

@@ -1,0 +1,110 @@
+"""Where the project's own files are, and how a file is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+__all__ = ["data_file", "notebooks_dir", "user_data_dir", "write_atomically"]
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _shipped(name: str) -> Path:
+    """Return a shipped folder: inside an installed wheel, or beside the package."""
+    inside = _PACKAGE / f"_{name}"
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def data_file(*parts: str) -> Path:
+    """Return the path of a file that ships with the project under ``data/``.
+
+    Parameters
+    ----------
+    *parts : str
+        Path components below ``data/``, for example ``"paper", "table3.csv"``.
+
+    Returns
+    -------
+    pathlib.Path
+        In a checkout ``<root>/data/...``; in an installed wheel the copy in the
+        package. Whether the file exists is not checked.
+    """
+    return _shipped("data").joinpath(*parts)
+
+
+def notebooks_dir() -> Path:
+    """Return the folder of the generated lessons (checkout or installed wheel)."""
+    return _shipped("notebooks")
+
+
+def user_data_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder that holds the downloaded data sets.
+
+    Parameters
+    ----------
+    data_dir : path-like, optional
+        Wins over everything when given.
+
+    Returns
+    -------
+    pathlib.Path
+        `data_dir`, else the environment variable ``VDSR_DATA_DIR``, else the cache
+        folder of this user (``~/.cache/vdsr_lib`` on Linux). It may not exist yet.
+    """
+    if data_dir is not None:
+        return Path(data_dir).expanduser()
+    if named := os.environ.get("VDSR_DATA_DIR"):
+        return Path(named).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("vdsr_lib"))
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path:
+    """Write a file so that it is there whole or not at all, even if killed.
+
+    The content goes to a temporary file in the same folder, is flushed to the disk,
+    and takes the final name in one step.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write. Its folder is made when absent.
+    content : bytes or str
+        Text is encoded as UTF-8.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder cannot be written; no partial file stays,
+        and a file that was there before is unchanged.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(raw)
+            stream.flush()
+            os.fsync(stream.fileno())
+        _share(temporary)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _share(temporary: str) -> None:
+    """Give a temporary file (made private by ``mkstemp``) the usual permissions."""
+    mask = os.umask(0)
+    os.umask(mask)
+    Path(temporary).chmod(0o666 & ~mask)

@@ -1,0 +1,38 @@
+"""The command line: ``vdsr`` or ``python -m vdsr_lib``, one module a command.
+
+Torch and the notebook packages are imported inside the commands, so that ``--help``
+answers at once. A user's mistake (a `LabError`, a wrong value, a file that is not
+there) ends in one sentence on standard error and exit status 2, without a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from vdsr_lib.errors import LabError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="vdsr",
+    help="A laboratory for very deep super-resolution: VDSR against SRCNN, measured.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+COMMANDS: tuple[str, ...] = ()
+for _name in COMMANDS:
+    import_module(f"vdsr_lib.cli.{_name}").register(app)
+
+
+def main() -> None:
+    """Run the command line and turn a user's mistake into one sentence."""
+    try:
+        app()
+    except (LabError, ValueError, FileNotFoundError, PermissionError) as error:
+        print(f"vdsr: {error}", file=sys.stderr)
+        sys.exit(2)
