@@ -1,0 +1,127 @@
+"""One environment told three times: pyproject.toml, the lock and environment.yml."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from vdsr_lib.suite.environment import (
+    TORCH,
+    conda_environment,
+    direct_dependencies,
+    locked_versions,
+)
+
+
+@pytest.fixture(scope="module")
+def project(root: Path) -> dict:
+    return tomllib.loads((root / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def lock(root: Path) -> str:
+    return (root / "requirements.lock").read_text()
+
+
+def test_every_requirement_is_locked_within_its_bounds(project: dict, lock: str):
+    pins = locked_versions(lock)
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = [text for group in groups for text in group]
+    checked = 0
+    for text in wanted:
+        need = Requirement(text)
+        if need.name in {"torch", project["name"]}:
+            continue
+        assert need.specifier.contains(
+            pins[re.sub(r"[-_.]+", "-", need.name).lower()]
+        ), text
+        checked += 1
+    assert checked >= 25
+
+
+def test_torch_is_not_in_the_lock_and_no_gpu_package_is(lock: str):
+    names = set(locked_versions(lock))
+    assert not {name for name in names if name.startswith(("nvidia-", "cuda-"))}
+    assert names.isdisjoint({"torch", "triton", "torchvision", "piq", "lpips"})
+
+
+def test_every_pin_is_hashed_and_names_no_host(lock: str):
+    blocks = re.split(r"\n(?=\S)", lock.split("\n#")[0])
+    assert len(blocks) > 100
+    for block in blocks:
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block.splitlines()[0]
+    assert not re.search(r"https?:|file:|--(extra-)?index-url|--find-links", lock)
+
+
+def test_the_makefile_installs_the_torch_that_the_lock_goes_with(root: Path, project):
+    assert f"torch=={TORCH}" in (root / "Makefile").read_text()
+    document = tomllib.loads((root / "pyproject.toml").read_text())
+    assert document["tool"]["uv"]["constraint-dependencies"] == [f"torch=={TORCH}"]
+    torch = next(
+        r for r in map(Requirement, project["dependencies"]) if r.name == "torch"
+    )
+    assert torch.specifier.contains(TORCH)
+    assert torch.specifier.contains("2.6")
+
+
+def test_environment_yml_is_what_the_lock_says(root: Path):
+    assert (root / "environment.yml").read_text() == conda_environment(root)
+
+
+def test_a_stale_environment_yml_would_be_noticed(root: Path, tmp_path: Path):
+    """The fixture that the comparison above must catch: one version moved on."""
+    (tmp_path / "pyproject.toml").write_bytes((root / "pyproject.toml").read_bytes())
+    moved = re.sub(
+        r"^numpy==\S+",
+        "numpy==2.0.0",
+        (root / "requirements.lock").read_text(),
+        flags=re.M,
+    )
+    (tmp_path / "requirements.lock").write_text(moved)
+    assert conda_environment(tmp_path) != conda_environment(root)
+
+
+def test_the_core_needs_no_notebook_package(project: dict):
+    core = {Requirement(text).name for text in project["dependencies"]}
+    extras = {
+        Requirement(text).name for text in project["optional-dependencies"]["notebooks"]
+    }
+    assert core.isdisjoint(extras)
+    assert {"jupyterlab", "papermill", "ipywidgets", "matplotlib"} <= extras
+    assert extras <= direct_dependencies(project)
+
+
+IMPORT = """
+import sys, threading, torch, numpy, random
+import time; start = time.perf_counter()
+state = torch.get_rng_state(), numpy.random.get_state()[1].copy(), random.getstate()
+import vdsr_lib
+for name in ("VDSR", "imresize", "clip_gradients", "degrade", "psnr", "PatchSet",
+             "train", "evaluate", "upscale", "load_model", "load_images"):
+    getattr(vdsr_lib, name)
+print(time.perf_counter() - start)
+assert torch.equal(state[0], torch.get_rng_state()), "torch was seeded"
+assert (state[1] == numpy.random.get_state()[1]).all(), "numpy was seeded"
+assert state[2] == random.getstate(), "random was seeded"
+assert threading.active_count() == 1, threading.enumerate()
+jupyter = {"IPython", "ipykernel", "ipywidgets", "anywidget", "jupyterlab", "nbformat",
+           "nbclient", "papermill", "matplotlib", "traitlets", "jupyter_client"}
+assert not jupyter & set(sys.modules), jupyter & set(sys.modules)
+"""
+
+
+def test_importing_starts_no_jupyter_no_thread_and_no_seed():
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
