@@ -1,0 +1,174 @@
+"""The claims as ``data/claims.toml`` declares them, read and checked."""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from vdsr_lib._files import data_file
+from vdsr_lib.errors import ClaimError
+
+__all__ = ["PROFILES", "RELATIONS", "Claim", "Number", "listed", "load_claims"]
+
+PROFILES = ("quick", "classroom", "paper")
+RELATIONS = (">", ">=", "<", "<=", "equal", "between")
+Number = float | int | bool
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence that a lesson claims, and the rule that decides whether it holds.
+
+    Attributes
+    ----------
+    id : str
+        ``"03.residual-leads-early"``: the lesson, a dot, a name.
+    sentence : str
+        What is claimed, in one plain sentence.
+    source : str
+        The paper's table and cell, or ``"review: ..."`` or ``"protocol: ..."``.
+    kind : {"value", "relation"}
+        A value is judged by ``|measured - expected| <= tolerance``, a relation by
+        comparing the measurement with the threshold.
+    profiles : tuple of str
+        The profiles in which the claim is judged; in others it is only shown.
+    expected, tolerance, threshold : number, list or mapping
+        The rule's numbers, in `unit`; a mapping gives one for each profile.
+    relation : str
+        One of ``> >= < <= equal between``.
+    unit : str
+        ``"dB"``, ``"s"``, ``"pixels"`` or empty.
+    paper : str
+        What the source prints, ready to show.
+    recorded : number or None
+        The result of the recorded full-scale run; None where it was not run.
+    recorded_in : str
+        The file below ``data/recorded/`` that holds it.
+    """
+
+    id: str
+    sentence: str
+    source: str
+    kind: str
+    profiles: tuple[str, ...]
+    expected: Any = None
+    tolerance: Any = None
+    relation: str = ""
+    threshold: Any = None
+    unit: str = ""
+    paper: str = ""
+    recorded: Number | None = None
+    recorded_in: str = ""
+
+    @property
+    def lesson(self) -> str:
+        """The lesson's number, for example ``"03"``."""
+        return self.id.partition(".")[0]
+
+    def at(self, profile: str) -> Claim:
+        """Return the claim with the numbers of one profile.
+
+        In a profile that the claim gives no number for, because it is not judged
+        there, the number is None.
+        """
+        own: dict[str, Any] = {
+            name: value.get(profile)
+            for name in ("expected", "tolerance", "threshold")
+            if isinstance(value := getattr(self, name), Mapping)
+        }
+        return replace(self, **own)
+
+
+def load_claims(path: str | os.PathLike[str] | None = None) -> dict[str, Claim]:
+    """Read and check the declared claims.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        Default: the file named by the environment variable ``VDSR_CLAIMS_FILE``,
+        else the shipped ``data/claims.toml``.
+
+    Returns
+    -------
+    dict
+        Claim id to `Claim`, in the order of the file.
+
+    Raises
+    ------
+    ClaimError
+        If the file is absent, is no TOML, or declares a claim wrongly; the text
+        names the file and the claim.
+    """
+    file = Path(path or os.environ.get("VDSR_CLAIMS_FILE") or data_file("claims.toml"))
+    try:
+        lessons = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ClaimError(f"{file}: there is no such file of claims") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ClaimError(f"{file}: not a TOML file: {error}") from None
+    claims = {}
+    for lesson, entries in lessons.items():
+        if not isinstance(entries, dict):
+            raise ClaimError(f"{file}: {lesson!r} is no section such as [03.a-name]")
+        for name, entry in entries.items():
+            claims[f"{lesson}.{name}"] = _declared(file, f"{lesson}.{name}", entry)
+    return claims
+
+
+def _declared(file: Path, claim_id: str, entry: Any) -> Claim:
+    """Build one claim from its table, or say what is wrong with it."""
+    where = f"{file}: claim {claim_id}"
+    if not isinstance(entry, dict):
+        raise ClaimError(f"{where}: expected a table [{claim_id}], got {entry!r}")
+    known = {field.name for field in fields(Claim)} - {"id"}
+    if unknown := sorted(set(entry) - known):
+        raise ClaimError(f"{where}: unknown key {unknown[0]!r}; {listed(known)}")
+    for name in ("sentence", "source", "kind", "profiles"):
+        if not entry.get(name):
+            raise ClaimError(f"{where}: {name!r} is missing")
+    claim = Claim(**entry | {"id": claim_id, "profiles": tuple(entry["profiles"])})
+    if fault := _fault(claim):
+        raise ClaimError(f"{where}: {fault}")
+    return claim
+
+
+def _fault(claim: Claim) -> str:
+    """Say what is wrong with a claim, or nothing."""
+    if stray := [name for name in claim.profiles if name not in PROFILES]:
+        return f"profiles has {stray[0]!r}; {listed(PROFILES)}"
+    if claim.kind not in ("value", "relation"):
+        return f"kind is {claim.kind!r}; known: relation, value"
+    if claim.kind == "relation" and claim.relation not in RELATIONS:
+        return f"relation is {claim.relation!r}; {listed(RELATIONS)}"
+    if claim.recorded is None and claim.recorded_in:
+        return "recorded_in names a file, but there is no recorded number"
+    needed = ("expected", "tolerance") if claim.kind == "value" else ("threshold",)
+    pair = claim.relation == "between"
+    for profile in claim.profiles:
+        here = claim.at(profile)
+        for name in needed:
+            if not _is_number(getattr(here, name), pair=pair):
+                what = "two rising numbers" if pair else "a number"
+                return f"{name} must be {what} for profile {profile!r}"
+    return ""
+
+
+def _is_number(value: Any, *, pair: bool) -> bool:
+    if pair:
+        both = isinstance(value, list) and len(value) == 2
+        return both and all(map(_is_finite, value)) and value[0] <= value[1]
+    return _is_finite(value)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return ``"known: a, b"``, the end of an error's sentence."""
+    return f"known: {', '.join(sorted(names))}"
