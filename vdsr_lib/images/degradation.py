@@ -1,0 +1,155 @@
+"""From a sharp picture to the blurred one that a network starts from.
+
+The degradation is the paper's: MATLAB's antialiased bicubic ``imresize`` down by the
+scale and up again. Every deviation costs: see the lesson on protocols.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+
+from vdsr_lib.images.colour import require_unit_range
+from vdsr_lib.resize import imresize
+
+__all__ = ["LUMA_RANGE", "check_scale", "crop_to_multiple", "degrade"]
+
+LUMA_RANGE = (16 / 255, 235 / 255)
+"""Black and white of BT.601 studio-range luma, as fractions of 255."""
+
+_SMALLEST_SCALE, _LARGEST_SCALE = 1.1, 8
+
+
+def check_scale(scale: object) -> float:
+    """Return a scale factor, refused unless it is a number in [1.1, 8].
+
+    Parameters
+    ----------
+    scale : float
+        How many times larger the result is, along each side.
+
+    Returns
+    -------
+    float
+        `scale`.
+
+    Raises
+    ------
+    ValueError
+        If it lies outside [1.1, 8] or is NaN.
+    TypeError
+        If it is not a real number.
+    """
+    if isinstance(scale, (bool, np.bool_)) or not isinstance(scale, Real):
+        raise TypeError(f"scale must be a number in [1.1, 8], got {scale!r}")
+    value = float(scale)
+    if not _SMALLEST_SCALE <= value <= _LARGEST_SCALE:
+        raise ValueError(f"scale must be in [1.1, 8], got {value:g}")
+    return value
+
+
+def crop_to_multiple(image: Any, scale: float) -> Any:
+    """Crop a picture at the right and the bottom to a multiple of the scale.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C) array, or (..., H, W) torch.Tensor
+        Any dtype and range.
+    scale : float
+        In [1.1, 8]. With a fractional scale no crop makes both sizes whole, and the
+        picture is returned as it is; `degrade` takes it so.
+
+    Returns
+    -------
+    array or torch.Tensor
+        A view, not a copy.
+
+    Raises
+    ------
+    ValueError
+        If the picture is smaller than the scale, so that nothing would be left, or
+        the scale is out of range.
+
+    Notes
+    -----
+    Step 2 of the usual protocol (``modcrop`` in the authors' MATLAB code).
+    """
+    factor = check_scale(scale)
+    height, width = _size(image)
+    if not factor.is_integer():
+        return image
+    step = int(factor)
+    rows, columns = height - height % step, width - width % step
+    if 0 in (rows, columns):
+        raise ValueError(
+            f"a picture of {height} x {width} pixels is too small for scale {step}: "
+            f"give one of at least {step} x {step}"
+        )
+    if isinstance(image, torch.Tensor):
+        return image[..., :rows, :columns]
+    return image[:rows, :columns]
+
+
+def degrade(hr: Any, scale: float) -> Any:
+    """Return the interpolated low-resolution picture (ILR) of a luma picture.
+
+    Bicubic with antialiasing down by `scale`, not rounded to 8 bits, bicubic up to
+    the size it came from, and clamped to [16/255, 235/255].
+
+    Parameters
+    ----------
+    hr : (H, W) array or (..., H, W) torch.Tensor
+        High-resolution luma: float in [0, 1], or uint8, which is divided by 255.
+    scale : float
+        In [1.1, 8]. For an integer scale crop `hr` with `crop_to_multiple` first.
+        A size that is not a multiple goes down to ceil(size / scale), and both ways
+        then use the ratio of the two sizes, so that nothing shifts.
+
+    Returns
+    -------
+    array or torch.Tensor
+        The ILR, of the shape of `hr`, in [16/255, 235/255]. Float dtypes are kept;
+        uint8 gives float64 for an array, float32 for a tensor.
+
+    Raises
+    ------
+    ValueError
+        If the scale or the shape is wrong, or `hr` leaves [0, 1] by far or holds NaN.
+    TypeError
+        If `hr` is neither uint8 nor float.
+
+    Notes
+    -----
+    Steps 3 and 4 of the evaluation protocol of Kim et al. 2016 (section 5.1 and the
+    authors' code).
+    """
+    factor = check_scale(scale)
+    if not isinstance(hr, torch.Tensor):
+        hr = np.asarray(hr)
+        if hr.ndim != 2:
+            raise ValueError(f"hr must be a luma of shape (H, W), got {hr.shape}")
+    height, width = _size(hr)
+    require_unit_range(hr, "hr")
+    if hr.dtype in (np.uint8, torch.uint8):
+        hr = hr / 255
+    # 1e-9 keeps 11 / 1.1 = 10.000000000000002 from asking for an eleventh pixel.
+    small = [math.ceil(side / factor - 1e-9) for side in (height, width)]
+    lr = imresize(hr, shape=(small[0], small[1]))  # (..., h, w)
+    ilr = imresize(lr, shape=(height, width))  # (..., H, W)
+    low, high = LUMA_RANGE
+    if isinstance(ilr, torch.Tensor):
+        return ilr.clamp(low, high)
+    return np.clip(ilr, low, high)
+
+
+def _size(image: Any) -> tuple[int, int]:
+    """Return height and width of an (H, W[, C]) array or a (..., H, W) tensor."""
+    shape = tuple(image.shape)
+    if len(shape) < 2 or 0 in shape:
+        raise ValueError(f"a picture must have rows and columns, got shape {shape}")
+    height, width = shape[-2:] if isinstance(image, torch.Tensor) else shape[:2]
+    return int(height), int(width)
