@@ -35,7 +35,13 @@ def data_file(*parts: str) -> Path:
 
 
 def notebooks_dir() -> Path:
-    """Return the folder of the generated lessons (checkout or installed wheel)."""
+    """Return the folder of the generated lessons.
+
+    Returns
+    -------
+    pathlib.Path
+        ``<root>/notebooks`` in a checkout, the copy in the package in a wheel.
+    """
     return _shipped("notebooks")
 
 

@@ -57,13 +57,34 @@ def direct_dependencies(project: dict[str, Any]) -> set[str]:
 
 
 def locked_versions(lock: str) -> dict[str, str]:
-    """Return name -> version of every requirement in the text of a pip lock file."""
+    """Return the version of every requirement in a lock.
+
+    Parameters
+    ----------
+    lock : str
+        The text of a requirements file with ``name==version`` lines.
+
+    Returns
+    -------
+    dict of str to str
+        Normalised name -> version.
+    """
     pins = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", lock, flags=re.MULTILINE)
     return {_normal(name): version for name, version in pins}
 
 
 def conda_environment(root: Path) -> str:
-    """Return the text of ``environment.yml`` for the checkout at `root`.
+    """Return the text of ``environment.yml`` for a checkout.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The folder that holds ``pyproject.toml`` and ``requirements.lock``.
+
+    Returns
+    -------
+    str
+        YAML, deterministic.
 
     Raises
     ------

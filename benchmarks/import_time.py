@@ -1,0 +1,48 @@
+"""What does ``import vdsr_lib`` cost over ``import torch``?
+
+    python benchmarks/import_time.py
+
+Each line is the median of fresh interpreters, taken in turn so that a slow moment of
+the machine falls on all of them. "every public name" resolves each lazy export, which
+imports all modules that a script can reach without the notebook packages.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+
+STATEMENTS = {
+    "import torch": "import torch",
+    "import vdsr_lib": "import vdsr_lib",
+    "import torch, vdsr_lib": "import torch, vdsr_lib",
+    "torch and the names of a training script": (
+        "import torch; from vdsr_lib import VDSR, PatchSet, TrainingConfig, train, "
+        "load_images, evaluate"
+    ),
+}
+
+
+def seconds(statement: str) -> float:
+    """Return the wall seconds of one fresh interpreter that runs a statement."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", statement], check=True)
+    return time.perf_counter() - start
+
+
+def main(rounds: int = 7) -> None:
+    """Print the table."""
+    taken: dict[str, list[float]] = {name: [] for name in STATEMENTS}
+    for _ in range(rounds):
+        for name, statement in STATEMENTS.items():
+            taken[name].append(seconds(statement))
+    base = statistics.median(taken["import torch"])
+    for name, values in taken.items():
+        median = statistics.median(values)
+        print(f"{median:6.2f} s  {median - base:+6.2f} s  {name}")
+
+
+if __name__ == "__main__":
+    main()

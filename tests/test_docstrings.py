@@ -1,0 +1,73 @@
+"""Every public name is documented in numpydoc form, and its examples are true."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+from numpydoc.validate import validate
+
+import vdsr_lib
+
+# GL08 no docstring; PR01/PR02 undocumented or unknown parameters; PR07 a parameter
+# without description; RT01 no Returns section; YD01 no Yields; SS03 no full stop.
+REQUIRED = {"GL08", "PR01", "PR02", "PR07", "RT01", "YD01", "SS03"}
+
+
+def public_modules() -> Iterator[str]:
+    """Yield the importable module names of the library, leaving out the commands."""
+    for found in pkgutil.walk_packages(vdsr_lib.__path__, "vdsr_lib."):
+        if ".cli" not in found.name and not found.name.endswith("__main__"):
+            yield found.name
+
+
+def public_objects() -> Iterator[str]:
+    """Yield the dotted name of each public function, class and public method."""
+    for module_name in public_modules():
+        module = importlib.import_module(module_name)
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name, None)
+            if not (inspect.isfunction(thing) or inspect.isclass(thing)):
+                continue
+            if thing.__module__ != module_name:
+                continue
+            yield f"{module_name}.{name}"
+
+
+def problems(dotted: str) -> list[str]:
+    """Return the required points that the docstring of a name does not meet."""
+    module_name, _, name = dotted.rpartition(".")
+    thing = getattr(importlib.import_module(module_name), name)
+    if inspect.isclass(thing) and not thing.__doc__:
+        return ["GL08: no docstring"]
+    return [
+        f"{code}: {text}"
+        for code, text in validate(dotted)["errors"]
+        if code in REQUIRED
+    ]
+
+
+@pytest.mark.parametrize("dotted", sorted(public_objects()))
+def test_public_names_are_documented(dotted: str) -> None:
+    assert not problems(dotted)
+
+
+def undocumented(first: int, second: int) -> int:
+    """Add two numbers without saying what they are."""
+    return first + second
+
+
+def test_a_docstring_without_its_parameters_is_caught() -> None:
+    found = problems(f"{__name__}.undocumented")
+    assert any(problem.startswith("PR01") for problem in found)
+    assert any(problem.startswith("RT01") for problem in found)
+
+
+@pytest.mark.parametrize("module_name", sorted(public_modules()))
+def test_examples_in_docstrings_are_true(module_name: str) -> None:
+    results = doctest.testmod(importlib.import_module(module_name))
+    assert results.failed == 0
