@@ -1,10 +1,10 @@
-"""What does ``import vdsr_lib`` cost over ``import torch``?
+"""What ``import vdsr_lib`` costs over ``import torch``.
 
     python benchmarks/import_time.py
 
 Each line is the median of fresh interpreters, taken in turn so that a slow moment of
-the machine falls on all of them. "every public name" resolves each lazy export, which
-imports all modules that a script can reach without the notebook packages.
+the machine falls on all of them. The last line resolves the names that a training
+script uses, which imports the modules behind them.
 """
 
 from __future__ import annotations
