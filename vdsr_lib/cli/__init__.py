@@ -24,7 +24,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-COMMANDS: tuple[str, ...] = ()
+
+# With this a command keeps its name even while it is the only one.
+app.callback()(lambda: None)
+
+COMMANDS: tuple[str, ...] = ("notebooks",)
 for _name in COMMANDS:
     import_module(f"vdsr_lib.cli.{_name}").register(app)
 

@@ -1,0 +1,1 @@
+"""The lessons as a whole: generated, checked, run under papermill, and reported."""
