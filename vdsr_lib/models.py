@@ -32,7 +32,7 @@ def receptive_field(layers: Iterable[nn.Module]) -> int:
     Returns
     -------
     int
-        Side in pixels: ``2 * depth + 1`` for VDSR (Kim et al. 2016, section 3.1), 13
+        Side in pixels: ``2 * depth + 1`` for VDSR (Kim et al. 2016, section 4.1), 13
         for SRCNN 9-1-5.
     """
     side, jump = 1, 1
@@ -95,7 +95,7 @@ class VDSR(_LumaNetwork):
     width : int
         Feature maps between the layers, at least 1; the paper has 64.
     residual : bool
-        True: the output is the input plus what the layers predict (section 3.1).
+        True: the output is the input plus what the layers predict (section 3.2).
         False: the layers predict the picture itself (Table 1's rival).
     generator : torch.Generator, optional
         Where the initial weights are drawn; torch's global generator if not given.
