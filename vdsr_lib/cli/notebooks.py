@@ -40,6 +40,7 @@ def notebooks(
     style; the exit status is 1 when there is a problem.
     """
     from vdsr_lib.suite import notebooks as lessons
+    from vdsr_lib.suite.style import check_all
 
     if not check:
         written = lessons.build(source, target, force=force)
@@ -48,8 +49,8 @@ def notebooks(
         if not written:
             typer.echo("all notebooks are up to date")
         return
-    problems = lessons.check(source, target)
+    problems = lessons.check(source, target) + check_all(source)
     for problem in problems:
         typer.echo(problem)
-    typer.echo(f"{len(problems)} problem{'s'[: len(problems) != 1]}")
+    typer.echo(f"problems: {len(problems)}")
     raise typer.Exit(bool(problems))
