@@ -1,0 +1,25 @@
+"""The static figures of the lessons, drawn with matplotlib in one style.
+
+Every function returns a `matplotlib.figure.Figure` that belongs to nobody: it is not
+registered with pyplot, so nothing is shown twice and nothing stays in memory. A lesson
+shows it with `show`, which asks for the alternative text, and saves it with the
+figure's own ``savefig``. Sizes, fonts and colours are the library's
+(``vdsr_lib/lesson.mplstyle``), never a lesson's.
+"""
+
+from vdsr_lib.figures.charts import convergence, dots, kernel
+from vdsr_lib.figures.pictures import Box, comparison, difference, differing_boxes
+from vdsr_lib.figures.style import COLOURS, show, use_style
+
+__all__ = [
+    "COLOURS",
+    "Box",
+    "comparison",
+    "convergence",
+    "difference",
+    "differing_boxes",
+    "dots",
+    "kernel",
+    "show",
+    "use_style",
+]

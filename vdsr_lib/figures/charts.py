@@ -1,0 +1,262 @@
+"""Charts of the lessons: training curves, dots on a line, the bicubic kernel."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vdsr_lib.figures.style import COLOURS, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["convergence", "dots", "kernel"]
+
+_CYCLE = tuple(COLOURS.values())
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_FEW = 16  # points; a curve with so few shows each of them
+
+
+@styled
+def convergence(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    reference_lines: Mapping[str, float] | None = None,
+    paper: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    ylim: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw how PSNR (or a loss) goes with epochs or steps, beside the paper's curves.
+
+    Parameters
+    ----------
+    curves : mapping of str to (x, y)
+        Label -> the measured curve. Values that are not finite leave gaps.
+    xlabel, ylabel : str
+        What the axes show, with the unit: ``"PSNR on Set5 x2 (dB)"``.
+    reference_lines : mapping of str to float, optional
+        Label -> a value to draw as a dotted level line, such as bicubic's.
+    paper : mapping of str to (x, y), optional
+        Label -> the paper's curve, dashed and thin. It takes the colour of the
+        measured curve of the same label when there is one.
+    ylim : (float, float), optional
+        Limits of the vertical axis; by default everything is in view.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no curve at all, a curve is empty, or its x and y differ in
+        length.
+    """
+    printed = dict(paper or {})
+    if not curves and not printed:
+        raise ValueError("there is no curve to draw: give at least one")
+    labels = list(dict.fromkeys([*curves, *printed]))
+    colour = {label: _CYCLE[i % len(_CYCLE)] for i, label in enumerate(labels)}
+    marker = {label: _MARKERS[i % len(_MARKERS)] for i, label in enumerate(labels)}
+    figure, axes = _chart()
+    for label, curve in printed.items():
+        x, y = _xy(label, curve)
+        name = None if label in curves else f"{label} (paper)"
+        axes.plot(x, y, "--", color=colour[label], linewidth=1.3, label=name, alpha=0.9)
+    for label, curve in curves.items():
+        x, y = _xy(label, curve)
+        style = marker[label] if len(x) <= _FEW else ""
+        axes.plot(x, y, marker=style, color=colour[label], label=label)
+    if any(label in curves for label in printed):
+        axes.plot([], [], "--", color="#555555", linewidth=1.3, label="dashed: paper")
+    if ylim is not None:
+        axes.set_ylim(*ylim)
+    _level_lines(axes, reference_lines or {})
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    figure.legend(loc="outside right upper")
+    return figure
+
+
+@styled
+def dots(
+    rows: Mapping[str, Mapping[str, float]],
+    *,
+    xlabel: str,
+    published: Mapping[str, Mapping[str, float]] | None = None,
+    number: str = "{:+.3f}",
+) -> Figure:
+    """Draw a dot for each number of a table, and print the numbers beside them.
+
+    It serves costs, which differ by orders of magnitude: the dots show the large
+    ones, the printed numbers the small ones.
+
+    Parameters
+    ----------
+    rows : mapping of str to (mapping of str to float)
+        Row label -> series label -> value; all rows have the same series.
+    xlabel : str
+        What the numbers are, with the unit.
+    published : the same, optional
+        Values to compare with, drawn as rings around the place of the dots. Rows and
+        series that are not in `rows` are left out.
+    number : str, default "{:+.3f}"
+        How a number is printed.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no row, or the rows differ in their series.
+    """
+    series = _series(rows)
+    figure, axes = _chart(height=1.0 + 0.55 * len(rows))
+    axes.axvline(0, color="#555555", linewidth=1)
+    for i, name in enumerate(series):
+        heights = np.arange(len(rows)) + 0.26 * (i - (len(series) - 1) / 2)
+        values = [row[name] for row in rows.values()]
+        axes.plot(values, heights, _MARKERS[i], color=_CYCLE[i], label=name)
+        _rings(axes, heights, [(published or {}).get(r, {}).get(name) for r in rows])
+        _column(axes, name, [number.format(v) for v in values], i)
+    if published:
+        axes.plot([], [], "o", mfc="none", mec="#333333", ms=9, label="published")
+    axes.set_yticks(range(len(rows)), [textwrap.fill(row, 34) for row in rows])
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(xlabel)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
+    return figure
+
+
+@styled
+def kernel(
+    curve: tuple[ArrayLike, ArrayLike],
+    samples: tuple[ArrayLike, ArrayLike],
+    *,
+    xlabel: str,
+    ylabel: str,
+) -> Figure:
+    """Draw an interpolation kernel and the weights that one output pixel takes.
+
+    Parameters
+    ----------
+    curve : (x, y)
+        The kernel, densely sampled.
+    samples : (x, weights)
+        Distance of each input pixel from the output pixel's centre, and its weight.
+
+    xlabel, ylabel : str
+        What the axes show, with the unit.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If `curve` or `samples` is empty or its parts differ in length.
+    """
+    (x, y), (places, weights) = _xy("curve", curve), _xy("samples", samples)
+    figure, axes = _chart(height=3.4)
+    axes.axhline(0, color="#555555", linewidth=1)
+    axes.plot(x, y, color=COLOURS["blue"], label="kernel")
+    axes.vlines(places, 0, weights, color=COLOURS["vermilion"], linewidth=1.5)
+    axes.plot(places, weights, "o", color=COLOURS["vermilion"], label="weights used")
+    for place, weight in zip(places, weights, strict=True):
+        axes.annotate(
+            f"{weight:+.3f}".replace("-", "\N{MINUS SIGN}"),
+            (place, weight),
+            (7 if place >= 0 else -7, 4 if weight >= 0 else -14),
+            textcoords="offset points",
+            ha="left" if place >= 0 else "right",
+            fontsize=9,
+        )
+    axes.margins(y=0.18)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    figure.legend(loc="outside right upper")
+    return figure
+
+
+def _chart(height: float | None = None) -> tuple[Figure, Axes]:
+    """Return an empty chart of the style's width."""
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    if height is not None:
+        figure.set_figheight(height)
+    return figure, figure.add_subplot()
+
+
+def _xy(
+    label: str, curve: tuple[ArrayLike, ArrayLike]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a curve as two arrays of one length."""
+    x, y = (np.asarray(part, dtype=np.float64).ravel() for part in curve)
+    if len(x) != len(y) or len(x) == 0:
+        raise ValueError(
+            f"curve {label!r} has {len(x)} x and {len(y)} y values: it needs the same "
+            "number of both, and at least one"
+        )
+    return x, y
+
+
+def _level_lines(axes: Axes, lines: Mapping[str, float]) -> None:
+    """Draw named horizontal lines, the name written at the right end of each."""
+    for name, value in lines.items():
+        axes.axhline(value, color="#333333", linestyle=":", linewidth=1.5)
+        axes.annotate(
+            f"{name} {value:.2f}",
+            (1, value),
+            (-2, 3),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            fontsize=9.5,
+            color="#333333",
+        )
+
+
+def _series(rows: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return the series that all rows share."""
+    if not rows:
+        raise ValueError("there is no row to draw: give at least one")
+    first, series = next((name, list(row)) for name, row in rows.items())
+    for name, row in rows.items():
+        if set(row) != set(series) or not series:
+            raise ValueError(
+                f"rows must share their series, but {first!r} has {series} and "
+                f"{name!r} has {list(row)}"
+            )
+    return series
+
+
+def _rings(axes: Axes, heights: NDArray[Any], values: Sequence[float | None]) -> None:
+    """Draw a ring at each published value."""
+    for height, value in zip(heights, values, strict=True):
+        if value is not None:
+            axes.plot(value, height, "o", mfc="none", mec="#333333", ms=9, mew=0.9)
+
+
+def _column(axes: Axes, name: str, texts: Sequence[str], index: int) -> None:
+    """Print a series' numbers as a column at the right of the chart."""
+    style: dict[str, Any] = {
+        "xycoords": axes.get_yaxis_transform(),
+        "textcoords": "offset points",
+        "ha": "right",
+        "va": "center",
+        "fontsize": 9.5,
+        "annotation_clip": False,
+    }
+    place = (56 + 50 * index, 0)
+    axes.annotate(name, (1, -0.75), place, color=_CYCLE[index], weight="bold", **style)
+    for row, text in enumerate(texts):
+        axes.annotate(text.replace("-", "\N{MINUS SIGN}"), (1, row), place, **style)

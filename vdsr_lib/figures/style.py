@@ -1,0 +1,121 @@
+"""One look for all figures, and one way to show them with alternative text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, ParamSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "STYLE_FILE", "show", "styled", "use_style"]
+
+STYLE_FILE: Final = Path(__file__).resolve().parents[1] / "lesson.mplstyle"
+
+# Okabe and Ito (2008), in the order of the style file's colour cycle.
+COLOURS: Final = {
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "black": "#000000",
+}
+
+_P = ParamSpec("_P")
+
+
+def use_style() -> None:
+    """Make the lessons' style the default of every figure in this process.
+
+    The figures of this package have it anyway; this is for figures that a reader
+    draws. It changes matplotlib's global settings and nothing else.
+    """
+    import matplotlib.style
+
+    matplotlib.style.use(STYLE_FILE)
+
+
+def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
+    """Let a drawing function use the lessons' style, and leave the settings alone.
+
+    Parameters
+    ----------
+    draw : callable
+        Makes and returns a figure.
+
+    Returns
+    -------
+    callable
+        The same function, drawing with matplotlib's defaults plus the style file,
+        whatever the caller's settings are.
+    """
+
+    @wraps(draw)
+    def in_style(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
+        import matplotlib.style
+
+        with matplotlib.style.context(STYLE_FILE, after_reset=True):
+            return draw(*args, **kwargs)
+
+    return in_style
+
+
+def show(figure: Figure, *, alt: str) -> None:
+    """Show a figure in the notebook, with a text for those who cannot see it.
+
+    The picture is a PNG of twice the nominal resolution, displayed at nominal size,
+    so that it is sharp on dense screens. Its output metadata carry `alt`, from which
+    nbconvert writes the ``alt`` attribute. Outside IPython nothing happens.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure to show.
+    alt : str
+        What the figure shows and what one reads from it, in a sentence or two.
+
+    Raises
+    ------
+    ValueError
+        If `alt` is empty.
+    """
+    if not alt.strip():
+        raise ValueError(
+            "alt is empty: say in a sentence what the figure shows, for readers "
+            "who cannot see it"
+        )
+    text = " ".join(alt.split())
+    if not _in_ipython():
+        return
+    from IPython.display import display
+
+    png, width, height = _png(figure)
+    display(
+        {"image/png": png, "text/plain": f"[figure: {text}]"},
+        metadata={"image/png": {"alt": text, "width": width, "height": height}},
+        raw=True,
+    )
+
+
+def _in_ipython() -> bool:
+    """Return whether this code runs in IPython, without importing it to find out."""
+    import sys
+
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    return get_ipython() is not None
+
+
+def _png(figure: Figure) -> tuple[bytes, int, int]:
+    """Return a figure as PNG, and its nominal width and height in pixels."""
+    stream = BytesIO()
+    figure.savefig(stream, format="png", dpi=200)
+    width, height = figure.get_size_inches() * 100
+    return stream.getvalue(), round(width), round(height)
