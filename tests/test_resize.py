@@ -100,6 +100,13 @@ def test_weights_of_factor_two_are_the_published_ones() -> None:
     assert doubled[33:37].tolist() == expected[::-1]
 
 
+def test_agrees_with_gnu_octave() -> None:
+    """What Octave's image package prints for imresize(img, 0.5, 'bicubic', ...)."""
+    image = np.arange(16.0).reshape(4, 4)
+    octave = [[2.1875, 4.3125], [10.6875, 12.8125]]
+    assert imresize(image, 0.5, antialias=False).tolist() == octave
+
+
 @pytest.mark.parametrize(("old", "new"), [(96, 48), (90, 30), (96, 24), (40, 100)])
 def test_interior_equals_pillow_and_torch(random, old: int, new: int) -> None:
     """Both know the same kernel and differ from MATLAB at the borders only."""
