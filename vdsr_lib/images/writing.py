@@ -1,0 +1,93 @@
+"""Write a picture file, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from vdsr_lib._files import write_atomically
+from vdsr_lib.errors import PictureError
+from vdsr_lib.images.picture import Picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["write_picture"]
+
+_FORMATS = {
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+}
+_WITH_ALPHA = ("PNG", "TIFF")
+
+
+def write_picture(
+    path: str | os.PathLike[str],
+    pixels: NDArray[np.uint8],
+    alpha: NDArray[np.uint8] | None = None,
+) -> Path:
+    """Write a picture; the suffix says the format.
+
+    Parameters
+    ----------
+    path : path-like
+        Ends in .png, .tif, .tiff or .bmp (lossless), or .jpg, .jpeg (quality 95, full
+        chroma). The folder is made when absent; a file of that name is replaced.
+    pixels : (H, W) or (H, W, 3) array of uint8
+        Grey or RGB, in [0, 255].
+    alpha : (H, W) array of uint8, optional
+        Opacity; PNG and TIFF can hold one.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+
+    Raises
+    ------
+    PictureError
+        If the suffix is unknown, the format cannot hold the picture, or the file
+        cannot be written; what was there before is then unchanged.
+    TypeError, ValueError
+        If the arrays are not as `Picture` wants them.
+    """
+    path = Path(path)
+    picture = Picture(pixels, alpha, path.stem)
+    kind = _FORMATS.get(path.suffix.lower())
+    if kind is None:
+        known = ", ".join(_FORMATS)
+        raise PictureError(f"{path} cannot be written: its name must end in {known}")
+    if alpha is not None and kind not in _WITH_ALPHA:
+        raise PictureError(
+            f"{path} cannot be written: {kind} holds no alpha; choose .png or .tif, or "
+            "leave the alpha out"
+        )
+    try:
+        return write_atomically(path, _encode(picture, kind))
+    except OSError as error:
+        cause = error.strerror or str(error)
+        raise PictureError(f"{path} cannot be written: {cause}") from error
+
+
+def _encode(picture: Picture, kind: str) -> bytes:
+    """Return the content of the file."""
+    samples: NDArray[np.uint8] = picture.pixels
+    if picture.alpha is not None:
+        samples = np.dstack([picture.pixels, picture.alpha])  # (H, W, 2 or 4)
+    image = Image.fromarray(np.ascontiguousarray(samples))
+    stream = BytesIO()
+    image.save(stream, kind, **_OPTIONS.get(kind, {}))
+    return stream.getvalue()
