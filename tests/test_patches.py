@@ -1,0 +1,204 @@
+"""Patches: the paper's counts, each patch against a plain loop, orders that resume."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vdsr_lib.images import degrade, rgb_to_luma
+from vdsr_lib.patches import ORIENTATIONS, PatchSet
+
+
+def picture(height: int, width: int, seed: int = 0, colour: bool = True) -> np.ndarray:
+    """A smooth random picture, so that degrading it is no mere noise."""
+    grid = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    large = np.asarray(Image.fromarray(grid).resize((width, height), Image.BICUBIC))
+    return large if colour else large[..., 0]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def small() -> PatchSet:
+    return PatchSet.from_images({"a": picture(50, 40)}, (2, 3), patch_size=9)
+
+
+def test_patches_equal_a_plain_loop_over_the_picture():
+    rgb, side = picture(31, 47), 10
+    patches = PatchSet.from_images([rgb], (2, 4), patch_size=side)
+    expected_ilr, expected_hr, expected_scales = [], [], []
+    for scale in (2, 4):
+        luma = rgb_to_luma(rgb)[: 31 // scale * scale, : 47 // scale * scale]
+        hr = luma.astype(np.float64) / 255
+        ilr = degrade(hr, scale)
+        for top in range(0, hr.shape[0] - side + 1, side):
+            for left in range(0, hr.shape[1] - side + 1, side):
+                where = np.s_[top : top + side, left : left + side]
+                expected_hr.append(hr[where])
+                expected_ilr.append(ilr[where])
+                expected_scales.append(scale)
+    assert len(expected_hr) == 3 * 4 + 2 * 4  # 30x46, 28x44
+    assert patches.ilr.shape == (20, 1, side, side)
+    assert patches.ilr.dtype == patches.hr.dtype == torch.float32
+    np.testing.assert_allclose(patches.hr[:, 0], expected_hr, atol=1e-7)
+    np.testing.assert_allclose(patches.ilr[:, 0], expected_ilr, atol=1e-6)
+    assert patches.scales.tolist() == expected_scales
+
+
+def test_a_stride_below_the_patch_size_overlaps():
+    grey = picture(20, 20, colour=False)
+    patches = PatchSet.from_images([grey], (2,), patch_size=8, stride=6)
+    assert len(patches) == 3 * 3
+    hr = torch.tensor(grey) / 255
+    torch.testing.assert_close(patches.hr[4, 0], hr[6:14, 6:14])
+
+
+def test_pictures_smaller_than_a_patch_give_none_and_the_others_stay_in_order():
+    images = {"large": picture(24, 24), "tiny": picture(3, 30), "next": picture(8, 9)}
+    patches = PatchSet.from_images(images, (2, 3.5), patch_size=8)
+    assert patches.scales.tolist() == [2] * 9 + [3.5] * 9 + [2] + [3.5]
+    only_next = PatchSet.from_images([images["next"]], (2, 3.5), patch_size=8)
+    torch.testing.assert_close(patches.hr[18:], only_next.hr)
+
+
+@pytest.mark.datasets
+@pytest.mark.slow
+def test_the_papers_counts(real_data):
+    """7,992 (T91) and 54,192 (291 images): the paper, and the authors' code."""
+    t91, bsd = (
+        [np.asarray(Image.open(p)) for p in sorted((real_data / name).iterdir())]
+        for name in ("t91", "bsd200")
+    )
+    assert (len(t91), len(bsd)) == (91, 200)
+    assert len(PatchSet.from_images(t91)) == 7_992
+    everything = PatchSet.from_images([*t91, *bsd])
+    assert len(everything) == 54_192
+    assert everything.steps_per_epoch(64) == 846
+    assert len(PatchSet.from_images(t91[:5], augment=True)) == 8 * len(
+        PatchSet.from_images(t91[:5])
+    )
+
+
+def test_an_epoch_holds_every_example_once(small):
+    order = small.order(generator())
+    assert sorted(order.tolist()) == list(range(len(small)))
+    assert order.tolist() != list(range(len(small)))
+    steps = small.steps_per_epoch(7)
+    assert steps == len(small) // 7
+    drawn = torch.cat([hr for _, hr in small.batches(7, generator())])
+    torch.testing.assert_close(drawn, small.hr[order[: 7 * steps]])
+
+
+def test_pairs_stay_pairs_in_every_orientation(small):
+    turning = PatchSet(small.hr, small.hr, small.scales, augment=True)
+    for ilr, hr in turning.batches(16, generator()):
+        assert torch.equal(ilr, hr)
+
+
+def test_the_orientations_are_the_eight_of_the_square(small):
+    """Against NumPy's rot90 and fliplr, one patch at a time."""
+    count = len(small)
+    turning = PatchSet(small.ilr, small.hr, small.scales, augment=True)
+    assert len(turning) == ORIENTATIONS * count
+    which = 3
+    examples = torch.arange(ORIENTATIONS) * count + which
+    _, hr = turning.batch(examples)
+    plain = small.hr[which, 0].numpy()
+    turned = [np.rot90(plain, quarter) for quarter in range(4)]
+    expected = [*turned, *(np.fliplr(each) for each in turned)]
+    np.testing.assert_array_equal(hr[:, 0].numpy(), np.stack(expected))
+    assert len({each.tobytes() for each in expected}) == ORIENTATIONS
+
+
+def test_augmentation_stores_nothing_eight_times(small):
+    turning = PatchSet(small.ilr, small.hr, small.scales, augment=True)
+    assert turning.ilr.data_ptr() == small.ilr.data_ptr()
+
+
+def test_an_epoch_goes_on_where_it_was_broken_off(small):
+    turning = PatchSet(small.ilr, small.hr, small.scales, augment=True)
+    source = generator(3)
+    list(turning.batches(5, source))  # an epoch before
+    state = source.get_state()
+    whole = list(turning.batches(5, source))
+    other = torch.Generator()
+    other.set_state(state)
+    rest = list(turning.batches(5, other, start=4))
+    assert len(rest) == len(whole) - 4
+    for (ilr, hr), (again_ilr, again_hr) in zip(whole[4:], rest, strict=True):
+        assert torch.equal(ilr, again_ilr)
+        assert torch.equal(hr, again_hr)
+
+
+def test_only_the_generator_decides(small):
+    torch.manual_seed(1)
+    first = small.order(generator(5))
+    torch.manual_seed(2)
+    assert torch.equal(first, small.order(generator(5)))
+    assert not torch.equal(first, small.order(generator(6)))
+
+
+@pytest.mark.parametrize("size", [0, -1, 10_000])
+def test_a_batch_larger_than_the_set_is_refused(small, size):
+    with pytest.raises(ValueError, match=f"batch_size must be between 1 .* got {size}"):
+        small.steps_per_epoch(size)
+
+
+def test_the_fingerprint_tells_sets_apart(small):
+    same = PatchSet.from_images({"b": picture(50, 40)}, (2, 3), patch_size=9)
+    others = [
+        PatchSet.from_images([picture(50, 40, seed=1)], (2, 3), patch_size=9),
+        PatchSet.from_images([picture(50, 40)], (3, 2), patch_size=9),
+        PatchSet.from_images([picture(50, 40)], (2, 3), patch_size=9, augment=True),
+        PatchSet(small.ilr.flip(0), small.hr.flip(0), small.scales),
+        PatchSet(small.ilr + 2e-7, small.hr, small.scales),
+    ]
+    assert same.fingerprint() == small.fingerprint()
+    assert len({small.fingerprint(), *(each.fingerprint() for each in others)}) == 6
+
+
+def test_repr_says_what_is_held_and_how_large(small):
+    turning = PatchSet(small.ilr, small.hr, small.scales, augment=True)
+    assert repr(turning) == (
+        "PatchSet(40 patches of 9x9 x 8 orientations, scales 2, 3, 0 MB on cpu)"
+    )
+    assert turning.to("cpu") is turning
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "message"),
+    [
+        ([], {}, "no patch of 41x41 pixels could be cut from 0 pictures"),
+        ([picture(20, 20)], {}, "no patch of 41x41 .* from 1 pictures at 3 scales"),
+        ([picture(50, 50)], {"scales": ()}, "at 0 scales"),
+        ([picture(50, 50)], {"scales": (9,)}, r"scale must be in \[1.1, 8\], got 9"),
+        (
+            [picture(50, 50)],
+            {"patch_size": 0},
+            "patch_size and stride must be at least",
+        ),
+        ([picture(50, 50)], {"stride": -2}, "must be at least 1, got 41, -2"),
+        ({"odd": np.zeros((4, 4, 2), np.uint8)}, {}, "picture odd: "),
+    ],
+)
+def test_wrong_arguments_are_named(images, options, message):
+    with pytest.raises(ValueError, match=message):
+        PatchSet.from_images(images, **options)
+
+
+def test_float_pictures_are_refused_by_name():
+    with pytest.raises(TypeError, match=r"picture 0: .*uint8.*float64"):
+        PatchSet.from_images([np.zeros((50, 50))])
+
+
+def test_tensors_that_do_not_fit_are_refused(small):
+    with pytest.raises(TypeError, match="hr must be float32"):
+        PatchSet(small.ilr, small.hr.double(), small.scales)
+    with pytest.raises(ValueError, match="hr must hold 40"):
+        PatchSet(small.ilr, small.hr[1:], small.scales)
+    with pytest.raises(ValueError, match="at least one"):
+        PatchSet(small.ilr[:0], small.hr[:0], small.scales[:0])

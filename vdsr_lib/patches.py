@@ -1,0 +1,343 @@
+"""Pairs of patches to train on: two tensors on the training device, and no files.
+
+Other ports of VDSR write gigabytes of patches to HDF5 and read them back through
+worker processes. All patches of the paper's 291 pictures are 0.7 GB of float32: they
+fit in memory, a batch is one indexing operation, and flips and rotations are made
+when a batch is drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from vdsr_lib.images import check_scale, crop_to_multiple, degrade, to_luma
+
+__all__ = ["ORIENTATIONS", "PatchSet"]
+
+ORIENTATIONS = 8
+"""The flips and rotations that map a square grid of pixels onto itself."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PatchSet:
+    """Low- and high-resolution patches, all scales mixed, ready to be drawn from.
+
+    Attributes
+    ----------
+    ilr : torch.Tensor
+        (N, 1, p, p) float32 in [16/255, 235/255]: patches of the interpolated
+        low-resolution luma.
+    hr : torch.Tensor
+        (N, 1, p, p) float32 in [0, 1]: the same patches of the original luma.
+    scales : torch.Tensor
+        (N,) float32: the scale by which each patch was degraded.
+    augment : bool
+        True: an epoch holds every patch in all 8 orientations, so ``len()`` is 8 N.
+        Nothing is stored eight times.
+
+    Raises
+    ------
+    ValueError
+        If the tensors do not have these shapes, or hold no patch.
+    TypeError
+        If `ilr` or `hr` is not float32.
+
+    Notes
+    -----
+    Kim et al. 2016, section 4 and 5.1: patches as large as the receptive field and
+    without overlap; one batch mixes the scales. Usually made by `from_images`.
+    """
+
+    ilr: torch.Tensor
+    hr: torch.Tensor
+    scales: torch.Tensor
+    augment: bool = False
+    _maps: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        side = self.ilr.shape[-1]
+        for name, plane in (("ilr", self.ilr), ("hr", self.hr)):
+            if plane.dtype != torch.float32:
+                raise TypeError(f"{name} must be float32, got {plane.dtype}")
+            if plane.shape != (len(self.scales), 1, side, side) or plane.numel() == 0:
+                raise ValueError(
+                    f"{name} must hold {len(self.scales)} (at least one) patches of "
+                    f"shape (1, {side}, {side}), got {tuple(plane.shape)}"
+                )
+        object.__setattr__(self, "_maps", _orientation_maps(side).to(self.ilr.device))
+
+    @classmethod
+    def from_images(
+        cls,
+        images: Mapping[str, NDArray[np.uint8]] | Sequence[NDArray[np.uint8]],
+        scales: Sequence[float] = (2, 3, 4),
+        *,
+        patch_size: int = 41,
+        stride: int | None = None,
+        augment: bool = False,
+        device: str | torch.device = "cpu",
+    ) -> PatchSet:
+        """Cut the patches of pictures, each degraded by each scale.
+
+        For each picture and scale: luma, crop at the right and the bottom to a
+        multiple of the scale, degrade the whole picture, cut both on one grid from
+        the top left corner. Pictures smaller than a patch give none.
+
+        Parameters
+        ----------
+        images : mapping or sequence of ndarray
+            uint8 in [0, 255], colour (H, W, 3) or grey (H, W).
+        scales : sequence of float
+            Each in [1.1, 8].
+        patch_size : int
+            Side of a patch; the paper takes the receptive field, 41 at depth 20.
+        stride : int, optional
+            Step of the grid; `patch_size` if not given, so that no patches overlap.
+        augment : bool
+            Draw every patch in its 8 flips and rotations too.
+        device : str or torch.device
+            Where the tensors are kept: the device that trains.
+
+        Returns
+        -------
+        PatchSet
+            T91 with the scales 2, 3 and 4 gives the paper's 7,992 patches, T91 and
+            BSD200 together 54,192.
+
+        Raises
+        ------
+        ValueError
+            If there are no pictures or scales, a size is below 1, a scale is out of
+            range, or no picture is as large as a patch.
+        TypeError
+            If a picture is not uint8.
+        """
+        stride = patch_size if stride is None else stride
+        if patch_size < 1 or stride < 1:
+            raise ValueError(
+                f"patch_size and stride must be at least 1, got {patch_size}, {stride}"
+            )
+        factors = [check_scale(scale) for scale in scales]
+        lumas = _lumas(images)
+        grids = [_grid(luma, s, patch_size, stride) for luma in lumas for s in factors]
+        count = sum(rows * columns for rows, columns in grids)
+        if count == 0:
+            raise ValueError(
+                f"no patch of {patch_size}x{patch_size} pixels could be cut from "
+                f"{len(lumas)} pictures at {len(factors)} scales: give larger "
+                "pictures, a smaller patch_size, or at least one of each"
+            )
+        planes = np.empty((2, count, patch_size, patch_size), np.float32)  # ILR, HR
+        start = 0
+        for (luma, scale), grid in zip(product(lumas, factors), grids, strict=True):
+            stop = start + grid[0] * grid[1]
+            if stop > start:
+                _cut(luma, scale, stride, planes[:, start:stop])
+            start = stop
+        marks = [float(s) for _, s in product(lumas, factors)]
+        sizes = torch.tensor([rows * columns for rows, columns in grids])
+        kept = torch.tensor(marks).repeat_interleave(sizes)  # (N,)
+        ilr, hr = torch.from_numpy(planes).unsqueeze(2)  # (N, 1, p, p) each
+        return cls(ilr, hr, kept, augment).to(device)
+
+    def __len__(self) -> int:
+        """Return how many examples an epoch has: N, or 8 N with `augment`."""
+        return self.ilr.shape[0] * (ORIENTATIONS if self.augment else 1)
+
+    def __repr__(self) -> str:
+        """Return what is held, on which device, and its size in memory."""
+        scales = ", ".join(f"{scale:g}" for scale in sorted(set(self.scales.tolist())))
+        side, size = (
+            self.patch_size,
+            2 * self.ilr.numel() * self.ilr.element_size() / 1e6,
+        )
+        times = f" x {ORIENTATIONS} orientations" if self.augment else ""
+        return (
+            f"PatchSet({self.ilr.shape[0]:,} patches of {side}x{side}{times}, "
+            f"scales {scales}, {size:.0f} MB on {self.device})"
+        )
+
+    @property
+    def patch_size(self) -> int:
+        """Side of a patch in pixels."""
+        return self.ilr.shape[-1]
+
+    @property
+    def device(self) -> torch.device:
+        """The device that holds the patches."""
+        return self.ilr.device
+
+    def to(self, device: str | torch.device) -> PatchSet:
+        """Return the same patches on another device (these, if they are there)."""
+        if torch.device(device) == self.device:
+            return self
+        ilr, hr, scales = (t.to(device) for t in (self.ilr, self.hr, self.scales))
+        return replace(self, ilr=ilr, hr=hr, scales=scales)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Return the number of whole batches in an epoch.
+
+        Parameters
+        ----------
+        batch_size : int
+            Patches in a batch.
+
+        Returns
+        -------
+        int
+            ``len(self) // batch_size``: 124 for T91 and batches of 64. The few
+            patches left over differ from epoch to epoch.
+
+        Raises
+        ------
+        ValueError
+            If there is not one whole batch.
+        """
+        if not 1 <= batch_size <= len(self):
+            raise ValueError(
+                f"batch_size must be between 1 and the {len(self):,} patches that "
+                f"there are, got {batch_size}"
+            )
+        return len(self) // batch_size
+
+    def order(self, generator: torch.Generator) -> torch.Tensor:
+        """Draw the order of an epoch.
+
+        Parameters
+        ----------
+        generator : torch.Generator
+            On the CPU, so that every device sees the same order. It alone decides:
+            put its state back and the same order is drawn again.
+
+        Returns
+        -------
+        torch.Tensor
+            (len,) int64 on the patches' device: a permutation of the examples.
+        """
+        shuffled = torch.randperm(len(self), generator=generator)
+        return shuffled.to(self.device)  # (len,)
+
+    def batch(self, examples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the patch pairs of some examples, turned as each example says.
+
+        Parameters
+        ----------
+        examples : torch.Tensor
+            (B,) int64 on the patches' device, in [0, len): part of an `order`.
+            Example ``i`` is patch ``i % N`` in orientation ``i // N``.
+
+        Returns
+        -------
+        ilr, hr : torch.Tensor
+            (B, 1, p, p) float32. The device works alone: nothing waits for the host.
+        """
+        if not self.augment:
+            return self.ilr[examples], self.hr[examples]  # (B, 1, p, p) each
+        patches = examples % self.ilr.shape[0]  # (B,)
+        maps = self._maps[examples // self.ilr.shape[0]]  # (B, p * p)
+        ilr, hr = (
+            plane[patches].flatten(1).gather(1, maps).view(-1, *plane.shape[1:])
+            for plane in (self.ilr, self.hr)
+        )
+        return ilr, hr  # (B, 1, p, p) each
+
+    def batches(
+        self, batch_size: int, generator: torch.Generator, *, start: int = 0
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Draw one epoch in whole batches.
+
+        Parameters
+        ----------
+        batch_size : int
+            Patches in a batch.
+        generator : torch.Generator
+            Decides the order, as in `order`.
+        start : int
+            Batches to pass over. With the generator in the state that it had when
+            the epoch began, an epoch goes on where it was broken off.
+
+        Yields
+        ------
+        ilr, hr : torch.Tensor
+            (batch_size, 1, p, p) float32.
+
+        Raises
+        ------
+        ValueError
+            If there is not one whole batch.
+        """
+        steps = self.steps_per_epoch(batch_size)
+        order = self.order(generator)
+        for step in range(start, steps):
+            yield self.batch(order[step * batch_size : (step + 1) * batch_size])
+
+    def fingerprint(self) -> str:
+        """Return a short text that differs between different sets of patches.
+
+        Returns
+        -------
+        str
+            16 hexadecimal digits, from the exact sum of the bits of each patch in
+            turn: the same on every device. It tells one data set from another; it is
+            no protection against forgery.
+        """
+        digest = hashlib.sha256(f"{tuple(self.ilr.shape)} {self.augment}".encode())
+        for plane in (self.ilr, self.hr, self.scales):
+            bits = plane.contiguous().view(torch.int32).view(len(plane), -1)
+            sums = bits.sum(1, dtype=torch.int64)  # (N,)
+            digest.update(sums.cpu().numpy().astype("<i8").tobytes())
+        return digest.hexdigest()[:16]
+
+
+def _lumas(images: Any) -> list[NDArray[np.uint8]]:
+    """Return the luma of each picture; an error names the picture."""
+    named = images if isinstance(images, Mapping) else dict(enumerate(images))
+    lumas = []
+    for name, image in named.items():
+        try:
+            lumas.append(to_luma(image))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"picture {name}: {error}") from error
+    return lumas
+
+
+def _grid(
+    luma: NDArray[np.uint8], scale: float, patch_size: int, stride: int
+) -> tuple[int, int]:
+    """Return how many rows and columns of patches a picture gives at a scale."""
+    if min(luma.shape) < max(patch_size, scale):
+        return 0, 0
+    height, width = crop_to_multiple(luma, scale).shape
+    rows, columns = (max(0, (n - patch_size) // stride + 1) for n in (height, width))
+    return rows, columns
+
+
+def _cut(
+    luma: NDArray[np.uint8], scale: float, stride: int, planes: NDArray[np.float32]
+) -> None:
+    """Fill `planes`, (2, n, p, p), with the ILR and HR patches of one picture.
+
+    NumPy copies on this thread alone; torch would wake all threads for each picture.
+    """
+    side = planes.shape[-1]
+    hr = crop_to_multiple(luma, scale) / np.float32(255)  # (H, W)
+    for target, plane in zip(planes, (degrade(hr, scale), hr), strict=True):
+        windows = sliding_window_view(plane, (side, side))[::stride, ::stride]
+        target.reshape(windows.shape)[...] = windows  # (rows, columns, p, p)
+
+
+def _orientation_maps(side: int) -> torch.Tensor:
+    """Return, for each orientation, the flat pixel that each flat pixel comes from."""
+    pixels = torch.arange(side * side).view(side, side)
+    turned = [torch.rot90(pixels, quarter) for quarter in range(4)]
+    turned += [each.flip(1) for each in turned]
+    return torch.stack([each.flatten() for each in turned])  # (8, p * p)
