@@ -81,8 +81,8 @@ def imresize(
     -----
     Keys, "Cubic convolution interpolation for digital image processing", 1981, with
     a = -1/2. The dimension with the smaller factor goes first, rows before columns;
-    beyond its edges a picture continues as its mirror image (MATLAB before about 2012
-    repeated the edge pixel instead, and pictures made with it differ there). Float32
+    beyond its edges a picture continues as its mirror image (older releases of MATLAB
+    repeat the edge pixel instead, and pictures made with them differ there). Float32
     is computed in float32, uint8 in float64.
 
     Examples
