@@ -24,7 +24,14 @@ TAGS = frozenset({"parameters", "hide-input", "hide-output", "remove-cell"})
 """The tags that a lesson's cell may carry."""
 
 _TAIL = ("Summary", "Exercises", "Sources")
-_OPENING = ("you will do", "you will learn", "you need", "minutes", "CPU", "GPU")
+_OPENING = (
+    "you will do",
+    "you will learn",
+    "you( will)? need",
+    "minutes",
+    "CPU",
+    "GPU",
+)
 
 
 def check_all(source_dir: Folder = None) -> list[str]:
@@ -150,7 +157,8 @@ def _frame(cells: list[Any]) -> Iterator[Problem]:
         opening += " " + " ".join(cell.source.split())
     for phrase in _OPENING:
         plain = re.sub(r"[*_]", "", opening)
-        if not re.search(rf"\b{phrase}\b", plain, flags=re.IGNORECASE):
+        pattern = phrase.replace("you need", "you (will )?need")
+        if not re.search(rf"\b{pattern}\b", plain, flags=re.IGNORECASE):
             yield 0, f"the text before the first code cell does not say {phrase!r}"
 
 

@@ -1,0 +1,22 @@
+# %% [markdown]
+# # A cell that fails
+
+# %% tags=["parameters"]
+profile = "quick"
+device = "auto"
+seed = 0
+output_dir = "results"
+
+# %%
+from vdsr_lib.claims import ClaimBook
+
+book = ClaimBook("01", profile, output_dir)
+
+# %%
+book.record("two-and-two", 2 + 2)
+
+# %%
+1 / 0
+
+# %%
+print("never reached")

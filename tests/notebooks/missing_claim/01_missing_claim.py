@@ -1,0 +1,16 @@
+# %% [markdown]
+# # A claim that is never measured
+
+# %% tags=["parameters"]
+profile = "quick"
+device = "auto"
+seed = 0
+output_dir = "results"
+
+# %%
+from vdsr_lib.claims import ClaimBook
+
+book = ClaimBook("01", profile, output_dir)
+
+# %%
+book.record("two-and-two", 2 + 2)
