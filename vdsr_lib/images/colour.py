@@ -102,7 +102,7 @@ def ycbcr_to_rgb(ycbcr: Array) -> Array:
     -------
     (H, W, 3) array
         RGB of the same kind. Combinations that no colour has are clipped, to
-        [0, 255] or [0, 1]. A round trip of 8-bit RGB changes a value by 1 at most.
+        [0, 255] or [0, 1]. A round trip of 8-bit RGB changes a value by 2 at most.
 
     Raises
     ------
