@@ -35,7 +35,15 @@ _BOX_COLOURS = (COLOURS["orange"], COLOURS["sky"], COLOURS["purple"])
 
 
 class Box(NamedTuple):
-    """A rectangle of a picture, in pixels: its top left corner and its size."""
+    """A rectangle of a picture, in pixels.
+
+    Parameters
+    ----------
+    top, left : int
+        Its top left corner, counted from 0.
+    height, width : int
+        Its size.
+    """
 
     top: int
     left: int
@@ -43,7 +51,17 @@ class Box(NamedTuple):
     width: int
 
     def cut(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the part of `picture` (H, W) or (H, W, 3) inside this box."""
+        """Cut this rectangle out of a picture.
+
+        Parameters
+        ----------
+        picture : (H, W) or (H, W, 3) array of uint8
+
+        Returns
+        -------
+        ndarray
+            A view of `height` x `width` pixels.
+        """
         bottom, right = self.top + self.height, self.left + self.width
         return picture[self.top : bottom, self.left : right]
 
@@ -366,7 +384,9 @@ def _one_to_8bit(name: str, picture: NDArray[Any]) -> NDArray[np.uint8]:
             f"picture {name!r} has float values from {array.min():.4g} to "
             f"{array.max():.4g}: bring them to [0, 1]"
         )
-    rounded: NDArray[np.uint8] = np.round(np.clip(array, 0, 1) * 255).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.floor(np.clip(array, 0, 1) * 255 + 0.5).astype(
+        np.uint8
+    )  # halves up, as images.to_uint8 does, without importing torch
     return rounded
 
 

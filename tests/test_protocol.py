@@ -1,0 +1,241 @@
+"""The protocol's switches: the right ones give the paper's row, a wrong one costs."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from math import log10
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
+
+from vdsr_lib.protocol import (
+    MISTAKES,
+    PAPER,
+    Protocol,
+    bicubic_pair,
+    bicubic_psnr,
+    bicubic_scores,
+    costs,
+)
+from vdsr_lib.resize import imresize
+
+
+@pytest.fixture(scope="module")
+def colours() -> np.ndarray:
+    """A colour picture of 50 x 63 pixels with strong detail in every channel."""
+    return np.random.default_rng(3).integers(0, 256, (50, 63, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def set5(real_data) -> dict[str, np.ndarray]:
+    """Set5, read with Pillow alone."""
+    paths = sorted((real_data / "set5").iterdir())
+    return {path.stem: np.asarray(Image.open(path).convert("RGB")) for path in paths}
+
+
+# --------------------------------------------------- against independent numbers
+
+
+@pytest.mark.datasets
+def test_every_mistake_costs_on_set5_what_an_independent_evaluator_measured(set5):
+    table = costs(set5)
+    assert list(table.index) == list(MISTAKES)
+    assert list(table.columns) == [2, 3, 4]
+    for name, mistake in MISTAKES.items():
+        for scale, printed in mistake.set5.items():
+            last_digit = 0.0005 if abs(printed) < 0.1 else 0.005
+            measured = table.loc[name, scale]
+            assert abs(measured - printed) <= last_digit + 1e-9, (name, scale, measured)
+
+
+@pytest.mark.datasets
+def test_the_papers_protocol_gives_table_3s_bicubic_row_on_set5(set5):
+    means = bicubic_scores(set5).groupby("scale")[["psnr", "ssim"]].mean()
+    printed = {2: (33.66, 0.9299), 3: (30.39, 0.8682), 4: (28.42, 0.8104)}
+    for scale, (decibels, likeness) in printed.items():
+        assert round(means.psnr[scale], 2) == decibels
+        assert round(means.ssim[scale], 4) == likeness
+
+
+def test_opencvs_bicubic_is_opencvs():
+    # cv2 5.0.0: cv2.resize(x, ..., interpolation=cv2.INTER_CUBIC) on uint8.
+    from vdsr_lib.protocol.measuring import _RESIZERS
+
+    x = (np.arange(12 * 14).reshape(12, 14) * 37 % 256).astype(np.uint8)
+    half = [
+        [17, 95, 169, 115, 61, 135, 212],
+        [30, 108, 182, 128, 74, 148, 225],
+        [42, 120, 191, 154, 86, 160, 249],
+        [54, 132, 232, 0, 98, 172, 109],
+        [66, 144, 242, 12, 110, 184, 133],
+        [79, 156, 254, 24, 122, 196, 146],
+    ]
+    double = [
+        [0, 6, 24, 47, 62, 86, 103, 114],
+        [0, 8, 26, 49, 64, 87, 105, 116],
+        [0, 11, 29, 52, 67, 90, 108, 119],
+        [4, 15, 33, 56, 71, 94, 112, 123],
+        [7, 18, 36, 59, 74, 97, 115, 126],
+        [9, 20, 37, 61, 76, 99, 117, 128],
+    ]
+    third = [[54, 180, 57, 183], [72, 198, 75, 201], [90, 243, 93, 246],
+             [108, 255, 111, 255]]  # fmt: skip
+    resize = _RESIZERS["opencv"]
+    np.testing.assert_allclose(resize(x / 255, (6, 7)) * 255, half, atol=1e-9)
+    np.testing.assert_allclose(resize(x / 255, (4, 4)) * 255, third, atol=1e-9)
+    np.testing.assert_allclose(
+        resize(x[:3, :4] / 255, (6, 8)) * 255, double, atol=1 + 1e-9
+    )  # OpenCV's fixed-point weights differ by one level in places
+
+
+# ------------------------------------------------------------ against hand-made ones
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_papers_protocol_is_its_eight_steps(colours, scale):
+    weights = np.array([65.481, 128.553, 24.966])
+    luma = np.floor(16 + colours @ weights / 255 + 0.5)
+    height, width = (side - side % scale for side in luma.shape)
+    luma = luma[:height, :width]
+    small = imresize(luma / 255, 1 / scale)
+    large = np.clip(imresize(small, float(scale)), 16 / 255, 235 / 255)
+    estimate = np.floor(large * 255 + 0.5)
+    inner = np.s_[scale:-scale, scale:-scale]
+    wanted = peak_signal_noise_ratio(luma[inner], estimate[inner], data_range=255)
+    assert bicubic_psnr(colours, scale) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_pillows_bicubic_is_pillows(colours):
+    protocol = Protocol(luma="full", resize="pillow", clamp=False, shave=False)
+    picture = Image.fromarray(colours[:, :62])
+    grey = picture.convert("L")
+    back = grey.resize((31, 25), Image.Resampling.BICUBIC).resize(
+        grey.size, Image.Resampling.BICUBIC
+    )
+    error = np.abs(bicubic_pair(colours, 2, protocol).estimate - np.asarray(back))
+    # convert("L") has weights of 16 bits, so that a true level may differ by one.
+    assert error.max() <= 2
+    assert np.mean(error > 0) < 0.02
+
+
+def test_full_range_stretches_every_error_by_255_over_219(colours):
+    flat = np.repeat(np.repeat(colours[:10, :10], 6, 0), 6, 1)  # large, rounded errors
+    stretched = bicubic_psnr(flat, 2, Protocol(luma="full"))
+    assert stretched - bicubic_psnr(flat, 2) == pytest.approx(
+        -20 * log10(255 / 219), abs=0.01
+    )
+
+
+def test_the_range_of_the_luma_hardly_matters_once_colour_is_back(colours):
+    in_colour = Protocol(channels="rgb")
+    full = replace(in_colour, luma="full")
+    assert bicubic_psnr(colours, 2, full) == pytest.approx(
+        bicubic_psnr(colours, 2, in_colour), abs=0.05
+    )
+
+
+def test_colour_is_measured_over_all_three_channels(colours):
+    pair = bicubic_pair(colours, 3, Protocol(channels="rgb"))
+    assert pair.reference.shape == pair.estimate.shape == (48 - 6, 63 - 6, 3)
+    np.testing.assert_array_equal(pair.reference, colours[3:45, 3:60])
+
+
+def test_not_rounding_keeps_fractions_and_rounding_none(colours):
+    rounded = bicubic_pair(colours, 2).estimate
+    kept = bicubic_pair(colours, 2, Protocol(round_output=False)).estimate
+    np.testing.assert_array_equal(rounded, np.floor(kept + 0.5))
+    assert (kept != rounded).any()
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [
+        {"luma": "full"},
+        {"channels": "rgb"},
+        {"resize": "matlab, no antialiasing"},
+        {"resize": "opencv"},
+        {"resize": "pillow"},
+        {"low_resolution_8bit": True},
+        {"clamp": False},
+        {"round_output": False},
+        {"shave": False},
+    ],
+    ids=str,
+)
+def test_every_switch_does_something(colours, switch):
+    posters = np.kron(colours[:12, :15] // 128 * 255, np.ones((5, 5, 1), np.uint8))
+    picture = np.concatenate([colours[:, :40], posters[:50, :50]], axis=1)
+    assert bicubic_psnr(picture, 2, Protocol(**switch)) != bicubic_psnr(picture, 2)
+
+
+def test_every_mistake_turns_the_switch_of_its_name():
+    turned = {
+        name: {
+            field.name
+            for field in fields(Protocol)
+            if getattr(mistake.protocol, field.name) != getattr(PAPER, field.name)
+        }
+        for name, mistake in MISTAKES.items()
+    }
+    assert turned == {
+        "PSNR over RGB": {"channels"},
+        "full-range luma": {"luma"},
+        "no antialiasing": {"resize", "clamp"},
+        "Pillow's bicubic": {"resize", "clamp"},
+        "low resolution stored as 8 bits": {"low_resolution_8bit"},
+        "no border crop": {"shave"},
+        "output not rounded": {"round_output"},
+    }
+
+
+def test_a_grey_picture_is_its_own_luma(colours):
+    grey = colours[..., 0]
+    for switch in ({"luma": "full", "clamp": False}, {"channels": "rgb"}):
+        wanted = bicubic_psnr(grey, 2, replace(PAPER, clamp=switch.get("clamp", True)))
+        assert bicubic_psnr(grey, 2, Protocol(**switch)) == wanted
+
+
+# ------------------------------------------------------------------------ tables
+
+
+def test_costs_are_differences_of_mean_scores(colours):
+    images = {"a": colours, "b": colours[::-1, ::2]}
+    chosen = {"no border crop": MISTAKES["no border crop"]}
+    table = costs(images, (2, 4), mistakes=chosen)
+    right = bicubic_scores(images, (2, 4))
+    wrong = bicubic_scores(images, (2, 4), Protocol(shave=False))
+    assert list(right.columns) == ["image", "scale", "psnr", "ssim"]
+    assert list(right.image) == ["a", "b", "a", "b"]
+    change = wrong.groupby("scale").psnr.mean() - right.groupby("scale").psnr.mean()
+    np.testing.assert_allclose(table.loc["no border crop"], change, atol=1e-12)
+    assert table.shape == (1, 2)
+
+
+# ------------------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize(
+    ("switch", "sentence"),
+    [
+        ({"luma": "pc"}, "luma must be one of 'studio', 'full'; got 'pc'"),
+        ({"channels": "bgr"}, "channels must be one of 'luma', 'rgb'"),
+        ({"resize": "PIL"}, "resize must be one of 'matlab', .* got 'PIL'"),
+    ],
+)
+def test_an_unknown_choice_is_named(switch, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Protocol(**switch)
+
+
+def test_fractional_scales_and_missing_pictures_are_refused(colours):
+    with pytest.raises(ValueError, match=r"whole number here, got 2\.5"):
+        bicubic_psnr(colours, 2.5)
+    with pytest.raises(ValueError, match="scale must be in"):
+        bicubic_psnr(colours, 9)
+    with pytest.raises(ValueError, match="too small for scale 4"):
+        bicubic_psnr(colours[:3], 4)
+    for measure in (costs, bicubic_scores):
+        with pytest.raises(ValueError, match="no picture to measure"):
+            measure({})

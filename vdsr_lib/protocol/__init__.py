@@ -1,0 +1,28 @@
+"""The evaluation protocol as switches: what each of the usual mistakes costs.
+
+Two papers can print different PSNR for the same bicubic interpolation, because they
+measure differently. Here bicubic interpolation is measured under any combination of
+the choices on which implementations differ. `PAPER` is the protocol of the paper and
+of its authors' code; `MISTAKES` holds the usual deviations.
+"""
+
+from vdsr_lib.protocol.measuring import (
+    Pair,
+    bicubic_pair,
+    bicubic_psnr,
+    bicubic_scores,
+    costs,
+)
+from vdsr_lib.protocol.switches import MISTAKES, PAPER, Mistake, Protocol
+
+__all__ = [
+    "MISTAKES",
+    "PAPER",
+    "Mistake",
+    "Pair",
+    "Protocol",
+    "bicubic_pair",
+    "bicubic_psnr",
+    "bicubic_scores",
+    "costs",
+]
