@@ -48,6 +48,7 @@ def decode(
     pixels : (H, W) or (H, W, 3) array of uint8
         Upright.
     alpha : (H, W) array of uint8 or None
+        Opacity.
 
     Raises
     ------
@@ -68,7 +69,18 @@ def decode(
 
 
 def needs_tifffile(image: ImageFile.ImageFile) -> bool:
-    """Return whether Pillow would misread a TIFF: uncompressed 16-bit colour planes."""
+    """Return whether Pillow would misread a file: a TIFF of 16-bit colour planes.
+
+    Parameters
+    ----------
+    image : PIL.ImageFile.ImageFile
+        Opened, not loaded.
+
+    Returns
+    -------
+    bool
+        True for samples wider than 8 bits whose colours are stored plane by plane.
+    """
     tags = getattr(image, "tag_v2", {})
     planar = tags.get(_PLANAR_CONFIGURATION) == _SEPARATE_PLANES
     return planar and max(tags.get(_BITS_PER_SAMPLE, (8,))) > 8
@@ -82,6 +94,7 @@ def decode_with_tifffile(
     Parameters
     ----------
     stream : binary file
+        The file, at its beginning.
     where : str
         The picture's name in errors.
     check_size : callable
@@ -89,8 +102,10 @@ def decode_with_tifffile(
 
     Returns
     -------
-    pixels, alpha
-        As `decode`.
+    pixels : (H, W) or (H, W, 3) array of uint8
+        Upright.
+    alpha : (H, W) array of uint8 or None
+        Opacity.
 
     Raises
     ------
@@ -102,16 +117,17 @@ def decode_with_tifffile(
     with tifffile.TiffFile(stream) as file:
         page: Any = file.pages[0]
         check_size(page.imagewidth, page.imagelength)
-        kind = f"{page.photometric.name} {page.axes} {page.dtype}"
-        bands = {"YX": None, "YXS": -1, "SYX": 0}.get(page.axes, "unknown")
-        if bands == "unknown" or page.photometric.name not in ("MINISBLACK", "RGB"):
+        colours = getattr(page.photometric, "name", "unknown colours")
+        kind = f"{colours} {page.shape} {page.dtype}"
+        known = page.axes in ("YX", "YXS", "SYX") and page.samplesperpixel <= 4
+        if not known or colours not in ("MINISBLACK", "RGB"):
             raise _unsupported(where, kind)
         try:
             samples = np.asarray(page.asarray())
         except ValueError as error:  # a compression that needs one more package
             raise _unsupported(where, str(error)) from error
         orientation = getattr(page.tags.get(_ORIENTATION), "value", 1)
-    if bands == 0:
+    if page.axes == "SYX":
         samples = np.moveaxis(samples, 0, -1)
     if samples.dtype.kind == "f":
         samples = _from_floats(samples, where)
