@@ -34,5 +34,7 @@ def real_data() -> Path:
 def oracles() -> Path:
     """MATLAB's outputs and public weights; the test is skipped where there are none."""
     if not ORACLES.is_dir():
-        pytest.skip("no oracles: ../shared/reference/oracles is not beside the checkout")
+        pytest.skip(
+            "no oracles: ../shared/reference/oracles is not beside the checkout"
+        )
     return ORACLES
