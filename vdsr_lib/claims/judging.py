@@ -139,6 +139,8 @@ def rule_text(claim: Claim, profile: str) -> str:
     str
     """
     here, unit = claim.at(profile), claim.unit
+    if here.kind == "value" and here.tolerance == 0:
+        return f"exactly {quantity(here.expected, unit)}"
     if here.kind == "value":
         near = quantity(here.tolerance, unit)
         return f"{quantity(here.expected, unit)}, give or take {near}"

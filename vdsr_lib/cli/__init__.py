@@ -28,7 +28,10 @@ app = typer.Typer(
 # With this a command keeps its name even while it is the only one.
 app.callback()(lambda: None)
 
-COMMANDS: tuple[str, ...] = ("notebooks",)
+COMMANDS: tuple[str, ...] = (
+    "notebooks",
+    "reproduce",
+)
 for _name in COMMANDS:
     import_module(f"vdsr_lib.cli.{_name}").register(app)
 

@@ -70,6 +70,7 @@ class Kernel:
         self.pid = 0
         self.peak_memory = 0
         self.last_words = ""
+        self._killed = False
 
     def start(self) -> None:
         """Start the process; that it answers is for papermill to find out."""
@@ -83,6 +84,8 @@ class Kernel:
                 stderr=log,
             )
         self.pid = self.manager.provisioner.pid
+        if self._killed:  # while the process was starting
+            self.kill()
 
     def sample(self) -> None:
         """Take note of the resident memory of the kernel's process."""
@@ -93,6 +96,7 @@ class Kernel:
         """End the process and its children at once; may be called at any time."""
         import psutil  # type: ignore[import-untyped]
 
+        self._killed = True
         if not self.pid:
             return
         try:

@@ -14,17 +14,17 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vdsr_lib._files import write_atomically
 from vdsr_lib.suite.kernel import Kernel
 from vdsr_lib.suite.lessons import Lesson, Outcome, read_notebook
+from vdsr_lib.suite.progress import Progress
 
-__all__ = ["CellHook", "run_lesson"]
+__all__ = ["run_lesson"]
 
-CellHook = Callable[[int, float], None]
 _ADDED = {"injected-parameters", "papermill-error-cell-tag"}
 """The tags of the cells that papermill adds; they do not count."""
 
@@ -36,7 +36,7 @@ def run_lesson(
     *,
     timeout: float | None = None,
     environment: Mapping[str, str] | None = None,
-    on_cell: CellHook | None = None,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Run one lesson in a fresh kernel of this interpreter.
 
@@ -51,8 +51,8 @@ def run_lesson(
         Seconds that one cell may take; default: no limit.
     environment : mapping, optional
         Variables for the kernel, beside those of this process.
-    on_cell : callable, optional
-        Called with the number of code cells done and the seconds of the last one.
+    progress : Progress, optional
+        Told of every cell that is done.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def run_lesson(
     started = time.monotonic()
     kernel = Kernel(lesson.path.parent, environment)
     try:
-        job = _Job(outcome, kernel, workspace / "executed.ipynb", timeout, on_cell)
+        job = _Job(outcome, kernel, workspace / "executed.ipynb", timeout, progress)
         job.run(dict(parameters))
         outcome.seconds = time.monotonic() - started
         outcome.peak_memory = kernel.peak_memory
@@ -124,10 +124,10 @@ class _Job:
         kernel: Kernel,
         output: Path,
         timeout: float | None,
-        on_cell: CellHook | None,
+        progress: Progress | None,
     ) -> None:
         self.outcome, self.kernel, self.output = outcome, kernel, output
-        self.timeout, self.on_cell = timeout, on_cell
+        self.timeout, self.progress = timeout, progress
         self._cell = 0
         self._begun = 0.0
         self._error: BaseException | None = None
@@ -142,6 +142,8 @@ class _Job:
             while thread.is_alive():
                 thread.join(0.1)
                 self.kernel.sample()
+                if self.progress is not None:
+                    self.progress.wait()
         except BaseException:
             self.kernel.kill()
             thread.join(10)
@@ -185,8 +187,8 @@ class _Job:
         seconds = time.monotonic() - self._begun
         self.outcome.cell_seconds.append(seconds)
         self.kernel.sample()
-        if self.on_cell is not None:
-            self.on_cell(len(self.outcome.cell_seconds), seconds)
+        if self.progress is not None:
+            self.progress.cell_done(len(self.outcome.cell_seconds))
 
     def _explain(self, error: BaseException) -> None:
         """Say in one sentence what stopped the lesson."""

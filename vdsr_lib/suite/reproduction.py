@@ -1,0 +1,134 @@
+"""All of it in order: run the lessons, judge their claims, write the report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vdsr_lib.claims import PROFILES, load_claims
+from vdsr_lib.devices import describe_machine, resolve_device
+from vdsr_lib.errors import ClaimError
+from vdsr_lib.suite.lessons import Lesson, Outcome
+from vdsr_lib.suite.progress import Progress, earlier_times
+from vdsr_lib.suite.report import Report, duration, write_editions, write_report
+from vdsr_lib.suite.runner import run_lesson
+from vdsr_lib.suite.verdicts import verdicts
+
+__all__ = ["TIMEOUTS", "reproduce"]
+
+TIMEOUTS: dict[str, float | None] = {"quick": 600, "classroom": 3600, "paper": None}
+"""Seconds that one cell may take, by profile; None is no limit."""
+
+
+def reproduce(
+    lessons: Sequence[Lesson],
+    output_dir: str | os.PathLike[str] = "results",
+    *,
+    profile: str = "quick",
+    device: str = "auto",
+    seed: int = 0,
+    timeout: float | None = None,
+    claims_file: str | os.PathLike[str] | None = None,
+) -> Report:
+    """Run lessons, judge every claim they make, and write the report.
+
+    Parameters
+    ----------
+    lessons : sequence of Lesson
+    output_dir : path-like
+        Gets ``claims.json``, ``report.html``, and the folders ``executed`` (the
+        notebooks), ``html`` (pages of them) and ``claims`` (what was recorded).
+    profile : {"quick", "classroom", "paper"}
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+    seed : int
+    timeout : float, optional
+        Seconds that one cell may take, 0 for no limit; default: see `TIMEOUTS`.
+    claims_file : path-like, optional
+        Default: the shipped ``data/claims.toml``.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ClaimError
+        If the profile is unknown or the declarations are wrong.
+    ValueError
+        If there is no such device.
+    KeyboardInterrupt
+        On Ctrl-C: no kernel stays, and no file is half written.
+    """
+    if profile not in PROFILES:
+        raise ClaimError(f"profile is {profile!r}; known: {', '.join(PROFILES)}")
+    claims = load_claims(claims_file)
+    machine = describe_machine(resolve_device(device))
+    output = Path(output_dir).resolve()
+    times = earlier_times(output / "claims.json", profile)
+    for stale in ("claims.json", "report.html"):
+        (output / stale).unlink(missing_ok=True)
+    started, clock = datetime.now(UTC), time.monotonic()
+    parameters = {
+        "profile": profile,
+        "device": device,
+        "seed": seed,
+        "output_dir": str(output),
+    }
+    limit = TIMEOUTS[profile] if timeout is None else timeout
+    environment = _environment(claims_file)
+    outcomes: list[Outcome] = []
+    with Progress(lessons, times) as progress:
+        for lesson in lessons:
+            progress.begin(lesson)
+            (output / "claims" / f"{lesson.number}.json").unlink(missing_ok=True)
+            outcome = run_lesson(
+                lesson,
+                parameters,
+                output,
+                timeout=limit,
+                environment=environment,
+                progress=progress,
+            )
+            outcomes.append(outcome)
+            progress.end(outcome)
+            progress.say(_line(outcome))
+    report = Report(
+        profile=profile,
+        device=device,
+        seed=seed,
+        started=started.strftime("%Y-%m-%d %H:%M UTC"),
+        seconds=time.monotonic() - clock,
+        machine=machine,
+        outcomes=outcomes,
+        rows=verdicts(claims, outcomes, output, profile),
+        editions=write_editions(outcomes, output),
+    )
+    write_report(report, output)
+    return report
+
+
+def _environment(claims_file: str | os.PathLike[str] | None) -> dict[str, str]:
+    """Return the kernels' variables; paths made absolute, for they run elsewhere."""
+    named = {
+        "VDSR_CLAIMS_FILE": claims_file or os.environ.get("VDSR_CLAIMS_FILE"),
+        "VDSR_DATA_DIR": os.environ.get("VDSR_DATA_DIR"),
+    }
+    return {
+        name: str(Path(path).expanduser().resolve())
+        for name, path in named.items()
+        if path
+    }
+
+
+def _line(outcome: Outcome) -> str:
+    """Say in one line how a lesson went."""
+    lesson = outcome.lesson
+    text = f"lesson {lesson.number}, {lesson.title}: "
+    if outcome.status != "ran":
+        return f"{text}{outcome.status}: {outcome.message}"
+    peak = outcome.peak_memory / 1e6
+    return f"{text}ran in {duration(outcome.seconds)}, peak memory {peak:.0f} MB"
