@@ -299,6 +299,24 @@ def test_dots_draw_and_print_every_number():
     assert axes.yaxis_inverted()  # the first row on top
 
 
+def test_dots_take_tables_and_name_scales():
+    import pandas as pd
+
+    table = pd.DataFrame({2: [-1.0], 3: [0.5]}, index=["a mistake"])
+    figure = figures.dots(
+        table.rename_axis(columns="scale"),
+        xlabel="dB",
+        published=(table + 1).rename_axis(columns="scale"),
+    )
+    (axes,) = figure.axes
+    lines = {line.get_label(): line for line in axes.lines}
+    assert lines["×2"].get_xdata().tolist() == [-1.0]  # noqa: RUF001
+    assert lines["×3"].get_xdata().tolist() == [0.5]  # noqa: RUF001
+    rings = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
+    places = [line.get_xdata()[0] for line in rings if len(line.get_xdata())]
+    assert sorted(places) == [0.0, 1.5]
+
+
 def test_dots_refuse_rows_that_differ():
     with pytest.raises(ValueError, match=r"'a' has .*x2.* and 'b' has .*x3"):
         figures.dots({"a": {"x2": 1.0}, "b": {"x3": 1.0}}, xlabel="dB")

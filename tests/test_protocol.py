@@ -14,10 +14,12 @@ from vdsr_lib.protocol import (
     MISTAKES,
     PAPER,
     Protocol,
+    beside_table3,
     bicubic_pair,
     bicubic_psnr,
     bicubic_scores,
     costs,
+    published_costs,
 )
 from vdsr_lib.resize import imresize
 
@@ -52,11 +54,12 @@ def test_every_mistake_costs_on_set5_what_an_independent_evaluator_measured(set5
 
 @pytest.mark.datasets
 def test_the_papers_protocol_gives_table_3s_bicubic_row_on_set5(set5):
-    means = bicubic_scores(set5).groupby("scale")[["psnr", "ssim"]].mean()
+    measured = beside_table3({"Set5": set5})
     printed = {2: (33.66, 0.9299), 3: (30.39, 0.8682), 4: (28.42, 0.8104)}
     for scale, (decibels, likeness) in printed.items():
-        assert round(means.psnr[scale], 2) == decibels
-        assert round(means.ssim[scale], 4) == likeness
+        row = measured.loc[("Set5", scale)]
+        assert round(row.psnr, 2) == row.psnr_printed == decibels
+        assert round(row.ssim, 4) == row.ssim_printed == likeness
 
 
 def test_opencvs_bicubic_is_opencvs():
@@ -211,6 +214,26 @@ def test_costs_are_differences_of_mean_scores(colours):
     change = wrong.groupby("scale").psnr.mean() - right.groupby("scale").psnr.mean()
     np.testing.assert_allclose(table.loc["no border crop"], change, atol=1e-12)
     assert table.shape == (1, 2)
+
+
+def test_published_costs_are_laid_out_as_measured_ones(colours):
+    table = published_costs()
+    assert table.loc["full-range luma"].tolist() == [-1.31, -1.31, -1.31]
+    assert table.loc["no antialiasing", 2] == 0.71
+    measured = costs({"a": colours})
+    assert table.index.equals(measured.index)
+    assert table.columns.equals(measured.columns)
+
+
+def test_beside_table3_joins_the_printed_row(colours):
+    table = beside_table3({"Set14": {"a": colours}}, (2, 3))
+    assert list(table.index) == [("Set14", 2), ("Set14", 3)]
+    assert table.loc[("Set14", 3), "psnr_printed"] == 27.55
+    assert table.loc[("Set14", 3), "ssim_printed"] == 0.7742
+    assert table.loc[("Set14", 3), "psnr"] == bicubic_psnr(colours, 3)
+    none = beside_table3({})
+    assert len(none) == 0
+    assert set(none.columns) == set(table.columns)
 
 
 # ------------------------------------------------------------------------ refusals

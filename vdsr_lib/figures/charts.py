@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from vdsr_lib.figures.style import COLOURS, styled
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    Table: TypeAlias = pd.DataFrame | Mapping[str, Mapping[str, float]]
 
 __all__ = ["convergence", "dots", "kernel"]
 
@@ -85,10 +88,10 @@ def convergence(
 
 @styled
 def dots(
-    rows: Mapping[str, Mapping[str, float]],
+    rows: Table,
     *,
     xlabel: str,
-    published: Mapping[str, Mapping[str, float]] | None = None,
+    published: Table | None = None,
     number: str = "{:+.3f}",
 ) -> Figure:
     """Draw a dot for each number of a table, and print the numbers beside them.
@@ -98,8 +101,9 @@ def dots(
 
     Parameters
     ----------
-    rows : mapping of str to (mapping of str to float)
-        Row label -> series label -> value; all rows have the same series.
+    rows : pandas.DataFrame, or mapping of str to (mapping of str to float)
+        Row label -> series label -> value; all rows have the same series. Of a table
+        the columns are the series; those of an axis named "scale" get a times sign.
     xlabel : str
         What the numbers are, with the unit.
     published : the same, optional
@@ -117,6 +121,7 @@ def dots(
     ValueError
         If there is no row, or the rows differ in their series.
     """
+    rows, known = _mapping(rows), _mapping(published)
     series = _series(rows)
     figure, axes = _chart(height=1.0 + 0.55 * len(rows))
     axes.axvline(0, color="#555555", linewidth=1)
@@ -124,9 +129,9 @@ def dots(
         heights = np.arange(len(rows)) + 0.26 * (i - (len(series) - 1) / 2)
         values = [row[name] for row in rows.values()]
         axes.plot(values, heights, _MARKERS[i], color=_CYCLE[i], label=name)
-        _rings(axes, heights, [(published or {}).get(r, {}).get(name) for r in rows])
+        _rings(axes, heights, [known.get(r, {}).get(name) for r in rows])
         _column(axes, name, [number.format(v) for v in values], i)
-    if published:
+    if known:
         axes.plot([], [], "o", mfc="none", mec="#333333", ms=9, label="published")
     axes.set_yticks(range(len(rows)), [textwrap.fill(row, 34) for row in rows])
     axes.invert_yaxis()
@@ -223,6 +228,15 @@ def _level_lines(axes: Axes, lines: Mapping[str, float]) -> None:
             fontsize=9.5,
             color="#333333",
         )
+
+
+def _mapping(table: Table | None) -> Mapping[str, Mapping[str, float]]:
+    """Return a table as row label -> series label -> value."""
+    if table is None or isinstance(table, Mapping):
+        return table or {}
+    sign = "\N{MULTIPLICATION SIGN}" if table.columns.name == "scale" else ""
+    named = table.rename(index=str, columns=lambda column: f"{sign}{column}")
+    return cast("Mapping[str, Mapping[str, float]]", named.to_dict("index"))
 
 
 def _series(rows: Mapping[str, Mapping[str, float]]) -> list[str]:

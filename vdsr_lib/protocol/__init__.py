@@ -6,14 +6,14 @@ the choices on which implementations differ. `PAPER` is the protocol of the pape
 of its authors' code; `MISTAKES` holds the usual deviations.
 """
 
-from vdsr_lib.protocol.measuring import (
-    Pair,
-    bicubic_pair,
-    bicubic_psnr,
+from vdsr_lib.protocol.measuring import Pair, bicubic_pair, bicubic_psnr
+from vdsr_lib.protocol.switches import MISTAKES, PAPER, Mistake, Protocol
+from vdsr_lib.protocol.tables import (
+    beside_table3,
     bicubic_scores,
     costs,
+    published_costs,
 )
-from vdsr_lib.protocol.switches import MISTAKES, PAPER, Mistake, Protocol
 
 __all__ = [
     "MISTAKES",
@@ -21,8 +21,10 @@ __all__ = [
     "Mistake",
     "Pair",
     "Protocol",
+    "beside_table3",
     "bicubic_pair",
     "bicubic_psnr",
     "bicubic_scores",
     "costs",
+    "published_costs",
 ]

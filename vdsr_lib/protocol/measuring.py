@@ -1,8 +1,8 @@
-"""Bicubic interpolation measured under any protocol."""
+"""Bicubic interpolation of one picture, measured under any protocol."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,17 +15,16 @@ from vdsr_lib.images import (
     to_luma,
     to_uint8,
 )
-from vdsr_lib.metrics import psnr, ssim
-from vdsr_lib.protocol.switches import MISTAKES, PAPER, Mistake, Protocol
+from vdsr_lib.metrics import psnr
+from vdsr_lib.protocol.switches import PAPER, Protocol
 from vdsr_lib.resize import imresize
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["Pair", "bicubic_pair", "bicubic_psnr", "bicubic_scores", "costs"]
+__all__ = ["Pair", "bicubic_pair", "bicubic_psnr"]
 
 _FULL_RANGE: Final = np.array([0.299, 0.587, 0.114])  # BT.601, as JPEG stores it
 
@@ -97,94 +96,6 @@ def bicubic_psnr(image: Array, scale: int, protocol: Protocol = PAPER) -> float:
         PSNR in dB, peak 255.
     """
     return psnr(*bicubic_pair(image, scale, protocol), data_range=255)
-
-
-def bicubic_scores(
-    images: Mapping[str, Array],
-    scales: Iterable[int] = (2, 3, 4),
-    protocol: Protocol = PAPER,
-) -> pd.DataFrame:
-    """Measure bicubic interpolation on a set of pictures.
-
-    Parameters
-    ----------
-    images : mapping of str to uint8 array
-        Name -> picture, (H, W, 3) or (H, W).
-    scales : iterable of int
-        Each in 2 to 8.
-    protocol : Protocol
-        By default the paper's.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``image``, ``scale``, ``psnr`` (dB), ``ssim``; a row for each picture
-        at each scale.
-
-    Raises
-    ------
-    ValueError
-        As `bicubic_pair`, and if there is no picture.
-    """
-    import pandas as pd
-
-    if not images:
-        raise ValueError("there is no picture to measure: give at least one")
-    rows = []
-    for scale in scales:
-        for name, image in images.items():
-            pair = bicubic_pair(image, scale, protocol)
-            decibels = psnr(*pair, data_range=255)
-            likeness = ssim(*pair, data_range=255)
-            rows.append((name, scale, decibels, likeness))
-    return pd.DataFrame(rows, columns=["image", "scale", "psnr", "ssim"])
-
-
-def costs(
-    images: Mapping[str, Array],
-    scales: Iterable[int] = (2, 3, 4),
-    *,
-    mistakes: Mapping[str, Mistake] | None = None,
-) -> pd.DataFrame:
-    """Measure what each deviation from the paper's protocol changes.
-
-    Parameters
-    ----------
-    images, scales
-        As for `bicubic_scores`.
-    mistakes : mapping of str to Mistake
-        By default all of `MISTAKES`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each mistake, a column for each scale: bicubic's mean PSNR under
-        the mistake minus that under the paper's protocol, in dB. Negative: the
-        mistake makes the same pictures look worse.
-
-    Raises
-    ------
-    ValueError
-        As `bicubic_scores`.
-    """
-    import pandas as pd
-
-    if not images:
-        raise ValueError("there is no picture to measure: give at least one")
-    scales = list(scales)
-
-    def mean(scale: int, protocol: Protocol) -> float:
-        each = [bicubic_psnr(image, scale, protocol) for image in images.values()]
-        return float(np.mean(each))
-
-    right = {scale: mean(scale, PAPER) for scale in scales}
-    chosen = MISTAKES if mistakes is None else mistakes
-    changes = {
-        name: [mean(scale, mistake.protocol) - right[scale] for scale in scales]
-        for name, mistake in chosen.items()
-    }
-    table = pd.DataFrame.from_dict(changes, orient="index", columns=scales)
-    return table.rename_axis(index="mistake", columns="scale")
 
 
 def _luma(image: Array, protocol: Protocol) -> Array:
