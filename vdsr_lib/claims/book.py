@@ -41,7 +41,7 @@ class ClaimBook:
     --------
     >>> book = ClaimBook("03", "quick", "results")  # doctest: +SKIP
     >>> book.record("residual-leads-early", 14.8)  # doctest: +SKIP
-    Holds. The residual network is ahead. Table 1. Measured here: 14.80 dB; ...
+    Holds. The residual network is ahead. Measured here: 14.80 dB; asked for: ...
     """
 
     def __init__(

@@ -53,12 +53,14 @@ class Judgement:
     def _sentence(self) -> str:
         """Say the claim, the source's number, ours and the rule, in one line."""
         claim = self.claim
-        printed = f" ({claim.paper})" if claim.paper else ""
-        text = f"{claim.sentence} {claim.source}{printed}. "
-        text += f"Measured here: {quantity(self.measured, claim.unit)}"
-        if self.verdict == "not judged":
-            return f"{text}, not judged at profile {self.profile}."
-        return f"{text}; the claim asks for {rule_text(claim, self.profile)}."
+        asked = "not judged at this profile"
+        if self.verdict != "not judged":
+            asked = f"asked for: {rule_text(claim, self.profile)}"
+        source = f"source: {claim.source}"
+        if claim.paper:
+            source = f"printed: {claim.paper} ({claim.source})"
+        measured = f"Measured here: {quantity(self.measured, claim.unit)}"
+        return f"{claim.sentence} {measured}; {asked}; {source}."
 
 
 def judge(claim: Claim, measured: Number, profile: str, note: str = "") -> Judgement:

@@ -1,6 +1,11 @@
 # %% [markdown]
 # # A cell that takes too long
 
+# %%
+import time
+
+from vdsr_lib.claims import ClaimBook
+
 # %% tags=["parameters"]
 profile = "quick"
 device = "auto"
@@ -8,16 +13,12 @@ seed = 0
 output_dir = "results"
 
 # %%
-from vdsr_lib.claims import ClaimBook
-
 book = ClaimBook("01", profile, output_dir)
 
 # %%
 book.record("two-and-two", 2 + 2)
 
 # %%
-import time
-
 time.sleep(600)
 
 # %%

@@ -1,6 +1,11 @@
 # %% [markdown]
 # # A kernel that dies
 
+# %%
+import os
+
+from vdsr_lib.claims import ClaimBook
+
 # %% tags=["parameters"]
 profile = "quick"
 device = "auto"
@@ -8,15 +13,11 @@ seed = 0
 output_dir = "results"
 
 # %%
-from vdsr_lib.claims import ClaimBook
-
 book = ClaimBook("01", profile, output_dir)
 
 # %%
 book.record("two-and-two", 2 + 2)
 
 # %%
-import os
-
 os.write(2, b"the last words of the kernel\n")
 os._exit(1)

@@ -1,6 +1,9 @@
 # %% [markdown]
 # # A cell that fails
 
+# %%
+from vdsr_lib.claims import ClaimBook
+
 # %% tags=["parameters"]
 profile = "quick"
 device = "auto"
@@ -8,15 +11,13 @@ seed = 0
 output_dir = "results"
 
 # %%
-from vdsr_lib.claims import ClaimBook
-
 book = ClaimBook("01", profile, output_dir)
 
 # %%
 book.record("two-and-two", 2 + 2)
 
 # %%
-1 / 0
+print(1 / 0)
 
 # %%
 print("never reached")

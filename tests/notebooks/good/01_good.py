@@ -1,6 +1,14 @@
 # %% [markdown]
 # # A lesson that holds
 
+# %%
+import sys
+
+from matplotlib.figure import Figure
+
+from vdsr_lib import figures
+from vdsr_lib.claims import ClaimBook
+
 # %% tags=["parameters"]
 profile = "quick"
 device = "auto"
@@ -8,8 +16,6 @@ seed = 0
 output_dir = "results"
 
 # %%
-from vdsr_lib.claims import ClaimBook
-
 book = ClaimBook("01", profile, output_dir)
 
 # %%
@@ -21,16 +27,10 @@ book.record("two-and-two", 2 + 2)
 # $$\left[-\frac{\theta}{\gamma}, \frac{\theta}{\gamma}\right].$$
 
 # %%
-import sys
-
-from vdsr_lib import figures
-
 print(sys.executable)
 print(profile, device, seed)
 
 # %%
-from matplotlib.figure import Figure
-
 figure = Figure()
 figure.subplots().plot([1, 2], [3, 4])
 figures.show(figure, alt="A straight line that rises from 3 to 4.")

@@ -1,6 +1,9 @@
 # %% [markdown]
 # # A claim that is never measured
 
+# %%
+from vdsr_lib.claims import ClaimBook
+
 # %% tags=["parameters"]
 profile = "quick"
 device = "auto"
@@ -8,8 +11,6 @@ seed = 0
 output_dir = "results"
 
 # %%
-from vdsr_lib.claims import ClaimBook
-
 book = ClaimBook("01", profile, output_dir)
 
 # %%
