@@ -1,0 +1,219 @@
+"""Data sets as pictures in memory: an embedded one, a downloaded one, or a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vdsr_lib._files import user_data_dir
+from vdsr_lib.datasets.embedded import EMBEDDED, load_embedded
+from vdsr_lib.datasets.sources import Source, composites, sources
+from vdsr_lib.errors import DataError, PictureError
+from vdsr_lib.images import read_picture
+
+__all__ = ["dataset_names", "load_images", "parts_of"]
+
+Images: TypeAlias = dict[str, NDArray[np.uint8]]
+PathLike: TypeAlias = str | os.PathLike[str]
+
+_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".pnm"}
+    | {".ppm", ".tif", ".tiff", ".webp"}
+)
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Return the names that `load_images` knows, the embedded sets first.
+
+    Returns
+    -------
+    tuple of str
+        ``"embedded-train"`` and ``"embedded-test"``, which need no download, then the
+        downloadable sets and the names for several of them together.
+    """
+    return (*EMBEDDED, *sources(), *composites())
+
+
+def load_images(
+    name_or_folder: PathLike, *, data_dir: PathLike | None = None
+) -> Images:
+    """Return the pictures of a data set, or of any folder.
+
+    Parameters
+    ----------
+    name_or_folder : str or path-like
+        One of `dataset_names`, in upper or lower case; or a folder, whose pictures
+        are read without looking into folders below it. A name wins over a folder of
+        the same name in the working directory: ``"./set5"`` is the folder.
+    data_dir : path-like, optional
+        Where the downloaded sets are, one folder each; by default the environment
+        variable ``VDSR_DATA_DIR``, else a cache folder of this user.
+
+    Returns
+    -------
+    dict of str to (H, W, 3) or (H, W) array of uint8
+        Picture by name, in natural order (t2 before t10), in [0, 255]: RGB, or grey
+        where the file is grey. The name is the file's without its suffix; where two
+        files of a folder differ in nothing else, with it. Alpha is left out.
+
+    Raises
+    ------
+    DataError
+        If the set is not there or not whole (the text gives the command that gets
+        it), if there is no such set or folder, if the folder holds no picture, or if
+        files cannot be read (all of them are named).
+    """
+    if isinstance(name_or_folder, str):
+        name = name_or_folder.lower()
+        if name in EMBEDDED:
+            return load_embedded(name)
+        if name in sources() or name in composites():
+            root = user_data_dir(data_dir)
+            return _read([p for part in parts_of(name) for p in _present(part, root)])
+    return _read(_pictures_of(name_or_folder))
+
+
+def parts_of(name: str) -> tuple[Source, ...]:
+    """Return the downloadable data sets that a name stands for.
+
+    Parameters
+    ----------
+    name : str
+        A downloadable data set, or a name for several; upper or lower case.
+
+    Returns
+    -------
+    tuple of Source
+        One, or the parts of a composite in their order.
+
+    Raises
+    ------
+    DataError
+        If the name is unknown.
+    """
+    name = name.lower()
+    if name in sources():
+        return (sources()[name],)
+    if name in composites():
+        return composites()[name].parts
+    known = [*sources(), *composites()]
+    raise DataError(
+        f"no downloadable data set is called {name!r}{_guess(name, known)}: "
+        f"there are {', '.join(known)}"
+    )
+
+
+def natural_order(path: Path) -> tuple[list[tuple[int, int | str]], str]:
+    """Return a sorting key that counts: t2 comes before t10."""
+    parts = re.findall(r"\d+|\D+", path.name.lower())
+    return [(0, int(p)) if p.isdecimal() else (1, p) for p in parts], path.name
+
+
+def _present(source: Source, root: Path) -> list[Path]:
+    """Return the files of a downloaded set, refused unless each has its length."""
+    folder = root / source.name
+    get = f"vdsr data fetch {source.name}"
+    lengths = {file: _length(folder / file.name) for file in source.files}
+    here = sum(length is not None for length in lengths.values())
+    if here == 0:
+        raise DataError(
+            f"the data set {source.name} is not in {folder}: get it with '{get}', or "
+            "set VDSR_DATA_DIR to the folder that holds it"
+        )
+    if here < len(lengths):
+        missing = [file.name for file, length in lengths.items() if length is None]
+        raise DataError(
+            f"the data set {source.name} in {folder} lacks {_some(missing)}: "
+            f"get the rest with '{get}'"
+        )
+    wrong = [file.name for file, length in lengths.items() if length != file.size]
+    if wrong:
+        raise DataError(
+            f"the data set {source.name} in {folder} is damaged, {_some(wrong)} not "
+            f"being as long as declared: repair it with '{get}'"
+        )
+    return [folder / file.name for file in source.files]
+
+
+def _length(path: Path) -> int | None:
+    """Return a file's length in bytes, or None where there is no such file."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        raise DataError(f"{path} cannot be looked at ({error.strerror})") from error
+
+
+def _pictures_of(folder: PathLike) -> list[Path]:
+    """Return the picture files of a folder in natural order."""
+    path = Path(folder).expanduser()
+    if path.is_file():
+        raise DataError(f"{path} is a file: give the folder that holds the pictures")
+    if not path.is_dir():
+        known = dataset_names()
+        raise DataError(
+            f"there is no data set or folder {str(folder)!r}"
+            f"{_guess(str(folder).lower(), known)}: the data sets are "
+            f"{', '.join(known)}"
+        )
+    try:
+        files = [p for p in path.iterdir() if _is_picture_name(p)]
+    except OSError as error:
+        raise DataError(f"{path} cannot be listed ({error.strerror})") from error
+    if not files:
+        raise DataError(
+            f"the folder {path} holds no picture ({', '.join(sorted(_SUFFIXES))}); "
+            "folders below it are not looked into"
+        )
+    return sorted(files, key=natural_order)
+
+
+def _is_picture_name(path: Path) -> bool:
+    """Tell whether a file looks like a picture by its name; hidden files do not."""
+    return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
+
+
+def _read(paths: Sequence[Path]) -> Images:
+    """Read the files, two at a time, and name each one that cannot be read."""
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(_pixels_or_error, paths))
+    errors = [str(item) for item in found if isinstance(item, PictureError)]
+    if errors:
+        count = f"{len(errors)} of {len(paths)} pictures cannot be read: "
+        raise DataError((count if len(paths) > 1 else "") + "; ".join(errors))
+    pixels = [item for item in found if not isinstance(item, PictureError)]
+    return dict(zip(_names(paths), pixels, strict=True))
+
+
+def _pixels_or_error(path: Path) -> NDArray[np.uint8] | PictureError:
+    """Return a file's pixels, or the reason why there are none."""
+    try:
+        return read_picture(path).pixels
+    except PictureError as error:
+        return error
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return the files' names without suffix, or with it where two would be equal."""
+    uses = Counter(path.stem for path in paths)
+    return [path.name if uses[path.stem] > 1 else path.stem for path in paths]
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name up to three files, and count the others."""
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more files"
+
+
+def _guess(name: str, known: Iterable[str]) -> str:
+    """Return a hint at the name that was probably meant, or nothing."""
+    close = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
