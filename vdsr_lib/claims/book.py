@@ -175,7 +175,10 @@ def read_records(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _scalar(measured: Any, claim_id: str) -> Number:
     """Take the number out of a NumPy, torch or Python scalar."""
-    value = measured.item() if hasattr(measured, "item") else measured
+    try:
+        value = measured.item() if hasattr(measured, "item") else measured
+    except (ValueError, RuntimeError):  # more than one element
+        value = None
     if isinstance(value, bool | int | float):
         return value
     raise TypeError(f"claim {claim_id!r}: expected a number, got {measured!r}")

@@ -24,7 +24,7 @@ Number = float | int | bool
 class Claim:
     """One sentence that a lesson claims, and the rule that decides whether it holds.
 
-    Attributes
+    Parameters
     ----------
     id : str
         ``"03.residual-leads-early"``: the lesson, a dot, a name.
@@ -147,6 +147,8 @@ def _fault(claim: Claim) -> str:
         return f"relation is {claim.relation!r}; {listed(RELATIONS)}"
     if claim.recorded is None and claim.recorded_in:
         return "recorded_in names a file, but there is no recorded number"
+    if not (claim.recorded is None or _is_finite(claim.recorded)):
+        return f"recorded must be a number, got {claim.recorded!r}"
     needed = ("expected", "tolerance") if claim.kind == "value" else ("threshold",)
     pair = claim.relation == "between"
     for profile in claim.profiles:
@@ -155,6 +157,8 @@ def _fault(claim: Claim) -> str:
             if not _is_number(getattr(here, name), pair=pair):
                 what = "two rising numbers" if pair else "a number"
                 return f"{name} must be {what} for profile {profile!r}"
+        if claim.kind == "value" and here.tolerance < 0:
+            return f"tolerance must not be negative, got {here.tolerance}"
     return ""
 
 
@@ -170,5 +174,16 @@ def _is_finite(value: Any) -> bool:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return ``"known: a, b"``, the end of an error's sentence."""
+    """Return the end of an error's sentence: the names that would have been right.
+
+    Parameters
+    ----------
+    names : iterable of str
+        In any order.
+
+    Returns
+    -------
+    str
+        ``"known: a, b"``.
+    """
     return f"known: {', '.join(sorted(names))}"

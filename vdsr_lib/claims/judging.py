@@ -15,10 +15,12 @@ __all__ = ["Judgement", "judge", "quantity", "rule_text"]
 class Judgement:
     """A measurement beside its claim, with the verdict; it shows itself in a notebook.
 
-    Attributes
+    Parameters
     ----------
     claim : Claim
+        What is claimed.
     profile : str
+        Where it was measured.
     measured : float, int or bool
         In the claim's unit.
     verdict : str
@@ -69,10 +71,12 @@ def judge(claim: Claim, measured: Number, profile: str, note: str = "") -> Judge
     Parameters
     ----------
     claim : Claim
+        What is claimed, and its rule.
     measured : float, int or bool
         In the claim's unit. NaN never holds.
     profile : {"quick", "classroom", "paper"}
     note : str, optional
+        The lesson's remark.
 
     Returns
     -------
@@ -111,6 +115,7 @@ def quantity(value: Number | None, unit: str = "") -> str:
     value : float, int, bool or None
         None stands for a number that there is not: ``"not run"``.
     unit : str, optional
+        Written after the number, but not after a word.
 
     Returns
     -------
@@ -133,6 +138,7 @@ def rule_text(claim: Claim, profile: str) -> str:
     Parameters
     ----------
     claim : Claim
+        What is claimed, and its rule.
     profile : {"quick", "classroom", "paper"}
         One that the claim is judged in.
 

@@ -17,13 +17,14 @@ __all__ = ["Lesson", "Outcome", "find_lessons", "read_notebook"]
 class Lesson:
     """A generated notebook.
 
-    Attributes
+    Parameters
     ----------
     number : str
         ``"03"``.
     title : str
         Its first heading.
     path : pathlib.Path
+        The notebook.
     code_cells : int
         How many code cells it has that are not empty.
     parameters_cell : int
@@ -41,9 +42,10 @@ class Lesson:
 class Outcome:
     """What came of running one lesson.
 
-    Attributes
+    Parameters
     ----------
     lesson : Lesson
+        What was run.
     status : str
         ``"ran"``, or what stopped it: ``"unknown parameter"``, ``"cell failed"``,
         ``"timed out"``, ``"kernel died"``, ``"not completed"``.
@@ -128,6 +130,7 @@ def read_notebook(path: Path) -> Any:
     Parameters
     ----------
     path : pathlib.Path
+        An ``.ipynb`` file.
 
     Returns
     -------

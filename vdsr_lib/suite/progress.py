@@ -23,6 +23,7 @@ class Progress:
     Parameters
     ----------
     lessons : sequence of Lesson
+        Those that will run, at least one.
     times : dict, optional
         Lesson number to the seconds of each cell in an earlier run; the time left is
         a better guess with it. Without it every cell counts alike.
@@ -103,6 +104,7 @@ def earlier_times(claims_json: Path, profile: str) -> dict[str, list[float]]:
     Parameters
     ----------
     claims_json : pathlib.Path
+        It need not exist.
     profile : str
         Times of another profile are of no use.
 

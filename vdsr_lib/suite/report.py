@@ -25,10 +25,12 @@ _SIGNS = {"holds": "✓", "fails": "✗", "missing": "?", "unknown": "?", "not j
 class Report:
     """Everything that the suite knows at its end.
 
-    Attributes
+    Parameters
     ----------
     profile, device : str
+        As asked for.
     seed : int
+        The lessons' parameter.
     started : str
         Date and time in UTC, ISO 8601.
     seconds : float
@@ -36,7 +38,9 @@ class Report:
     machine : dict
         As `vdsr_lib.devices.describe_machine` gives it.
     outcomes : sequence of Outcome
+        One a lesson.
     rows : sequence of Verdict
+        One a claim.
     editions : dict
         Lesson number to the file of its HTML edition.
     """
@@ -77,7 +81,9 @@ def write_editions(outcomes: Sequence[Outcome], output_dir: Path) -> dict[str, P
     Parameters
     ----------
     outcomes : sequence of Outcome
+        The lessons that were run.
     output_dir : pathlib.Path
+        The suite's output folder.
 
     Returns
     -------
@@ -100,7 +106,9 @@ def write_report(report: Report, output_dir: Path) -> tuple[Path, Path]:
     Parameters
     ----------
     report : Report
+        What there is to say.
     output_dir : pathlib.Path
+        The suite's output folder.
 
     Returns
     -------
@@ -119,6 +127,7 @@ def table(rows: Sequence[Verdict]) -> str:
     Parameters
     ----------
     rows : sequence of Verdict
+        One a claim.
 
     Returns
     -------
@@ -216,6 +225,7 @@ def duration(seconds: float) -> str:
     Parameters
     ----------
     seconds : float
+        Not negative.
 
     Returns
     -------

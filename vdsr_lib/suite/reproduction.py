@@ -38,6 +38,7 @@ def reproduce(
     Parameters
     ----------
     lessons : sequence of Lesson
+        At least one.
     output_dir : path-like
         Gets ``claims.json``, ``report.html``, and the folders ``executed`` (the
         notebooks), ``html`` (pages of them) and ``claims`` (what was recorded).
@@ -45,6 +46,7 @@ def reproduce(
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ...
     seed : int
+        The lessons' parameter.
     timeout : float, optional
         Seconds that one cell may take, 0 for no limit; default: see `TIMEOUTS`.
     claims_file : path-like, optional

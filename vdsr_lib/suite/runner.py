@@ -43,6 +43,7 @@ def run_lesson(
     Parameters
     ----------
     lesson : Lesson
+        A generated notebook.
     parameters : mapping
         Replaces the defaults of the lesson's parameters cell.
     output_dir : pathlib.Path

@@ -33,6 +33,7 @@ def code_lines(cell: Any) -> int:
     Parameters
     ----------
     cell : nbformat.NotebookNode
+        Of any kind.
 
     Returns
     -------

@@ -26,7 +26,7 @@ LESSON_BROKEN = 3
 class Verdict:
     """One row of the report.
 
-    Attributes
+    Parameters
     ----------
     id, lesson, sentence, source, paper, unit : str
         As declared; empty for a claim that nobody declared.
@@ -115,7 +115,9 @@ def exit_code(outcomes: Iterable[Outcome], rows: Iterable[Verdict]) -> int:
     Parameters
     ----------
     outcomes : iterable of Outcome
+        One a lesson.
     rows : iterable of Verdict
+        One a claim.
 
     Returns
     -------

@@ -1,0 +1,396 @@
+"""Claims: declared, recorded, judged, shown."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from vdsr_lib.claims import Claim, ClaimBook, judge, load_claims, read_records
+from vdsr_lib.claims.judging import quantity, rule_text
+from vdsr_lib.errors import ClaimError
+
+TOML = """
+[03.residual-leads]
+sentence = "The residual network is ahead."
+source = "Table 1, rate 0.1"
+paper = "36.90 against 27.42 dB"
+kind = "relation"
+relation = ">"
+threshold = { quick = 3.0, paper = 5.0 }
+unit = "dB"
+profiles = ["quick", "paper"]
+recorded = 9.48
+recorded_in = "table1.json"
+
+[03.final]
+sentence = "It ends at 37.05 dB."
+source = "Table 1"
+kind = "value"
+expected = 37.05
+tolerance = 0.15
+unit = "dB"
+profiles = ["paper"]
+
+[01.other]
+sentence = "Another lesson's."
+source = "protocol: none"
+kind = "relation"
+relation = "equal"
+threshold = true
+profiles = ["quick"]
+"""
+
+
+@pytest.fixture
+def declared(tmp_path: Path) -> Path:
+    path = tmp_path / "claims.toml"
+    path.write_text(TOML)
+    return path
+
+
+@pytest.fixture
+def book(declared: Path, tmp_path: Path) -> ClaimBook:
+    return ClaimBook("03", "quick", tmp_path, declarations=declared)
+
+
+def claim(**rule: object) -> Claim:
+    text = {"sentence": "s", "source": "t", "profiles": ("quick",)}
+    return Claim(id="01.x", **(text | rule))  # type: ignore[arg-type]
+
+
+def relation(sign: str, threshold: object) -> Claim:
+    return claim(kind="relation", relation=sign, threshold=threshold)
+
+
+# ---- the shipped file ----
+
+
+def test_shipped_claims_are_well_formed() -> None:
+    claims = load_claims()
+    for name, entry in claims.items():
+        assert name == entry.id
+        assert entry.sentence.endswith("."), f"{name}: a sentence ends in a full stop"
+        assert "quick" in entry.profiles or "paper" in entry.profiles
+
+
+def test_shipped_recorded_numbers_name_a_file_that_ships(root: Path) -> None:
+    for name, entry in load_claims().items():
+        if entry.recorded is not None:
+            assert entry.recorded_in, f"{name}: recorded without recorded_in"
+        if entry.recorded_in:
+            assert (root / "data" / "recorded" / entry.recorded_in).is_file(), name
+
+
+# ---- rules ----
+
+
+@pytest.mark.parametrize(
+    ("sign", "threshold", "good", "bad"),
+    [
+        (">", 3.0, 3.1, 3.0),
+        (">=", 3.0, 3.0, 2.9),
+        ("<", 3.0, 2.9, 3.0),
+        ("<=", 3.0, 3.0, 3.1),
+        ("equal", 41, 41, 42),
+        ("equal", True, True, False),
+        ("between", [1.0, 2.0], 1.0, 2.1),
+        ("between", [1.0, 2.0], 2.0, 0.9),
+    ],
+)
+def test_each_relation(sign: str, threshold: object, good: float, bad: float) -> None:
+    rule = relation(sign, threshold)
+    assert judge(rule, good, "quick").verdict == "holds"
+    assert judge(rule, bad, "quick").verdict == "fails"
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict"),
+    [(37.05, "holds"), (37.2, "holds"), (36.9, "holds"), (37.21, "fails")],
+)
+def test_value_includes_the_ends_of_its_tolerance(
+    measured: float, verdict: str
+) -> None:
+    # 37.2 - 37.05 is 0.15000000000000568 in binary: rounding must not decide.
+    rule = claim(kind="value", expected=37.05, tolerance=0.15)
+    assert judge(rule, measured, "quick").verdict == verdict
+
+
+@pytest.mark.parametrize("sign", [">", ">=", "<", "<=", "equal", "between"])
+def test_nan_never_holds(sign: str) -> None:
+    rule = relation(sign, [0, 1] if sign == "between" else 0.0)
+    assert judge(rule, math.nan, "quick").verdict == "fails"
+    assert judge(
+        claim(kind="value", expected=1, tolerance=9), math.nan, "quick"
+    ).verdict == ("fails")
+
+
+def test_infinity_can_hold_a_relation_and_never_a_value() -> None:
+    assert judge(relation(">", 3.0), math.inf, "quick").verdict == "holds"
+    value = claim(kind="value", expected=1.0, tolerance=9.0)
+    assert judge(value, math.inf, "quick").verdict == "fails"
+
+
+def test_other_profiles_are_shown_and_not_judged() -> None:
+    shown = judge(relation(">", 3.0), 0.0, "paper")
+    assert shown.verdict == "not judged"
+    assert "not judged" in repr(shown)
+
+
+def test_numbers_may_differ_by_profile(declared: Path) -> None:
+    rule = load_claims(declared)["03.residual-leads"]
+    assert judge(rule, 4.0, "quick").verdict == "holds"
+    assert judge(rule, 4.0, "paper").verdict == "fails"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (36.9, "dB", "36.90 dB"),
+        (0.95871, "", "0.959"),
+        (1.5e-7, "", "1.5e-07"),
+        (665921, "", "665,921"),
+        (True, "", "yes"),
+        (False, "", "no"),
+        (None, "dB", "not run"),
+        (math.nan, "dB", "nan dB"),
+        (-1.309, "dB", "-1.31 dB"),
+    ],
+)
+def test_quantity(value: float | None, unit: str, text: str) -> None:
+    assert quantity(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (claim(kind="value", expected=37.05, tolerance=0.15, unit="dB"),
+         "37.05 dB, give or take 0.15 dB"),
+        (claim(kind="value", expected=4, tolerance=0), "exactly 4"),
+        (relation(">", 3.0), "more than 3.00"),
+        (relation("<=", 3), "at most 3"),
+        (relation("equal", True), "exactly yes"),
+        (relation("between", [1, 2]), "between 1 and 2"),
+    ],
+)  # fmt: skip
+def test_rule_in_words(rule: Claim, text: str) -> None:
+    assert rule_text(rule, "quick") == text
+
+
+# ---- declarations ----
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('kind = "value"', 'kind = "guess"', "kind is 'guess'"),
+        ('relation = ">"', 'relation = "=>"', "relation is '=>'"),
+        ('source = "Table 1"', "", "'source' is missing"),
+        ('sentence = "It ends at 37.05 dB."', 'sentence = ""', "'sentence' is missing"),
+        ("expected = 37.05", "", "expected must be a number for profile 'paper'"),
+        ("expected = 37.05", "expected = nan", "expected must be a number"),
+        ("tolerance = 0.15", 'tolerance = "a bit"', "tolerance must be a number"),
+        ("tolerance = 0.15", "tolerance = { quick = 1 }", "for profile 'paper'"),
+        ("tolerance = 0.15", "tolerance = -0.15", "tolerance must not be negative"),
+        ("tolerance = 0.15", "tolerence = 0.15", "unknown key 'tolerence'"),
+        ('profiles = ["paper"]', 'profiles = ["papre"]', "profiles has 'papre'"),
+        ("recorded = 9.48", 'recorded = "many"', "recorded must be a number"),
+        ("recorded = 9.48\n", "", "recorded_in names a file"),
+        ('"equal"\nthreshold = true', '"between"\nthreshold = [2, 1]', "two rising"),
+        ("[01.other]", "[01.other", "not a TOML file"),
+        ("[03.final]", "[03.residual-leads]", "not a TOML file"),
+        ("[01.other]", "[other]", "expected a table"),
+    ],
+)
+def test_wrong_declarations_are_named(
+    declared: Path, old: str, new: str, message: str
+) -> None:
+    assert old in TOML
+    declared.write_text(TOML.replace(old, new))
+    with pytest.raises(ClaimError, match=message) as caught:
+        load_claims(declared)
+    assert str(declared) in str(caught.value)
+
+
+def test_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ClaimError, match=r"nowhere\.toml: there is no such file"):
+        load_claims(tmp_path / "nowhere.toml")
+
+
+def test_environment_names_another_file(
+    declared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VDSR_CLAIMS_FILE", str(declared))
+    assert list(load_claims()) == ["03.residual-leads", "03.final", "01.other"]
+
+
+# ---- the book ----
+
+
+def test_record_writes_what_was_measured(book: ClaimBook) -> None:
+    judgement = book.record("residual-leads", 14.8, note="depth 10")
+    assert judgement.verdict == "holds"
+    assert bool(judgement)
+    assert read_records(book.path) == {
+        "format": 1,
+        "lesson": "03",
+        "profile": "quick",
+        "records": [{"id": "03.residual-leads", "measured": 14.8, "note": "depth 10"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("measured", "kind"),
+    [
+        (torch.tensor(4.0), float),
+        (np.float32(4.0), float),
+        (np.int64(4), int),
+        (np.array([4.0]), float),
+        (True, bool),
+        (np.bool_(True), bool),
+    ],
+)
+def test_scalars_of_every_library_are_taken(
+    book: ClaimBook, measured: object, kind: type
+) -> None:
+    assert type(book.record("residual-leads", measured).measured) is kind
+
+
+@pytest.mark.parametrize("measured", ["4", None, [1, 2]])
+def test_what_is_no_number_is_refused(book: ClaimBook, measured: object) -> None:
+    with pytest.raises(TypeError, match="expected a number"):
+        book.record("residual-leads", measured)
+    assert read_records(book.path)["records"] == []
+
+
+def test_several_numbers_are_refused(book: ClaimBook) -> None:
+    with pytest.raises(TypeError, match=r"03\.residual-leads.*expected a number"):
+        book.record("residual-leads", torch.zeros(3))
+
+
+def test_nan_is_written_readable_and_fails(book: ClaimBook) -> None:
+    assert not book.record("residual-leads", math.nan)
+    json.loads(book.path.read_text(), parse_constant=pytest.fail)  # strict JSON
+    [record] = read_records(book.path)["records"]
+    assert math.isnan(record["measured"])
+
+
+def test_unknown_claim_is_refused_and_the_known_are_named(book: ClaimBook) -> None:
+    with pytest.raises(
+        ClaimError, match="'residual-led' in lesson 03; known: final, res"
+    ):
+        book.record("residual-led", 1)
+    with pytest.raises(ClaimError, match="unknown claim"):
+        book.record("01.other", True)
+
+
+def test_full_id_is_taken(book: ClaimBook) -> None:
+    assert book.record("03.residual-leads", 4).claim.id == "03.residual-leads"
+
+
+def test_recording_twice_is_refused_and_keeps_the_first(book: ClaimBook) -> None:
+    book.record("residual-leads", 4)
+    with pytest.raises(ClaimError, match="recorded twice"):
+        book.record("residual-leads", 5)
+    [record] = read_records(book.path)["records"]
+    assert record["measured"] == 4
+
+
+@pytest.mark.parametrize(
+    ("second_cell", "count", "allowed"),
+    [("record()", 8, True), ("record()", 7, False), ("other()", 8, False)],
+)
+def test_running_a_cell_again_replaces_its_number(
+    book: ClaimBook,
+    monkeypatch: pytest.MonkeyPatch,
+    second_cell: str,
+    count: int,
+    *,
+    allowed: bool,
+) -> None:
+    import IPython
+
+    shell = SimpleNamespace(user_ns={"In": ["", "record()"]}, execution_count=7)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    book.record("residual-leads", 4)
+    shell.user_ns["In"].append(second_cell)
+    shell.execution_count = count
+    if allowed:
+        assert book.record("residual-leads", 5).measured == 5
+    else:
+        with pytest.raises(ClaimError, match="recorded twice"):
+            book.record("residual-leads", 5)
+
+
+def test_a_new_book_forgets_the_old_numbers(declared: Path, tmp_path: Path) -> None:
+    ClaimBook("03", "quick", tmp_path, declarations=declared).record("final", 1)
+    again = ClaimBook("03", "quick", tmp_path, declarations=declared)
+    assert read_records(again.path)["records"] == []
+
+
+def test_missing_counts_only_what_the_profile_judges(book: ClaimBook) -> None:
+    assert book.missing == ["03.residual-leads"]
+    book.record("residual-leads", 4)
+    assert book.missing == []
+
+
+@pytest.mark.parametrize(("lesson", "profile"), [("99", "quick"), ("03", "quik")])
+def test_wrong_lesson_or_profile(
+    declared: Path, tmp_path: Path, lesson: str, profile: str
+) -> None:
+    with pytest.raises(ClaimError, match="known: "):
+        ClaimBook(lesson, profile, tmp_path, declarations=declared)
+    assert not (tmp_path / "claims").exists()
+
+
+def test_damaged_records_are_named(tmp_path: Path) -> None:
+    for text in ("{", "[]", '{"records": [{"id": "x"}]}', '{"records": 3}'):
+        (tmp_path / "03.json").write_text(text)
+        with pytest.raises(ClaimError, match="not a file of recorded claims"):
+            read_records(tmp_path / "03.json")
+    with pytest.raises(ClaimError, match="no claim was recorded"):
+        read_records(tmp_path / "04.json")
+
+
+# ---- what the reader sees ----
+
+
+def test_a_judgement_is_one_line_with_the_verdict_in_words(book: ClaimBook) -> None:
+    judgement = book.record("residual-leads", 14.8)
+    line = (
+        "Holds. The residual network is ahead. Measured here: 14.80 dB; asked for: "
+        "more than 3.00 dB; printed: 36.90 against 27.42 dB (Table 1, rate 0.1)."
+    )
+    assert repr(judgement) == line
+    assert judgement._repr_markdown_() == line.replace("Holds.", "**Holds.**")
+    assert "<strong>Holds.</strong> The residual network is ahead." in (
+        judgement._repr_html_()
+    )
+
+
+def test_html_escapes_what_it_is_given() -> None:
+    rule = Claim(
+        "01.x", "a < b & c.", "s", "relation", ("quick",), relation="<", threshold=1
+    )
+    html = judge(rule, 0, "quick")._repr_html_()
+    assert "a &lt; b &amp; c." in html
+
+
+def test_the_book_shows_what_is_measured_and_what_is_not(
+    declared: Path, tmp_path: Path
+) -> None:
+    book = ClaimBook("03", "paper", tmp_path, declarations=declared)
+    book.record("final", 30.0)
+    assert repr(book).splitlines() == [
+        "Fails. It ends at 37.05 dB. Measured here: 30.00 dB; asked for: 37.05 dB, "
+        "give or take 0.15 dB; source: Table 1.",
+        "Not measured yet: The residual network is ahead.",
+    ]
+    assert (
+        "<p>Not measured yet: The residual network is ahead.</p>" in book._repr_html_()
+    )
