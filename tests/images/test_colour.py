@@ -209,3 +209,25 @@ def test_to_uint8_refuses_what_is_no_picture():
         to_uint8(torch.full((1, 1, 2, 2), 200.0))
     with pytest.raises(TypeError, match="got int32"):
         to_uint8(torch.zeros(2, 2, dtype=torch.int32))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_rounded_in_single(dtype):
+    grey = torch.arange(256) / 255
+    halved = grey.to(dtype)
+    expected = np.floor(halved.double().numpy() * 255 + 0.5)
+    np.testing.assert_array_equal(to_uint8(halved), expected)
+    if dtype == torch.float16:
+        np.testing.assert_array_equal(to_uint8(halved.numpy()), expected)
+
+
+def test_restoring_colour_refuses_what_does_not_fit():
+    small = np.zeros((4, 4, 3), np.uint8)
+    with pytest.raises(TypeError, match="low_resolution must be uint8, got float64"):
+        restore_colour(np.zeros((8, 8)), small / 255)
+    with pytest.raises(ValueError, match=r"luma must have the shape \(H, W\)"):
+        restore_colour(np.zeros((8, 8, 1)), small)
+    with pytest.raises(ValueError, match=r"luma must be .* floats from 0 to 235"):
+        restore_colour(np.linspace(0, 235, 64).reshape(8, 8), small)
+    with pytest.raises(ValueError, match=r"low_resolution must have .* got \(4, 4\)"):
+        restore_colour(np.zeros((8, 8)), small[..., 0])

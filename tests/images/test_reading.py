@@ -374,9 +374,8 @@ class TestPixelLimit:
                 assert picture.pixels.shape == RGB.shape
         assert Image.MAX_IMAGE_PIXELS == 10
 
-    @pytest.mark.parametrize("kind", ["TIFF", "WEBP"])
-    def test_where_pillow_itself_insists_the_way_out_is_named(self, kind, monkeypatch):
-        content = encode(RGB, kind)
+    def test_where_pillow_itself_insists_the_way_out_is_named(self, monkeypatch):
+        content = encode(RGB, "TIFF")
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
         with pytest.raises(PictureError, match=r"PIL.Image.MAX_IMAGE_PIXELS = None"):
             read_picture(content)

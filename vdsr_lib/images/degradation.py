@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from vdsr_lib.images.colour import require_unit_range
+from vdsr_lib.images.colour import Image, require_unit_range
 from vdsr_lib.resize import imresize
 
 __all__ = ["LUMA_RANGE", "check_scale", "crop_to_multiple", "degrade"]
@@ -52,7 +53,7 @@ def check_scale(scale: object) -> float:
     return value
 
 
-def crop_to_multiple(image: Any, scale: float) -> Any:
+def crop_to_multiple(image: Image, scale: float) -> Image:
     """Crop a picture at the right and the bottom to a multiple of the scale.
 
     Parameters
@@ -94,7 +95,7 @@ def crop_to_multiple(image: Any, scale: float) -> Any:
     return image[:rows, :columns]
 
 
-def degrade(hr: Any, scale: float) -> Any:
+def degrade(hr: Image, scale: float) -> Image:
     """Return the interpolated low-resolution picture (ILR) of a luma picture.
 
     Bicubic with antialiasing down by `scale`, not rounded to 8 bits, bicubic up to
@@ -124,8 +125,8 @@ def degrade(hr: Any, scale: float) -> Any:
 
     Notes
     -----
-    Steps 3 and 4 of the evaluation protocol of Kim et al. 2016 (section 5.1 and the
-    authors' code).
+    Kim et al. 2016, section 5, as the authors' code does it; training pairs and
+    evaluation use the same.
     """
     factor = check_scale(scale)
     if not isinstance(hr, torch.Tensor):
@@ -143,7 +144,8 @@ def degrade(hr: Any, scale: float) -> Any:
     low, high = LUMA_RANGE
     if isinstance(ilr, torch.Tensor):
         return ilr.clamp(low, high)
-    return np.clip(ilr, low, high)
+    clamped: NDArray[Any] = np.clip(ilr, low, high)
+    return clamped
 
 
 def _size(image: Any) -> tuple[int, int]:
