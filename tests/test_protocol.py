@@ -19,6 +19,7 @@ from vdsr_lib.protocol import (
     bicubic_psnr,
     bicubic_scores,
     costs,
+    load_benchmarks,
     published_costs,
 )
 from vdsr_lib.resize import imresize
@@ -234,6 +235,35 @@ def test_beside_table3_joins_the_printed_row(colours):
     none = beside_table3({})
     assert len(none) == 0
     assert set(none.columns) == set(table.columns)
+
+
+def test_benchmarks_that_are_missing_are_explained_and_left_out(
+    tmp_path, monkeypatch, colours
+):
+    monkeypatch.setenv("VDSR_DATA_DIR", str(tmp_path))
+    said = []
+    found = load_benchmarks(("Set5", "embedded-test"), explain=said.append)
+    assert list(found) == ["embedded-test"]
+    assert len(said) == 1
+    assert said[0].startswith("Set5 is not measured: ")
+    assert "vdsr data fetch set5" in said[0]
+
+
+def test_benchmarks_are_fetched_only_when_asked(monkeypatch):
+    from vdsr_lib.errors import DataError
+    from vdsr_lib.protocol import benchmarks
+
+    fetched, said = [], []
+
+    def no_network(name):
+        fetched.append(name)
+        raise DataError("there is no network")
+
+    monkeypatch.setattr(benchmarks, "fetch", no_network)
+    assert "embedded-test" in load_benchmarks(["embedded-test"])
+    assert fetched == []
+    assert load_benchmarks(["Set5"], download=True, explain=said.append) == {}
+    assert (fetched, said) == (["Set5"], ["Set5 is not measured: there is no network"])
 
 
 # ------------------------------------------------------------------------ refusals

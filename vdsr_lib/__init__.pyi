@@ -6,6 +6,7 @@ from . import images as images
 from . import metrics as metrics
 from . import models as models
 from . import paper as paper
+from . import protocol as protocol
 from . import training as training
 from .clipping import clip_gradients as clip_gradients
 from .datasets import fetch as fetch

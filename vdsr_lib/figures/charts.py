@@ -147,7 +147,7 @@ def kernel(
     samples: tuple[ArrayLike, ArrayLike],
     *,
     xlabel: str,
-    ylabel: str,
+    ylabel: str = "weight",
 ) -> Figure:
     """Draw an interpolation kernel and the weights that one output pixel takes.
 

@@ -6,6 +6,7 @@ the choices on which implementations differ. `PAPER` is the protocol of the pape
 of its authors' code; `MISTAKES` holds the usual deviations.
 """
 
+from vdsr_lib.protocol.benchmarks import load_benchmarks
 from vdsr_lib.protocol.measuring import Pair, bicubic_pair, bicubic_psnr
 from vdsr_lib.protocol.switches import MISTAKES, PAPER, Mistake, Protocol
 from vdsr_lib.protocol.tables import (
@@ -26,5 +27,6 @@ __all__ = [
     "bicubic_psnr",
     "bicubic_scores",
     "costs",
+    "load_benchmarks",
     "published_costs",
 ]

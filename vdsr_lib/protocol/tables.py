@@ -152,10 +152,10 @@ def beside_table3(
         name: bicubic_scores(images, scales).groupby("scale")[["psnr", "ssim"]].mean()
         for name, images in sets.items()
     }
-    if not means:
-        return printed.iloc[:0].join(printed, rsuffix="_printed")
-    ours = pd.concat(means, names=["dataset", "scale"])
-    return ours.join(printed, rsuffix="_printed")
+    ours = pd.concat(means, names=["dataset", "scale"]) if means else printed.iloc[:0]
+    named = {"psnr": "psnr_printed", "ssim": "ssim_printed"}
+    beside = ours.join(printed.rename(columns=named))
+    return beside[["psnr", "psnr_printed", "ssim", "ssim_printed"]]
 
 
 def _cost_table(changes: dict[str, list[float]], scales: list[int]) -> pd.DataFrame:
