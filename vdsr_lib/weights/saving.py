@@ -1,0 +1,129 @@
+"""Writing a weights file: tensors, model card and checksum, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from vdsr_lib._files import write_atomically
+from vdsr_lib.errors import WeightsError
+from vdsr_lib.models import SRCNN, VDSR
+
+__all__ = ["save_model"]
+
+METADATA_KEY = "model_card"  # one alone: safetensors writes several in random order
+CARD_FORMAT = 1
+STORED_TYPES = {torch.float32: "F32", torch.float16: "F16"}
+
+
+def save_model(
+    model: nn.Module,
+    path: str | os.PathLike[str],
+    *,
+    card: Mapping[str, Any] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Path:
+    """Write a network's weights and its model card into one safetensors file.
+
+    Parameters
+    ----------
+    model : VDSR or SRCNN
+        On any device, in any memory layout.
+    path : path-like
+        Ends in ``.safetensors``. A file that was there is replaced in one step.
+    card : mapping, optional
+        Where the weights come from; anything that JSON can hold. Customary fields:
+        ``recipe`` (how they were trained), ``data`` (the training pictures),
+        ``scores`` (what `available_models` shows: ``{"Set5 x2": 37.53}``),
+        ``commit``. The field ``architecture`` is filled in from `model`.
+    dtype : torch.dtype
+        How the weights are stored: ``torch.float32``, or ``torch.float16`` for half
+        the size; they are float32 again once loaded.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+
+    Raises
+    ------
+    TypeError
+        If `model` is not a network of this library, or wrapped by torch.compile or
+        DistributedDataParallel, or `card` not a mapping.
+    ValueError
+        If the suffix or `dtype` is another, or the card holds what JSON cannot.
+    WeightsError
+        If a weight is NaN or infinite in the stored precision; nothing is written.
+    OSError
+        If the file cannot be written; no partial file stays.
+    """
+    path = Path(path)
+    if not isinstance(model, VDSR | SRCNN):
+        kind = type(model).__name__
+        raise TypeError(f"save_model takes a plain VDSR or SRCNN, got {kind}")
+    if path.suffix != ".safetensors":
+        raise ValueError(f"a weights file ends in .safetensors, got {str(path)!r}")
+    if dtype not in STORED_TYPES:
+        raise ValueError(f"dtype must be torch.float32 or torch.float16, got {dtype}")
+    tensors = {
+        name: tensor.detach().to("cpu", dtype).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    check_finite(tensors, path, "not written")
+    full_card = _full_card(card or {}, model.architecture)
+    return write_atomically(path, pack(tensors, full_card))
+
+
+def pack(tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any]) -> bytes:
+    """Return the content of a weights file: tensors, card and checksum."""
+    wrapped = {"format": CARD_FORMAT, "sha256": checksum(tensors), "card": card}
+    try:
+        text = json.dumps(wrapped, allow_nan=False, default=_plain_number)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the model card must fit into JSON: {error}") from None
+    content: bytes = safetensors.torch.save(dict(tensors), {METADATA_KEY: text})
+    return content
+
+
+def check_finite(tensors: Mapping[str, torch.Tensor], path: Path, outcome: str) -> None:
+    """Raise a WeightsError that names the file and the first bad tensor."""
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise WeightsError(
+                f"{path}: {name} holds NaN or infinite values in {kind}; {outcome}"
+            )
+
+
+def checksum(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return the SHA-256 of the weights as stored, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode() + b"\0")
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _full_card(card: Mapping[str, Any], architecture: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(card, Mapping):
+        raise TypeError(f"the model card must be a mapping, got {card!r}")
+    if card.get("architecture", architecture) != architecture:
+        raise ValueError(
+            f"the model card says {card['architecture']}, the model is {architecture}"
+        )
+    return {**card, "architecture": architecture}
+
+
+def _plain_number(value: Any) -> Any:
+    """Turn a NumPy or 0-dim torch number into Python's, for JSON."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{value!r} is neither text nor a number, list or mapping")

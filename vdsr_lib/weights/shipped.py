@@ -1,0 +1,154 @@
+"""The weights that ship with the project, by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vdsr_lib._files import data_file
+from vdsr_lib.errors import WeightsError
+from vdsr_lib.models import SRCNN, VDSR, build
+from vdsr_lib.weights.loading import load_file, read_file_card
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["available_models", "load_model", "read_card"]
+
+
+def load_model(
+    name_or_path: str | os.PathLike[str], device: str | torch.device = "cpu"
+) -> VDSR | SRCNN:
+    """Make a trained network from shipped weights or from a file.
+
+    Parameters
+    ----------
+    name_or_path : str or path-like
+        The name of shipped weights (`available_models` lists them), or the path of a
+        file that `save_model` wrote.
+    device : str or torch.device
+        Where the network goes: "cpu", "cuda", "auto", ...
+
+    Returns
+    -------
+    VDSR or SRCNN
+        In float32, in evaluation mode.
+
+    Raises
+    ------
+    WeightsError
+        If the name is unknown (the text lists the known ones), or the file is absent,
+        foreign, damaged, or does not fit its own card. No code in it is ever run.
+    ValueError
+        If there is no such device.
+    """
+    return load_file(_locate(name_or_path), device)
+
+
+def read_card(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the model card of shipped weights or of a file.
+
+    Parameters
+    ----------
+    name_or_path : str or path-like
+        As for `load_model`.
+
+    Returns
+    -------
+    dict
+        ``architecture``, and what was given when the weights were saved: usually
+        ``recipe``, ``data``, ``scores``, ``commit``.
+
+    Raises
+    ------
+    WeightsError
+        As for `load_model`.
+    """
+    return read_file_card(_locate(name_or_path))
+
+
+def available_models() -> pd.DataFrame:
+    """List the weights that ship with the project.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a file, sorted by name: ``name`` (what `load_model` takes),
+        ``network``, ``parameters``, ``data``, ``scores`` (text, "Set5 x2 37.53, ...").
+        No row where nothing is shipped.
+
+    Raises
+    ------
+    WeightsError
+        If a shipped file is damaged.
+    """
+    import pandas as pd
+
+    columns = ["name", "network", "parameters", "data", "scores"]
+    rows = [_describe(path) for path in _shipped_files()]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _shipped_files() -> list[Path]:
+    return sorted(data_file("weights").glob("*.safetensors"))
+
+
+def _locate(name_or_path: str | os.PathLike[str]) -> Path:
+    """Return the file that a name or path means."""
+    path = Path(name_or_path)
+    is_name = isinstance(name_or_path, str) and str(path) == path.name == path.stem
+    if not is_name or not path.name:
+        return path
+    shipped = data_file("weights", f"{path.name}.safetensors")
+    if shipped.is_file():
+        return shipped
+    if path.is_file():
+        return path
+    raise WeightsError(_unknown(path.name))
+
+
+def _unknown(name: str) -> str:
+    """Return the sentence for a name that no shipped weights have."""
+    if name == "bicubic":
+        return "bicubic is no network: give model='bicubic' to upscale or evaluate"
+    known = [_one_line(path) for path in _shipped_files()]
+    listed = "; ".join(known) if known else "none yet"
+    return (
+        f"no weights are named {name!r}. Shipped: {listed}. The path of a "
+        ".safetensors file works too, and model='bicubic' needs no weights"
+    )
+
+
+def _one_line(path: Path) -> str:
+    row = _describe(path)
+    return f"{row['name']} ({row['scores'] or row['network']})"
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    card = read_file_card(path)
+    with torch.device("meta"):  # shapes without memory
+        network = build(card["architecture"])
+    return {
+        "name": path.stem,
+        "network": str(network).partition("  #")[0],
+        "parameters": network.parameter_count,
+        "data": str(card.get("data", "")),
+        "scores": ", ".join(_flat(card.get("scores", {}))),
+    }
+
+
+def _flat(scores: Any, prefix: str = "") -> list[str]:
+    """Write scores, nested or not, as "Set5 x2 37.53"."""
+    if isinstance(scores, Mapping):
+        return [
+            text
+            for key, value in scores.items()
+            for text in _flat(value, f"{prefix}{key} ")
+        ]
+    return [
+        f"{prefix}{scores:.2f}" if isinstance(scores, float) else f"{prefix}{scores}"
+    ]
