@@ -27,7 +27,7 @@ _TAIL = ("Summary", "Exercises", "Sources")
 _OPENING = (
     "you will do",
     "you will learn",
-    "you( will)? need",
+    "you need",
     "minutes",
     "CPU",
     "GPU",
@@ -122,14 +122,11 @@ def _rhythm(cells: list[Any]) -> Iterator[Problem]:
 
 
 def _tags(cells: list[Any]) -> Iterator[Problem]:
-    """Allow the tags of the short list only, and none twice."""
+    """Allow the tags of the short list only."""
     for number, cell in enumerate(cells, 1):
-        tags = list(cell.metadata.get("tags", []))
-        for tag in sorted(set(tags)):
+        for tag in cell.metadata.get("tags", []):
             if tag not in TAGS:
                 yield number, f"has tag {tag!r}; known: {', '.join(sorted(TAGS))}"
-            if tags.count(tag) > 1:
-                yield number, f"has tag {tag!r} twice"
 
 
 def _lines(cells: list[Any]) -> Iterator[Problem]:

@@ -24,7 +24,12 @@ _BOILERPLATE = {
     r"\burlretrieve\(|\burlopen\(|\brequests\.": "downloads; vdsr_lib.fetch does that",
 }
 
-_NO_FIGURE = ("figures.show", "figures.use_style", "figures.differing_boxes")
+_NO_FIGURE = (
+    "figures.show",
+    "figures.use_style",
+    "figures.differing_boxes",
+    "plt.show",  # which has a check of its own
+)
 
 
 def code_lines(cell: Any) -> int:

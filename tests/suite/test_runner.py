@@ -1,0 +1,344 @@
+"""Running one lesson: papermill's traps, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from vdsr_lib.errors import LabError
+from vdsr_lib.suite import runner
+from vdsr_lib.suite.kernel import Kernel
+from vdsr_lib.suite.lessons import Lesson, Outcome, find_lessons, read_notebook
+
+Build = Callable[[str], Lesson]
+PARAMETERS = {"profile": "quick", "device": "cpu", "seed": 7}
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test its own TMPDIR, so that what is left there can be seen."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def run(lesson: Lesson, tmp_path: Path, **options: Any) -> Outcome:
+    out = tmp_path / "out"
+    options.setdefault("timeout", 60)
+    before = psutil.Process().children(recursive=True)
+    outcome = runner.run_lesson(
+        lesson, PARAMETERS | {"output_dir": str(out)}, out, **options
+    )
+    assert psutil.Process().children(recursive=True) == before, "a process is left"
+    assert list((tmp_path / "tmp").iterdir()) == [], "a temporary file is left"
+    return outcome
+
+
+def write(tmp_path: Path, *cells: str, tags: str = "") -> Lesson:
+    """Write a lesson of a few code cells; `tags` are those of the first."""
+    code = [
+        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "outputs": [],
+         "execution_count": None, "source": source}
+        for n, source in enumerate(cells)
+    ]  # fmt: skip
+    parameters = ["profile", "device", "seed", "output_dir"]
+    text = "\n".join(f"{name} = 0" for name in parameters)
+    first = code[0] | {"id": "p", "source": text, "metadata": {"tags": ["parameters"]}}
+    code[0]["metadata"] = {"tags": [tags]} if tags else {}
+    kernel = {"name": "my-env", "display_name": "My env", "language": "python"}
+    notebook = {"cells": [first, *code], "nbformat": 4, "nbformat_minor": 5,
+                "metadata": {"kernelspec": kernel}}  # fmt: skip
+    folder = tmp_path / "lessons"
+    folder.mkdir()
+    (folder / "01_lesson.ipynb").write_text(json.dumps(notebook))
+    return find_lessons(folder=folder)[0]
+
+
+def printed(outcome: Outcome) -> str:
+    """Return what a lesson's cells printed."""
+    assert outcome.notebook is not None
+    cells = read_notebook(outcome.notebook).cells
+    outputs = [o for c in cells if c.cell_type == "code" for o in c.outputs]
+    return "".join(o.get("text", "") for o in outputs)
+
+
+# ---- the good case ----
+
+
+def test_a_good_lesson_runs_and_is_measured(build: Build, tmp_path: Path) -> None:
+    lesson = build("good")
+    outcome = run(lesson, tmp_path)
+    assert (outcome.status, outcome.message) == ("ran", "")
+    assert outcome.notebook == tmp_path / "out" / "executed" / "01_good.ipynb"
+    assert len(outcome.cell_seconds) == lesson.code_cells == 6
+    assert 0 < sum(outcome.cell_seconds) < outcome.seconds < 60
+    assert 30e6 < outcome.peak_memory < 2e9
+    assert [p.name for p in outcome.notebook.parent.iterdir()] == ["01_good.ipynb"]
+
+
+def test_the_parameters_arrive(build: Build, tmp_path: Path) -> None:
+    assert "quick cpu 7" in printed(run(build("good"), tmp_path))
+
+
+def test_progress_hears_of_every_cell(build: Build, tmp_path: Path) -> None:
+    heard: list[int] = []
+
+    class Recorder:
+        def cell_done(self, done: int) -> None:
+            heard.append(done)
+
+        def wait(self) -> None:
+            pass
+
+    run(build("good"), tmp_path, progress=Recorder())
+    assert heard == [1, 2, 3, 4, 5, 6]
+
+
+# ---- what can go wrong in a lesson ----
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "message"),
+    [
+        ("failing_cell", "cell failed", "cell 6: ZeroDivisionError: division by zero"),
+        (
+            "unknown_claim",
+            "cell failed",
+            "cell 6: ClaimError: unknown claim 'two-and-too'",
+        ),
+        ("cell_timeout", "timed out", "cell 6 took longer than 2 s"),
+        ("dying_kernel", "kernel died", "cell 6: the kernel died (peak memory "),
+        ("early_exit", "cell failed", "cell 6: SystemExit: 0"),
+    ],
+)
+def test_what_stopped_a_lesson_is_named(
+    build: Build, tmp_path: Path, name: str, status: str, message: str
+) -> None:
+    outcome = run(build(name), tmp_path, timeout=2)
+    assert outcome.status == status
+    assert outcome.message.startswith(message)
+    folder = tmp_path / "out" / "executed"
+    assert [p.name for p in folder.iterdir()] == [f"01_{name}.failed.ipynb"]
+
+
+def test_the_last_words_of_a_dead_kernel_are_told(build: Build, tmp_path: Path) -> None:
+    outcome = run(build("dying_kernel"), tmp_path)
+    assert outcome.message.endswith("the last words of the kernel")
+
+
+def test_an_unknown_parameter_is_refused_before_anything_runs(
+    build: Build, tmp_path: Path
+) -> None:
+    outcome = run(build("unknown_parameter"), tmp_path)
+    assert outcome.status == "unknown parameter"
+    assert outcome.message == (
+        "has no parameter seed; its parameters cell sets profile, device, output_dir"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_raises_exception_is_no_excuse(tmp_path: Path) -> None:
+    lesson = write(tmp_path, "raise ValueError('meant')", tags="raises-exception")
+    outcome = run(lesson, tmp_path)
+    assert (outcome.status, outcome.error) == ("cell failed", "ValueError")
+    assert outcome.message == "cell 2: ValueError: meant"
+
+
+def test_an_earlier_result_does_not_stay(build: Build, tmp_path: Path) -> None:
+    folder = tmp_path / "out" / "executed"
+    folder.mkdir(parents=True)
+    (folder / "01_failing_cell.ipynb").write_text("an old success")
+    run(build("failing_cell"), tmp_path)
+    assert [p.name for p in folder.iterdir()] == ["01_failing_cell.failed.ipynb"]
+
+
+def test_a_notebook_that_claims_to_be_complete_is_not_believed(tmp_path: Path) -> None:
+    lesson = write(tmp_path, "1", "2")
+    notebook = read_notebook(lesson.path)
+    notebook.cells[0].execution_count = notebook.cells[1].execution_count = 1
+    outcome = Outcome(lesson)
+    runner._judge_cells(outcome, notebook)
+    assert (outcome.status, outcome.message) == (
+        "not completed",
+        "cell 3 was never run",
+    )
+
+
+# ---- the kernel is ours ----
+
+
+def test_any_kernelspec_in_the_notebook_runs_in_this_interpreter(
+    tmp_path: Path,
+) -> None:
+    outcome = run(write(tmp_path, "import sys; print(sys.executable)"), tmp_path)
+    assert outcome.status == "ran", outcome.message
+    assert printed(outcome).strip() == sys.executable
+
+
+def test_the_users_jupyter_and_ipython_folders_have_no_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = tmp_path / "user" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    argv = ["/bin/false", "{connection_file}"]
+    text = {"argv": argv, "display_name": "another Python", "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(text))
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("surprise = 1\n")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "user"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "user"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    cell = "import sys; print(sys.executable, 'surprise' in globals())"
+    assert printed(run(write(tmp_path, cell), tmp_path)).split() == [
+        sys.executable,
+        "False",
+    ]
+
+
+def test_the_working_directory_is_the_lessons_and_the_callers_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lesson = write(tmp_path, "import os; print(os.getcwd())")
+    assert printed(run(lesson, tmp_path)).strip() == str(lesson.path.parent)
+    assert Path.cwd() == tmp_path
+
+
+def test_variables_reach_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VDSR_DATA_DIR", "/some/where")
+    cell = "import os; print(os.environ['VDSR_DATA_DIR'], os.environ['MINE'])"
+    outcome = run(write(tmp_path, cell), tmp_path, environment={"MINE": "yes"})
+    assert printed(outcome).split() == ["/some/where", "yes"]
+
+
+def test_the_kernel_finds_this_copy_of_the_library(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    outcome = run(
+        write(tmp_path, "import vdsr_lib; print(vdsr_lib.__file__)"), tmp_path
+    )
+    assert printed(outcome).strip() == str(root / "vdsr_lib" / "__init__.py")
+
+
+def test_the_kernel_starts_quietly(tmp_path: Path) -> None:
+    kernel = Kernel(tmp_path)
+    kernel.start()
+    deadline = time.monotonic() + 20
+    while not kernel.peak_memory > 30e6 and time.monotonic() < deadline:
+        kernel.sample()
+        time.sleep(0.1)
+    time.sleep(0.5)
+    log = kernel._log_file.read_text()
+    kernel.close()
+    assert "TCP" not in log
+    assert "WARNING" not in log.upper().replace("DEBUGGER WARNING", "")
+
+
+def test_a_kernel_that_cannot_start_leaves_no_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lesson = write(tmp_path, "1")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    outcome = run(lesson, tmp_path)
+    assert outcome.status == "kernel died"
+    assert outcome.message.startswith("the kernel's start: the kernel died")
+    assert not (tmp_path / "out" / "executed" / "01_lesson.ipynb").exists()
+
+
+def test_an_interpreter_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lesson = write(tmp_path, "1")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    outcome = run(lesson, tmp_path)
+    assert outcome.status == "not completed"
+    assert "/nowhere/python" in outcome.message
+
+
+def test_peak_memory_is_the_peak_and_not_the_end(tmp_path: Path) -> None:
+    cells = ["x = bytearray(300_000_000)", "del x", "print(1)"]
+    assert run(write(tmp_path, *cells), tmp_path).peak_memory > 300e6
+
+
+def test_a_kernel_killed_while_it_starts_does_not_live_on(tmp_path: Path) -> None:
+    kernel = Kernel(tmp_path)
+    kernel.kill()  # too early: there is no process yet
+    kernel.start()
+    pid = kernel.pid
+    kernel.close()
+    assert pid
+    assert not psutil.pid_exists(pid)
+
+
+def test_killing_takes_the_children_along(tmp_path: Path) -> None:
+    cell = (
+        "import subprocess, sys, time, pathlib\n"
+        "code = 'import time; time.sleep(99)'\n"
+        "child = subprocess.Popen([sys.executable, '-c', code])\n"
+        "pathlib.Path('child.pid').write_text(str(child.pid))\n"
+        "time.sleep(99)"
+    )
+    lesson = write(tmp_path, cell)
+    note = lesson.path.parent / "child.pid"
+
+    class Interrupting:
+        def cell_done(self, done: int) -> None:
+            pass
+
+        def wait(self) -> None:
+            if note.exists() and note.read_text():
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(lesson, tmp_path, progress=Interrupting())
+    assert not psutil.pid_exists(int(note.read_text()))
+    assert [t.name for t in threading.enumerate() if t.name == "papermill"] == []
+    assert not (tmp_path / "out").exists()
+
+
+# ---- finding lessons ----
+
+
+def test_lessons_are_found_in_order_and_by_number(tmp_path: Path) -> None:
+    first = write(tmp_path, "1").path
+    for name in ("00_zero", "10_ten"):
+        (first.parent / f"{name}.ipynb").write_bytes(first.read_bytes())
+    (first.parent / "scratch.ipynb").write_text("not a lesson")
+
+    def numbers(wanted: list[str] | None) -> list[str]:
+        return [x.number for x in find_lessons(wanted, first.parent)]
+
+    assert numbers(None) == ["00", "01", "10"]
+    assert numbers(["10", "1", "01"]) == ["01", "10"]
+    with pytest.raises(LabError, match="no lesson 02; known: 00, 01, 10"):
+        numbers(["02"])
+
+
+def test_no_lessons_and_damaged_lessons_are_named(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="holds no lesson"):
+        find_lessons(folder=tmp_path)
+    (tmp_path / "01_bad.ipynb").write_text("{")
+    with pytest.raises(LabError, match=r"01_bad\.ipynb: not a notebook"):
+        find_lessons(folder=tmp_path)
+
+
+def test_a_lesson_knows_its_title_and_length(build: Build) -> None:
+    lesson = build("good")
+    assert lesson.title == "A lesson that holds"
+    assert (lesson.code_cells, lesson.parameters_cell) == (6, 3)
+    assert os.fspath(lesson.path).endswith("01_good.ipynb")
