@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from vdsr_lib._files import user_data_dir
+from vdsr_lib.datasets.catalogue import SourceFile
 from vdsr_lib.datasets.loading import parts_of
-from vdsr_lib.datasets.sources import SourceFile
 from vdsr_lib.datasets.transfer import file_is_right
 from vdsr_lib.errors import DataError
 

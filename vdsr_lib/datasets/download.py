@@ -7,15 +7,16 @@ import logging
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
 from vdsr_lib._files import user_data_dir, write_atomically
+from vdsr_lib.datasets.catalogue import Source, SourceFile
 from vdsr_lib.datasets.embedded import EMBEDDED, embedded_path
 from vdsr_lib.datasets.loading import parts_of
-from vdsr_lib.datasets.sources import Source, SourceFile
 from vdsr_lib.datasets.transfer import Transfer, TransferError, file_is_right
 from vdsr_lib.errors import DataError
 
@@ -120,9 +121,9 @@ def _say_what_comes(source: Source, folder: Path, wanted: list[SourceFile]) -> N
         )
     terms = folder / "TERMS.txt"
     if not terms.exists():
+        note = textwrap.fill(f"Terms of use: {source.terms}. {source.terms_note}", 79)
         text = (
-            f"{source.title}: {source.what}.\nFrom {source.page}\n"
-            f"Terms of use: {source.terms}. {source.terms_note.strip()}\n"
+            f"{source.title}: {source.what}.\nFrom {source.page}\n{note}\n"
             f"Cite: {source.cite}.\n"
         )
         print(text, file=sys.stderr)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vdsr_lib._files import user_data_dir
+from vdsr_lib.datasets.catalogue import Source, composites, sources
 from vdsr_lib.datasets.embedded import EMBEDDED, load_embedded
-from vdsr_lib.datasets.sources import Source, composites, sources
 from vdsr_lib.errors import DataError, PictureError
 from vdsr_lib.images import read_picture
 

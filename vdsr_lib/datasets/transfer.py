@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from vdsr_lib.datasets.sources import Source, SourceFile
+from vdsr_lib.datasets.catalogue import Source, SourceFile
 
 if TYPE_CHECKING:
     from requests import RequestException
