@@ -1,0 +1,212 @@
+"""Two ways in which a training fails, noticed and named with their likely causes.
+
+A run that diverges turns to NaN. A run that is stuck returns the bicubic picture that
+it started from: the loss barely moves and PSNR stays at bicubic's. The second is what
+people report most when they reproduce VDSR, and it looks like a network that works.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+
+from vdsr_lib.errors import RunError
+from vdsr_lib.patches import PatchSet
+from vdsr_lib.training.config import TrainingConfig
+from vdsr_lib.training.history import History, Row
+
+__all__ = [
+    "DivergedError",
+    "StuckAtBicubicWarning",
+    "bicubic_loss",
+    "divergence",
+    "is_divergent",
+    "is_stuck",
+    "stuck_causes",
+]
+
+_EXPLODED = 1e4  # times bicubic's loss: far above that of a plain grey picture
+_NEAR = 0.05  # dB: closer than this to bicubic is stuck
+_PATIENCE = 100  # steps; the paper's recipe gains more than 1 dB in as many
+_CHUNK = 1024  # patches compared at once, so that no large copy is made
+
+
+class DivergedError(RunError):
+    """The loss or the gradient is no longer a number, or has exploded.
+
+    Attributes
+    ----------
+    history : History
+        What was measured until then; its last row is the step that failed.
+    """
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history
+
+    def __reduce__(self) -> tuple[type[DivergedError], tuple[str, History]]:
+        """Keep the history when the error travels between processes."""
+        return type(self), (str(self), self.history)
+
+
+class StuckAtBicubicWarning(RuntimeWarning):
+    """The network still returns the bicubic picture after many steps."""
+
+
+@torch.no_grad()
+def bicubic_loss(patches: PatchSet, loss: str) -> float:
+    """Return the loss of a network that returns its input, over all patches.
+
+    Parameters
+    ----------
+    patches : PatchSet
+        The training patches.
+    loss : {"sum", "mean"}
+        As in `TrainingConfig`.
+
+    Returns
+    -------
+    float
+        Squared error between ILR and HR in (0..1) squared: summed over the pixels of
+        a patch, or averaged over them; averaged over the patches.
+    """
+    count = patches.ilr.shape[0]
+    chunks = [slice(start, start + _CHUNK) for start in range(0, count, _CHUNK)]
+    errors = [(patches.ilr[c] - patches.hr[c]).square().sum() for c in chunks]
+    per_patch = float(torch.stack(errors).sum()) / count
+    return per_patch if loss == "sum" else per_patch / patches.patch_size**2
+
+
+def is_divergent(row: Row, reference: float) -> bool:
+    """Say whether a step's loss or gradient is not finite, or the loss exploded.
+
+    Parameters
+    ----------
+    row : dict
+        With ``loss`` and ``gradient_norm``.
+    reference : float
+        The loss of the bicubic picture.
+
+    Returns
+    -------
+    bool
+    """
+    finite = math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"])
+    return not finite or row["loss"] > _EXPLODED * max(reference, 1e-12)
+
+
+def divergence(row: Row, config: TrainingConfig) -> str:
+    """Return the sentence that says where a run diverged, and why it may have.
+
+    Parameters
+    ----------
+    row : dict
+        The step that failed.
+    config : TrainingConfig
+        Its recipe.
+
+    Returns
+    -------
+    str
+    """
+    rate = f"learning rate {row['learning_rate']:g}"
+    if config.clipping == "none":
+        cause = f"nothing clips the gradient at {rate}: use clipping='adjustable'"
+    elif config.clipping == "adjustable":
+        cause = (
+            f"theta {config.theta:g} (authors' code: 1e-4) lets a weight move that far "
+            "in one step; or the patches are not in [0, 1]"
+        )
+    else:
+        cause = (
+            f"clipping={config.clipping!r} with theta {config.theta:g} is too wide for "
+            f"{rate}: lower one of the two, or use clipping='adjustable', theta=1e-4"
+        )
+    return (
+        f"training diverged at step {row['step']} (epoch {row['epoch']}): "
+        f"loss {row['loss']:g}, gradient norm {row['gradient_norm']:g}. "
+        f"Likely cause: {cause}"
+    )
+
+
+def is_stuck(row: Row, baseline: Mapping[str, float] | None, reference: float) -> bool:
+    """Say whether a network still returns the bicubic picture.
+
+    Parameters
+    ----------
+    row : dict
+        An epoch's row. Its keys that begin with ``psnr``, in dB, are compared with
+        the baseline; where there are none, its ``loss`` with `reference`.
+    baseline : mapping, optional
+        Bicubic's own scores under the same keys.
+    reference : float
+        The loss of the bicubic picture.
+
+    Returns
+    -------
+    bool
+        True after 100 steps or more with every difference below 0.05 dB.
+    """
+    if row["step"] < _PATIENCE:
+        return False
+    common = [key for key in baseline or {} if key.startswith("psnr") and key in row]
+    if baseline and common:
+        return all(abs(row[key] - baseline[key]) < _NEAR for key in common)
+    if min(row["loss"], reference) <= 0:
+        return False
+    return abs(10 * math.log10(row["loss"] / reference)) < _NEAR
+
+
+def stuck_causes(row: Row, config: TrainingConfig, patch_size: int) -> str:
+    """Return the sentence that says that a run is stuck, and the likely causes.
+
+    Parameters
+    ----------
+    row : dict
+        The epoch's row.
+    config : TrainingConfig
+        Its recipe.
+    patch_size : int
+        Side of a patch: a loss averaged over pixels is its square times smaller.
+
+    Returns
+    -------
+    str
+    """
+    causes = []
+    if config.loss == "mean":
+        causes.append(
+            f"loss='mean' makes the gradient {patch_size**2:,} times smaller than the "
+            "paper's sum over pixels, so that rate and weight decay mean something "
+            "else: use loss='sum'"
+        )
+    if config.optimiser == "sgd" and row["learning_rate"] < 1e-3:
+        causes.append(
+            f"the learning rate {row['learning_rate']:g} is far below the paper's 0.1"
+        )
+    longest = _longest_step(row["learning_rate"], config)
+    if longest < 1e-5:
+        causes.append(
+            f"clipping={config.clipping!r} with theta {config.theta:g} lets a step be "
+            f"no longer than {longest:g} (the paper's: 1e-4)"
+        )
+    if config.weight_decay > 1e-2:
+        causes.append(f"the weight decay {config.weight_decay:g} undoes each step")
+    if not causes:
+        causes.append(
+            "the network is dead (all ReLUs at 0: start from a fresh one), or the "
+            "patches' ILR and HR are the same picture"
+        )
+    return (
+        f"still the bicubic picture after {row['step']} steps, "
+        f"loss {row['loss']:.4g}. Likely cause: {'; or '.join(causes)}"
+    )
+
+
+def _longest_step(learning_rate: float, config: TrainingConfig) -> float:
+    """Return how far the clip lets one step go, before momentum."""
+    if config.clipping == "none" or config.optimiser == "adam":
+        return math.inf
+    return config.theta * (1 if config.clipping == "adjustable" else learning_rate)

@@ -1,0 +1,117 @@
+"""One training spread over several processes, as torchrun starts them.
+
+Each process holds all patches and takes its share of every batch. Distributed data
+parallelism averages the gradients before the clip, so that clip and update see what
+one process alone would see.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from vdsr_lib.devices import resolve_device
+
+__all__ = ["Processes", "join_processes"]
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes that train together, seen from one; alone without torchrun.
+
+    Attributes
+    ----------
+    device : torch.device
+        Where this process computes: under torchrun each takes a GPU of its own.
+    rank, size : int
+        The number of this process, and how many there are.
+    """
+
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+    control: Any = None  # the group for words between hosts, which no GPU waits for
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes, validates and reports."""
+        return self.rank == 0
+
+    def share(self, examples: torch.Tensor) -> torch.Tensor:
+        """Return this process's part of a batch."""
+        return examples[self.rank :: self.size]
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Return the module to call in training: its gradients are averaged."""
+        if self.size == 1:
+            return model
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(model, device_ids=ids)
+
+    def mean(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the mean of a tensor over the processes; it may be changed."""
+        if self.size > 1:
+            dist.all_reduce(tensor)
+            tensor /= self.size
+        return tensor
+
+    def any(self, flag: bool) -> bool:
+        """Say whether any process raised its flag, so that all stop at one step."""
+        if self.size == 1:
+            return flag
+        raised = torch.tensor(float(flag))
+        dist.all_reduce(raised, group=self.control)
+        return bool(raised > 0)
+
+    def from_first(self, value: Any) -> Any:
+        """Return what the first process has."""
+        if self.size == 1:
+            return value
+        held = [value]
+        dist.broadcast_object_list(held, src=0, group=self.control)
+        return held[0]
+
+
+@contextmanager
+def join_processes(device: str | torch.device = "auto") -> Iterator[Processes]:
+    """Join the processes that torchrun started, and leave them at the end.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        As for `vdsr_lib.devices.resolve_device`. With "auto" or "cuda" each process
+        of a host takes the GPU of its local rank.
+
+    Yields
+    ------
+    Processes
+        Of size 1 outside torchrun.
+
+    Raises
+    ------
+    ValueError
+        If the device is not there, for instance more processes than GPUs.
+    """
+    resolved = resolve_device(device)
+    if not (dist.is_available() and dist.is_torchelastic_launched()):
+        yield Processes(resolved)
+        return
+    if str(resolved) == "cuda":
+        resolved = resolve_device(f"cuda:{os.environ['LOCAL_RANK']}")
+        torch.cuda.set_device(resolved)
+    joined_here = not dist.is_initialized()
+    if joined_here:
+        dist.init_process_group("nccl" if resolved.type == "cuda" else "gloo")
+    control = dist.new_group(backend="gloo")
+    try:
+        yield Processes(resolved, dist.get_rank(), dist.get_world_size(), control)
+    finally:
+        if joined_here:
+            dist.destroy_process_group()

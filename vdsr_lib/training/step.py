@@ -1,0 +1,108 @@
+"""One training step on the device, from a few example numbers to moved weights.
+
+Nothing in here asks the device for a number: a GPU works through its queue, and the
+host looks at the three measured numbers when it likes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from vdsr_lib.devices import Precision
+from vdsr_lib.patches import PatchSet
+from vdsr_lib.training.config import TrainingConfig
+from vdsr_lib.training.processes import Processes
+from vdsr_lib.training.update import Update
+
+__all__ = ["MEASURED", "Step", "training_loss"]
+
+MEASURED = ("loss", "gradient_norm", "clipped_share")
+"""What a step measures, in this order."""
+
+
+def training_loss(
+    estimate: torch.Tensor, hr: torch.Tensor, *, batch_size: int, loss: str = "sum"
+) -> torch.Tensor:
+    """Return the loss of a batch, or of a process's part of one.
+
+    Parameters
+    ----------
+    estimate, hr : torch.Tensor
+        (b, 1, p, p) in about [0, 1]. They are compared in float32 at least.
+    batch_size : int
+        Patches of the whole batch; `b` may be fewer.
+    loss : {"sum", "mean"}
+        ``sum``: squared errors summed over the pixels of a patch, as in the authors'
+        code, which leaves out the paper's factor 1/2. ``mean``: averaged over them.
+
+    Returns
+    -------
+    torch.Tensor
+        0-dim: summed over the patches given, divided by `batch_size`.
+    """
+    total = (estimate - hr).square().sum()  # (); hr is float32, so the rest is too
+    return total / (batch_size if loss == "sum" else batch_size * hr[0].numel())
+
+
+class Step:
+    """Forward, loss, backward, clip and update for one model.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        On its device and in its memory format already; changed in place.
+    patches : PatchSet
+        On the same device.
+    config : TrainingConfig
+        The recipe.
+    processes : Processes
+        With whom the batch is shared.
+    precision : Precision
+        The arithmetic of the forward and backward pass.
+
+    Attributes
+    ----------
+    update : Update
+        The optimiser's part, with the learning rate.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        patches: PatchSet,
+        config: TrainingConfig,
+        *,
+        processes: Processes,
+        precision: Precision,
+    ) -> None:
+        self.update = Update(model, config)
+        self._network = processes.wrap(model)
+        self._patches, self._config = patches, config
+        self._processes, self._precision = processes, precision
+
+    def __call__(self, examples: torch.Tensor) -> torch.Tensor:
+        """Make one step.
+
+        Parameters
+        ----------
+        examples : torch.Tensor
+            (B,) int64 on the device: the whole batch, as `PatchSet.batch` takes it.
+
+        Returns
+        -------
+        torch.Tensor
+            (3,) float32 on the device: loss, gradient norm before the clipping, and
+            share of clipped elements.
+        """
+        ilr, hr = self._patches.batch(self._processes.share(examples))  # (b, 1, p, p)
+        ilr = ilr.contiguous(memory_format=self._precision.memory_format)
+        with self._precision.autocast():
+            estimate = self._network(ilr)  # (b, 1, p, p)
+        size, kind = self._config.batch_size, self._config.loss
+        loss = training_loss(estimate, hr, batch_size=size, loss=kind)  # ()
+        # Gradients are averaged over the processes; their parts are to be summed.
+        loss = loss * self._processes.size
+        loss.backward()  # type: ignore[no-untyped-call]
+        whole = self._processes.mean(loss.detach()).view(1)  # (1,)
+        return torch.cat((whole, self.update.step()))  # (3,)
