@@ -284,19 +284,24 @@ def test_dots_draw_and_print_every_number():
     rows = {"full-range luma": {"x2": -1.31, "x3": -1.25}, "rounding": {"x2": 0.015,
             "x3": 0.007}}  # fmt: skip
     figure = figures.dots(
-        rows, xlabel="change of PSNR (dB)", published={"rounding": {"x2": 0.02}}
+        rows,
+        xlabel="change of PSNR (dB)",
+        rings=("on Set5", {"rounding": {"x2": 0.02}}),
     )
     (axes,) = figure.axes
     lines = {line.get_label(): line for line in axes.lines}
     np.testing.assert_array_equal(lines["x2"].get_xdata(), [-1.31, 0.015])
     np.testing.assert_array_equal(lines["x3"].get_xdata(), [-1.25, 0.007])
     rings = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
-    assert [line.get_xdata()[0] for line in rings if len(line.get_xdata())] == [0.02]
+    ringed = [x for line in rings for x in line.get_xdata() if np.isfinite(x)]
+    assert ringed == [0.02]
     for number in ("−1.310", "−1.250", "+0.015", "+0.007"):  # noqa: RUF001
         assert number in texts(figure)
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["full-range luma", "rounding"]
     assert axes.yaxis_inverted()  # the first row on top
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["x2", "x3", "on Set5"]
 
 
 def test_dots_take_tables_and_name_scales():
@@ -306,7 +311,7 @@ def test_dots_take_tables_and_name_scales():
     figure = figures.dots(
         table.rename_axis(columns="scale"),
         xlabel="dB",
-        published=(table + 1).rename_axis(columns="scale"),
+        rings=("on Set5", (table + 1).rename_axis(columns="scale")),
     )
     (axes,) = figure.axes
     lines = {line.get_label(): line for line in axes.lines}

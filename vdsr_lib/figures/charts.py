@@ -91,7 +91,7 @@ def dots(
     rows: Table,
     *,
     xlabel: str,
-    published: Table | None = None,
+    rings: tuple[str, Table] | None = None,
     number: str = "{:+.3f}",
 ) -> Figure:
     """Draw a dot for each number of a table, and print the numbers beside them.
@@ -106,9 +106,9 @@ def dots(
         the columns are the series; those of an axis named "scale" get a times sign.
     xlabel : str
         What the numbers are, with the unit.
-    published : the same, optional
-        Values to compare with, drawn as rings around the place of the dots. Rows and
-        series that are not in `rows` are left out.
+    rings : (str, table), optional
+        Name and values of what to compare with, drawn as rings at the height of the
+        dots. Rows and series that are not in `rows` are left out.
     number : str, default "{:+.3f}"
         How a number is printed.
 
@@ -121,7 +121,9 @@ def dots(
     ValueError
         If there is no row, or the rows differ in their series.
     """
-    rows, known = _mapping(rows), _mapping(published)
+    rows = _mapping(rows)
+    ring_name, ring_table = rings or ("", {})
+    known = _mapping(ring_table)
     series = _series(rows)
     figure, axes = _chart(height=1.0 + 0.55 * len(rows))
     axes.axvline(0, color="#555555", linewidth=1)
@@ -129,10 +131,11 @@ def dots(
         heights = np.arange(len(rows)) + 0.26 * (i - (len(series) - 1) / 2)
         values = [row[name] for row in rows.values()]
         axes.plot(values, heights, _MARKERS[i], color=_CYCLE[i], label=name)
-        _rings(axes, heights, [known.get(r, {}).get(name) for r in rows])
+        ringed = [known.get(row, {}).get(name, np.nan) for row in rows]
+        axes.plot(ringed, heights, "o", mfc="none", mec=_CYCLE[i], ms=9.5, mew=1.1)
         _column(axes, name, [number.format(v) for v in values], i)
     if known:
-        axes.plot([], [], "o", mfc="none", mec="#333333", ms=9, label="published")
+        axes.plot([], [], "o", mfc="none", mec="#333333", ms=9, label=ring_name)
     axes.set_yticks(range(len(rows)), [textwrap.fill(row, 34) for row in rows])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
@@ -187,7 +190,7 @@ def kernel(
         )
     axes.margins(y=0.18)
     axes.set(xlabel=xlabel, ylabel=ylabel)
-    figure.legend(loc="outside right upper")
+    axes.legend(loc="upper left")
     return figure
 
 
@@ -230,10 +233,10 @@ def _level_lines(axes: Axes, lines: Mapping[str, float]) -> None:
         )
 
 
-def _mapping(table: Table | None) -> Mapping[str, Mapping[str, float]]:
+def _mapping(table: Table) -> Mapping[str, Mapping[str, float]]:
     """Return a table as row label -> series label -> value."""
-    if table is None or isinstance(table, Mapping):
-        return table or {}
+    if isinstance(table, Mapping):
+        return table
     sign = "\N{MULTIPLICATION SIGN}" if table.columns.name == "scale" else ""
     named = table.rename(index=str, columns=lambda column: f"{sign}{column}")
     return cast("Mapping[str, Mapping[str, float]]", named.to_dict("index"))
@@ -251,13 +254,6 @@ def _series(rows: Mapping[str, Mapping[str, float]]) -> list[str]:
                 f"{name!r} has {list(row)}"
             )
     return series
-
-
-def _rings(axes: Axes, heights: NDArray[Any], values: Sequence[float | None]) -> None:
-    """Draw a ring at each published value."""
-    for height, value in zip(heights, values, strict=True):
-        if value is not None:
-            axes.plot(value, height, "o", mfc="none", mec="#333333", ms=9, mew=0.9)
 
 
 def _column(axes: Axes, name: str, texts: Sequence[str], index: int) -> None:
