@@ -327,6 +327,9 @@ def test_lessons_are_found_in_order_and_by_number(tmp_path: Path) -> None:
     assert numbers(["10", "1", "01"]) == ["01", "10"]
     with pytest.raises(LabError, match="no lesson 02; known: 00, 01, 10"):
         numbers(["02"])
+    (first.parent / "10_again.ipynb").write_bytes(first.read_bytes())
+    with pytest.raises(LabError, match=r"10_again\.ipynb and 10_ten\.ipynb share"):
+        numbers(None)
 
 
 def test_no_lessons_and_damaged_lessons_are_named(tmp_path: Path) -> None:

@@ -88,7 +88,10 @@ def reproduce(
 
 @contextmanager
 def _one_interrupt() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into KeyboardInterrupt, and mute the rest."""
+    """Turn the first SIGINT or SIGTERM into KeyboardInterrupt, and mute the rest.
+
+    After an interrupt they stay muted: the process is on its way out.
+    """
     both = (signal.SIGINT, signal.SIGTERM)
 
     def interrupt(*_: Any) -> None:
@@ -100,5 +103,6 @@ def _one_interrupt() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            for number, handler in before.items():
+                signal.signal(number, handler)

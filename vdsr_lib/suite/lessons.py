@@ -97,10 +97,14 @@ def find_lessons(
     Raises
     ------
     LabError
-        If there is no such lesson, or none at all.
+        If there is no such lesson, none at all, or two of one number.
     """
     where = Path(folder) if folder is not None else notebooks_dir()
-    found = {p.name[:2]: p for p in sorted(where.glob("[0-9][0-9]_*.ipynb"))}
+    found: dict[str, Path] = {}
+    for path in sorted(where.glob("[0-9][0-9]_*.ipynb")):
+        if other := found.get(path.name[:2]):
+            raise LabError(f"{where}: {other.name} and {path.name} share a number")
+        found[path.name[:2]] = path
     if not found:
         raise LabError(f"{where}: holds no lesson; run `python -m vdsr_lib notebooks`")
     wanted = [number.zfill(2) for number in numbers or found]
