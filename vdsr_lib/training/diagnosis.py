@@ -197,7 +197,7 @@ def stuck_causes(row: Row, config: TrainingConfig, patch_size: int) -> str:
     if not causes:
         causes.append(
             "the network is dead (all ReLUs at 0: start from a fresh one), or the "
-            "patches' ILR and HR are the same picture"
+            "patches hold nothing to learn (noise, or ILR and HR the same picture)"
         )
     return (
         f"still the bicubic picture after {row['step']} steps, "

@@ -1,0 +1,110 @@
+"""The recipe: the paper's numbers, the review's, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+from vdsr_lib.training import TrainingConfig
+
+
+def test_the_papers_recipe():
+    """Kim et al. 2016, sections 3.2 and 5.2; theta and the rest: the authors' code."""
+    config = TrainingConfig.paper()
+    assert (config.epochs, config.batch_size, config.learning_rate) == (80, 64, 0.1)
+    assert (config.momentum, config.weight_decay) == (0.9, 1e-4)
+    assert (config.clipping, config.theta, config.loss) == ("adjustable", 1e-4, "sum")
+    assert config.reset_momentum
+    assert config == TrainingConfig()
+
+
+@pytest.mark.parametrize(
+    ("epoch", "rate"),
+    [(1, 0.1), (20, 0.1), (21, 0.01), (40, 0.01), (41, 1e-3), (61, 1e-4), (80, 1e-4)],
+)
+def test_the_papers_rate_drops_tenfold_every_twenty_epochs(epoch, rate):
+    assert TrainingConfig.paper().learning_rate_at(epoch) == rate
+
+
+def test_the_reviews_rate_falls_from_1e_2_to_1e_6():
+    config = TrainingConfig.review()
+    rates = [config.learning_rate_at(epoch) for epoch in range(1, 81)]
+    expected = [10.0**-power for power in range(2, 7) for _ in range(16)]
+    assert rates == pytest.approx(expected)
+
+
+def test_a_shorter_run_keeps_the_shape_of_its_schedule():
+    short = TrainingConfig.paper(epochs=8)
+    assert [short.learning_rate_at(epoch) for epoch in (1, 2, 3, 8)] == [
+        0.1,
+        0.1,
+        0.01,
+        1e-4,
+    ]
+    assert TrainingConfig.paper(epochs=2).drop_every == 1
+    assert TrainingConfig.paper(epochs=8, drop_every=5).drop_every == 5
+    assert TrainingConfig.review(epochs=10).learning_rate_at(10) == pytest.approx(1e-6)
+
+
+def test_srcnns_recipe():
+    """Dong et al. 2016: 1e-4, and 1e-5 in the last layer; the rate stays."""
+    config = TrainingConfig.srcnn(epochs=7)
+    assert config.learning_rate == 1e-4
+    assert config.learning_rate * config.last_layer_rate == pytest.approx(1e-5)
+    assert config.learning_rate_at(7) == 1e-4
+    assert config.clipping == "none"
+
+
+def test_total_steps():
+    """124 steps an epoch: T91 at the scales 2, 3 and 4."""
+    assert TrainingConfig.paper().total_steps(124) == 9_920
+    assert TrainingConfig.paper(max_steps=300).total_steps(124) == 300
+    assert TrainingConfig.paper(max_steps=99_999).total_steps(124) == 9_920
+
+
+def test_it_survives_json_and_stays_frozen():
+    config = TrainingConfig.review(epochs=3, max_steps=5)
+    assert TrainingConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert hash(config) == hash(TrainingConfig.review(epochs=3, max_steps=5))
+    with pytest.raises(FrozenInstanceError):
+        config.epochs = 4
+    with pytest.raises(ValueError, match="no attribute lr, rate"):
+        TrainingConfig.from_dict({"rate": 1, "lr": 2})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("epochs", 0, "an integer of at least 1"),
+        ("epochs", 2.5, "an integer of at least 1"),
+        ("batch_size", True, "an integer of at least 1"),
+        ("optimiser", "lion", "one of sgd, adam"),
+        ("learning_rate", 0, "a number above 0"),
+        ("learning_rate", float("nan"), "a number above 0"),
+        ("learning_rate", "0.1", "a number above 0"),
+        ("drop_every", -1, "an integer of at least 1"),
+        ("drop_divisor", float("inf"), "a number above 0"),
+        ("last_layer_rate", 0, "a number above 0"),
+        ("momentum", 1, r"in \[0, 1\)"),
+        ("reset_momentum", 1, "True or False"),
+        ("weight_decay", -1e-4, "0 or above"),
+        ("clipping", "hard", "one of adjustable, value, norm, none"),
+        ("theta", 0, "a number above 0"),
+        ("loss", "l1", "one of sum, mean"),
+        ("seed", -1, "an integer from 0"),
+        ("validate_every", 0, "an integer of at least 1, or None"),
+        ("max_steps", 0, "an integer of at least 1, or None"),
+    ],
+)
+def test_each_wrong_value_is_named(name, value, wanted):
+    with pytest.raises(ValueError, match=f"{name} must be {wanted}.*got"):
+        TrainingConfig(**{name: value})
+
+
+def test_every_field_says_whose_number_it_is(root):
+    source = (root / "vdsr_lib/training/config.py").read_text(encoding="utf-8")
+    for each in fields(TrainingConfig):
+        line = next(x for x in source.splitlines() if x.startswith(f"    {each.name}:"))
+        assert any(who in line for who in ("paper's", "authors' code", "ours")), line
