@@ -80,7 +80,7 @@ def test_nothing_shifts_whatever_the_size(scale):
 
 
 def test_the_low_resolution_size_is_rounded_up(monkeypatch):
-    """At 11 pixels and scale 1.1 the size is 10 exactly, though 11 / 1.1 > 10."""
+    """At 21 pixels and scale 1.4 it is 15, though in floating point 21 / 1.4 > 15."""
     from vdsr_lib.images import degradation
 
     shapes = []
@@ -90,9 +90,9 @@ def test_the_low_resolution_size_is_rounded_up(monkeypatch):
         return np.zeros(shape)
 
     monkeypatch.setattr(degradation, "imresize", spy)
-    degrade(np.zeros((11, 55)), 1.1)
+    degrade(np.zeros((21, 42)), 1.4)
     degrade(np.zeros((10, 12)), 4)
-    assert shapes == [(10, 50), (11, 55), (3, 3), (10, 12)]
+    assert shapes == [(15, 30), (21, 42), (3, 3), (10, 12)]
 
 
 @pytest.mark.parametrize("scale", [1.1, 2, 3, 8, np.float64(2.5), np.int64(4)])

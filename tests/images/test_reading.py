@@ -225,6 +225,23 @@ class TestSixteenBits:
         content = tiff(WIDE_GREY, photometric="miniswhite")
         assert_holds(read_picture(content), narrowed(65535 - WIDE_GREY))
 
+    def test_twelve_bits_tiff_by_hand(self):
+        """Two samples of 12 bits in three bytes; 4095 is white."""
+        samples = np.array([[0, 4095, 2048, 1], [4094, 16, 300, 77]])
+        packed = b"".join(
+            int(first << 12 | second).to_bytes(3, "big")
+            for first, second in samples.reshape(-1, 2).tolist()
+        )
+        tags = {256: 4, 257: 2, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 2}
+        tags[279] = len(packed)
+        content = b"II*\0" + struct.pack("<I", 8 + len(packed)) + packed
+        content += struct.pack("<H", len(tags))
+        for tag, value in tags.items():
+            content += struct.pack("<HHII", tag, 4, 1, value)
+        content += struct.pack("<I", 0)
+        expected = np.floor(samples / 4095 * 255 + 0.5)
+        assert_holds(read_picture(content), expected)
+
     def test_pgm(self):
         body = WIDE_GREY.astype(">u2").tobytes()
         content = b"P5 17 13 65535\n" + body

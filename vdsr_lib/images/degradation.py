@@ -137,7 +137,7 @@ def degrade(hr: Image, scale: float) -> Image:
     require_unit_range(hr, "hr")
     if hr.dtype in (np.uint8, torch.uint8):
         hr = hr / 255
-    # 1e-9 keeps 11 / 1.1 = 10.000000000000002 from asking for an eleventh pixel.
+    # 1e-9 keeps 21 / 1.4 = 15.000000000000002 from asking for a sixteenth pixel.
     small = [math.ceil(side / factor - 1e-9) for side in (height, width)]
     lr = imresize(hr, shape=(small[0], small[1]))  # (..., h, w)
     ilr = imresize(lr, shape=(height, width))  # (..., H, W)
