@@ -20,7 +20,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def stripes(size: int = 48, seed: int = 0) -> np.ndarray:
+def stripes(size: int = 54, seed: int = 0) -> np.ndarray:
     """Sharp edges at all angles: what bicubic blurs and a network can restore."""
     rows, columns = np.mgrid[:size, :size]
     angles = np.random.default_rng(seed).uniform(0, np.pi, 3)
@@ -30,7 +30,7 @@ def stripes(size: int = 48, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def patches() -> PatchSet:
-    """96 patches of 9x9 pixels."""
+    """144 patches of 9x9 pixels: 7 batches of 20."""
     pictures = [stripes(seed=seed) for seed in range(2)]
     return PatchSet.from_images(pictures, (2, 3), patch_size=9)
 

@@ -328,7 +328,8 @@ class Loop:
 
     def _warn_if_stuck(self, row: Row) -> None:
         """Name a run that stays at bicubic, once."""
-        if not self.warned and is_stuck(row, self.watchers.baseline, self.reference):
+        rows, baseline = self.history.epochs, self.watchers.baseline
+        if not self.warned and is_stuck(rows, baseline, self.reference):
             self.warned = True
             text = stuck_causes(row, self.config, self.patches.patch_size)
             warnings.warn(StuckAtBicubicWarning(text), stacklevel=_WARNED_FROM)
