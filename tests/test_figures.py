@@ -124,6 +124,12 @@ def test_captions_and_pictures_stay_inside_the_figure(scene, count, crops):
     assert figure.get_figwidth() <= 8.8
 
 
+def test_five_pictures_stand_in_rows_of_three_and_two(scene):
+    figure = figures.comparison({str(i): scene for i in range(5)}, crop_size=20)
+    tops = [round(axes.get_position().y1, 3) for axes in figure.axes[1:]]
+    assert [tops.count(top) for top in dict.fromkeys(tops)] == [3, 2]
+
+
 def test_a_zoom_too_large_for_the_page_widens_the_figure(scene):
     pictures = {str(i): scene for i in range(4)}
     figure = figures.comparison(pictures, crop_size=48, zoom=6)

@@ -30,7 +30,7 @@ _FONT = 9.5  # points, at 100 nominal pixels an inch:
 _LINE, _LETTER = 16, 7.2  # nominal pixels of a line's height and a letter's width
 _CAPTION = 126  # nominal pixels that a line of scores takes
 _LARGEST = 240  # side of a crop when the zoom is ours to choose
-_COLUMNS = 4  # pictures in one row of crops
+_COLUMNS = 4  # pictures in one row of crops, at most
 _BOX_COLOURS = (COLOURS["orange"], COLOURS["sky"], COLOURS["purple"])
 
 
@@ -223,7 +223,8 @@ class _Layout:
         self, boxes: Sequence[Box], scores: Mapping[str, str], aspect: float, zoom: int
     ) -> None:
         self.boxes, self.zoom = list(boxes), zoom
-        self.columns = min(len(scores), _COLUMNS)
+        blocks = -(-len(scores) // _COLUMNS)
+        self.columns = -(-len(scores) // blocks)  # five are three and two
         self.tall = zoom * max(box.height for box in boxes)
         self.wide = zoom * max(box.width for box in boxes)
         self.pitch = max(self.wide, _CAPTION) + _GAP
@@ -235,7 +236,6 @@ class _Layout:
         lines = 1 + max(text.count("\n") for text in self.captions.values())
         self.head = 8 + _LINE * lines
         self.block = self.head + len(boxes) * (self.tall + _GAP)
-        blocks = -(-len(scores) // _COLUMNS)
         self.room = _WIDTH - 2 * _MARGIN - self.columns * self.pitch
         inner = blocks * self.block - self.head - _GAP
         across = min(round(inner * aspect), max(self.room, _LEAST))
@@ -245,7 +245,7 @@ class _Layout:
 
     def corner(self, index: int, which: int) -> tuple[int, int]:
         """Return the top and left of the crop `which` of the picture `index`."""
-        row, column = divmod(index, _COLUMNS)
+        row, column = divmod(index, self.columns)
         top = _MARGIN + row * self.block + self.head + which * (self.tall + _GAP)
         left = _MARGIN + self.whole[1] + _GAP + column * self.pitch
         return top, left + (self.pitch - _GAP - self.wide) // 2
