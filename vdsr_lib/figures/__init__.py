@@ -8,7 +8,8 @@ figure's own ``savefig``. Sizes, fonts and colours are the library's
 """
 
 from vdsr_lib.figures.charts import convergence, dots, kernel
-from vdsr_lib.figures.pictures import Box, comparison, difference, differing_boxes
+from vdsr_lib.figures.crops import Box, differing_boxes
+from vdsr_lib.figures.pictures import comparison, difference
 from vdsr_lib.figures.style import COLOURS, show, use_style
 
 __all__ = [
