@@ -25,6 +25,7 @@ from .training import History as History
 from .training import TrainingConfig as TrainingConfig
 from .training import train as train
 from .upscaling import upscale as upscale
+from .weights import available_models as available_models
 from .weights import import_matconvnet as import_matconvnet
 from .weights import load_model as load_model
 from .weights import save_model as save_model

@@ -1,8 +1,8 @@
 """Readers for the MATLAB weights files that the papers' authors published.
 
 MATLAB's ``imfilter`` and MatConvNet correlate, as torch does, so no filter is turned;
-only the order of the axes changes. The files are parsed by ``scipy.io.loadmat``, which
-builds arrays and nothing else: it neither unpickles nor runs anything.
+only the order of the axes changes. The files are parsed as plain numbers: nothing in
+them is unpickled or run.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 from vdsr_lib.errors import WeightsError
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.weights.loading import explain_foreign_file
+from vdsr_lib.weights.matfile import parse_matlab
 
 __all__ = ["import_matconvnet", "import_srcnn"]
 
@@ -51,7 +52,7 @@ def import_matconvnet(path: str | os.PathLike[str], *, residual: bool = True) ->
         3x3 layers; the text says which.
     """
     path = Path(path)
-    model = _variable(_load(path, ["model"]), "model", path)
+    model = _variable(_load(path), "model", path)
     weights = [_as_filters(each, path) for each in _cells(model, "weight", path)]
     biases = [np.ravel(each) for each in _cells(model, "bias", path)]
     if len(weights) != len(biases) or len(weights) < 2:
@@ -87,13 +88,12 @@ def import_srcnn(path: str | os.PathLike[str]) -> SRCNN:
         these six arrays; the text says which.
     """
     path = Path(path)
-    names = [f"{kind}_conv{i}" for i in (1, 2, 3) for kind in ("weights", "biases")]
-    content = _load(path, names)
-    arrays = {name: _variable(content, name, path) for name in names}
-    first, second, third = (
-        _numbers(arrays[f"weights_conv{i}"], path) for i in (1, 2, 3)
+    content = _load(path)
+    first, second, third, *biases = (
+        _numbers(_variable(content, f"{kind}_conv{layer}", path), path)
+        for kind in ("weights", "biases")
+        for layer in (1, 2, 3)
     )
-    biases = [np.ravel(_numbers(arrays[f"biases_conv{i}"], path)) for i in (1, 2, 3)]
     if second.ndim == 2:  # MATLAB drops a last axis of 1
         second = second[..., None]
     if (first.ndim, second.ndim, third.ndim) != (2, 3, 2):
@@ -109,56 +109,54 @@ def import_srcnn(path: str | os.PathLike[str]) -> SRCNN:
     kernels = [array.shape[-1] for array in weights]
     widths = [array.shape[0] for array in weights[:-1]]
     network = _blank(lambda: SRCNN(kernels, widths), path)
-    _fill(network, weights, biases, path)
+    _fill(network, weights, [np.ravel(each) for each in biases], path)
     return network
 
 
-def _load(path: Path, names: list[str]) -> dict[str, Any]:
+def _load(path: Path) -> dict[str, Any]:
     """Parse a MATLAB file, or say in one sentence why that cannot be."""
-    from scipy.io import loadmat
-
     if not path.is_file():
         problem = "is a folder" if path.is_dir() else "does not exist"
         raise WeightsError(f"{path} {problem}; a MATLAB weights file is wanted here")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error}") from error
+    if content[124:128] in (b"\x00\x02IM", b"\x02\x00MI"):
+        raise WeightsError(
+            f"{path} is a MATLAB file of version 7.3; save it again in MATLAB with "
+            "save(file, '-v7')"
+        )
     problem = explain_foreign_file(path) or ""
     if problem and "MATLAB" not in problem:
         raise WeightsError(f"{path} {problem}; refused, nothing was run")
     try:
-        content: dict[str, Any] = loadmat(path, variable_names=names)
-    except NotImplementedError:
+        return parse_matlab(content)
+    except ValueError as error:
         raise WeightsError(
-            f"{path} is a MATLAB file of version 7.3; save it again in MATLAB with "
-            "save(file, '-v7')"
+            f"{path} is no MATLAB file, or a damaged one: {error}"
         ) from None
-    except Exception as error:  # a damaged file breaks the parser in any way
-        cause = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise WeightsError(
-            f"{path} is no MATLAB file, or a damaged one ({cause})"
-        ) from error
-    return content
 
 
-def _variable(content: dict[str, Any], name: str, path: Path) -> Array:
+def _variable(content: dict[str, Any], name: str, path: Path) -> Any:
     if name not in content:
         raise WeightsError(f"{path} has no variable {name!r}: another layout")
-    array: Array = content[name]
-    return array
+    return content[name]
 
 
-def _cells(model: Array, field: str, path: Path) -> list[Array]:
+def _cells(model: Any, field: str, path: Path) -> list[Array]:
     """Return the arrays of a cell array that is a field of a 1x1 struct."""
-    if model.dtype.names is None or model.size != 1 or field not in model.dtype.names:
+    if not isinstance(model, dict) or field not in model:
         raise WeightsError(f"{path}: the variable model has no field {field!r}")
-    cells = model.ravel()[0][field]
-    if cells.dtype != object:
+    if not isinstance(model[field], list):
         raise WeightsError(
             f"{path}: model.{field} must be a cell array, a cell a layer"
         )
-    return [_numbers(each, path) for each in cells.ravel()]
+    return [_numbers(each, path) for each in model[field]]
 
 
-def _numbers(array: Array, path: Path) -> npt.NDArray[np.float32]:
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+def _numbers(array: Any, path: Path) -> npt.NDArray[np.float32]:
+    if not isinstance(array, np.ndarray):
         raise WeightsError(f"{path}: an array of weights or biases is not numeric")
     with np.errstate(over="ignore"):
         numbers: npt.NDArray[np.float32] = array.astype(np.float32)
