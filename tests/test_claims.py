@@ -373,6 +373,13 @@ def test_a_judgement_is_one_line_with_the_verdict_in_words(book: ClaimBook) -> N
     )
 
 
+def test_a_source_of_another_kind_is_not_announced_twice() -> None:
+    rule = Claim("01.x", "S.", "protocol: step 1", "value", ("paper",))
+    assert repr(judge(rule, 1, "quick")) == (
+        "Not judged. S. Measured here: 1; not judged at this profile; protocol: step 1."
+    )
+
+
 def test_html_escapes_what_it_is_given() -> None:
     rule = Claim(
         "01.x", "a < b & c.", "s", "relation", ("quick",), relation="<", threshold=1

@@ -161,6 +161,7 @@ def start(tmp_path: Path, name: str, *options: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # a process group of its own, as in a terminal
     )
 
 
@@ -201,7 +202,10 @@ def test_stopped_in_the_middle_nothing_is_left(
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) == 1, "the kernel"
     for _ in range(presses):
-        process.send_signal(number)
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)  # a terminal sends it to the whole group
+        else:
+            process.send_signal(number)
         time.sleep(0.05)
     _, err = process.communicate(timeout=20)
     assert process.returncode == code

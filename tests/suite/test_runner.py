@@ -19,6 +19,7 @@ from vdsr_lib.errors import LabError
 from vdsr_lib.suite import runner
 from vdsr_lib.suite.kernel import Kernel
 from vdsr_lib.suite.lessons import Lesson, Outcome, find_lessons, read_notebook
+from vdsr_lib.suite.reproduction import _environment
 
 Build = Callable[[str], Lesson]
 PARAMETERS = {"profile": "quick", "device": "cpu", "seed": 7}
@@ -309,6 +310,16 @@ def test_killing_takes_the_children_along(tmp_path: Path) -> None:
     assert not psutil.pid_exists(int(note.read_text()))
     assert [t.name for t in threading.enumerate() if t.name == "papermill"] == []
     assert not (tmp_path / "out").exists()
+
+
+def test_paths_for_the_kernels_are_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VDSR_DATA_DIR", "pictures")
+    monkeypatch.delenv("VDSR_CLAIMS_FILE", raising=False)
+    assert _environment(None) == {"VDSR_DATA_DIR": str(tmp_path / "pictures")}
+    assert _environment("c.toml")["VDSR_CLAIMS_FILE"] == str(tmp_path / "c.toml")
 
 
 # ---- finding lessons ----

@@ -58,7 +58,7 @@ class Judgement:
         asked = "not judged at this profile"
         if self.verdict != "not judged":
             asked = f"asked for: {rule_text(claim, self.profile)}"
-        source = f"source: {claim.source}"
+        source = claim.source if ": " in claim.source else f"source: {claim.source}"
         if claim.paper:
             source = f"printed: {claim.paper} ({claim.source})"
         measured = f"Measured here: {quantity(self.measured, claim.unit)}"

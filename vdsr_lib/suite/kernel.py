@@ -135,7 +135,7 @@ def _write_kernelspec(folder: Path, environment: Mapping[str, str]) -> None:
     own = {"IPYTHONDIR": str(folder / "ipython"), "JUPYTER_PATH": ""}
     for name in ("CONFIG", "DATA", "RUNTIME"):
         own[f"JUPYTER_{name}_DIR"] = str(folder / name.lower())
-    own["PYTHONPATH"] = _python_path()
+    own |= _python_path()
     kernel = {
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": "Python 3 (ipykernel)",
@@ -154,11 +154,13 @@ def _last_line(log: Path) -> str:
     return lines[-1] if lines else ""
 
 
-def _python_path() -> str:
-    """Return a PYTHONPATH on which the kernel finds this very copy of the library."""
-    here = str(Path(__file__).resolve().parents[2])
-    rest = os.environ.get("PYTHONPATH", "")
-    return here + os.pathsep + rest if rest else here
+def _python_path() -> dict[str, str]:
+    """Return a PYTHONPATH with this very copy of the library, where it needs one."""
+    here = Path(__file__).resolve().parents[2]
+    if here.name in ("site-packages", "dist-packages"):
+        return {}
+    rest = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": f"{here}{os.pathsep}{rest}" if rest else str(here)}
 
 
 def _resident(pid: int) -> int:

@@ -205,6 +205,9 @@ def _page(report: Report, output_dir: Path) -> str:
         lstrip_blocks=True,
     )
     environment.filters["duration"] = duration
+    environment.filters["tight"] = lambda text: text.replace(
+        " dB", "\N{NO-BREAK SPACE}dB"
+    )
     by_lesson = {
         outcome.lesson.number: [
             r for r in report.rows if r.lesson == outcome.lesson.number
