@@ -7,11 +7,13 @@ import re
 
 import pytest
 
+from vdsr_lib.patches import PatchSet
 from vdsr_lib.training import TrainingConfig
 from vdsr_lib.training.diagnosis import (
-    bicubic_loss,
+    ReferenceLosses,
     is_divergent,
     is_stuck,
+    reference_losses,
     stuck_causes,
 )
 
@@ -20,10 +22,14 @@ def row(step=200, loss=1.0, **scores):
     return {"step": step, "loss": loss, "gradient_norm": 1.0, **scores}
 
 
-def test_bicubics_loss_is_that_of_the_interpolated_patches(patches):
+def test_the_references_are_the_losses_of_bicubic_and_of_black(patches):
     error = (patches.ilr - patches.hr).double().square()
-    assert bicubic_loss(patches, "sum") == pytest.approx(error.sum().item() / 144)
-    assert bicubic_loss(patches, "mean") == pytest.approx(error.mean().item())
+    energy = patches.hr.double().square()
+    whole, mean = (reference_losses(patches, loss) for loss in ("sum", "mean"))
+    assert whole.bicubic == pytest.approx(error.sum().item() / 144)
+    assert whole.black == pytest.approx(energy.sum().item() / 144)
+    assert mean.bicubic == pytest.approx(error.mean().item())
+    assert mean.black == pytest.approx(energy.mean().item())
 
 
 @pytest.mark.parametrize(
@@ -44,15 +50,15 @@ def test_bicubics_loss_is_that_of_the_interpolated_patches(patches):
     ],
 )
 def test_stuck(rows, baseline, stuck):
-    assert is_stuck(rows, baseline, 1.0) is stuck
+    assert is_stuck(rows, baseline, ReferenceLosses(bicubic=1.0, black=9.0)) is stuck
 
 
 @pytest.mark.parametrize(
     ("loss", "norm", "divergent"),
     [
         (1.0, 1.0, False),
-        (9e3, 1.0, False),
-        (2e4, 1.0, True),
+        (8e3, 1.0, False),
+        (1e4, 1.0, True),
         (math.nan, 1.0, True),
         (math.inf, 1.0, True),
         (1.0, math.nan, True),
@@ -61,14 +67,16 @@ def test_stuck(rows, baseline, stuck):
 )
 def test_divergent(loss, norm, divergent):
     step = {"loss": loss, "gradient_norm": norm}
-    assert is_divergent(step, reference=1.0) is divergent
+    assert is_divergent(step, ReferenceLosses(bicubic=0.01, black=9.0)) is divergent
 
 
-def test_a_plain_grey_start_is_not_divergence(patches):
-    """The non-residual network begins at 0.5: far from the picture, but no failure."""
-    grey = (0.5 - patches.hr).square().sum().item() / 144
-    reference = bicubic_loss(patches, "sum")
-    assert not is_divergent({"loss": grey, "gradient_norm": 1.0}, reference)
+def test_the_worst_start_on_smooth_pictures_is_no_divergence(patches):
+    """SRCNN begins at 0; where bicubic is nearly perfect that is 10,000 times worse."""
+    ilr = patches.hr + 1e-4
+    smooth = PatchSet(ilr, patches.hr, patches.scales)
+    references = reference_losses(smooth, "sum")
+    assert references.black > 1e4 * references.bicubic
+    assert not is_divergent({"loss": references.black, "gradient_norm": 1}, references)
 
 
 @pytest.mark.parametrize(

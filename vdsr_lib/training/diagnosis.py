@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -19,15 +20,16 @@ from vdsr_lib.training.history import History, Row
 
 __all__ = [
     "DivergedError",
+    "ReferenceLosses",
     "StuckAtBicubicWarning",
-    "bicubic_loss",
     "divergence",
     "is_divergent",
     "is_stuck",
+    "reference_losses",
     "stuck_causes",
 ]
 
-_EXPLODED = 1e4  # times bicubic's loss: far above that of a plain grey picture
+_EXPLODED = 1e3  # times the loss of a black picture: no start is as bad
 _NEAR = 0.05  # dB: closer than this to bicubic is stuck
 _PATIENCE = 100  # steps; the paper's recipe gains more than 1 dB in as many
 _CHUNK = 1024  # patches compared at once, so that no large copy is made
@@ -55,9 +57,25 @@ class StuckAtBicubicWarning(RuntimeWarning):
     """The network still returns the bicubic picture after many steps."""
 
 
+@dataclass(frozen=True)
+class ReferenceLosses:
+    """The losses, over all patches, of two pictures that no network made.
+
+    Attributes
+    ----------
+    bicubic : float
+        Of the ILR itself.
+    black : float
+        Of a picture that is 0 everywhere.
+    """
+
+    bicubic: float
+    black: float
+
+
 @torch.no_grad()
-def bicubic_loss(patches: PatchSet, loss: str) -> float:
-    """Return the loss of a network that returns its input, over all patches.
+def reference_losses(patches: PatchSet, loss: str) -> ReferenceLosses:
+    """Return what the loss of a training is to be compared with.
 
     Parameters
     ----------
@@ -68,33 +86,35 @@ def bicubic_loss(patches: PatchSet, loss: str) -> float:
 
     Returns
     -------
-    float
-        Squared error between ILR and HR in (0..1) squared: summed over the pixels of
-        a patch, or averaged over them; averaged over the patches.
+    ReferenceLosses
+        Squared errors in (0..1) squared: summed over the pixels of a patch, or
+        averaged over them; averaged over the patches.
     """
     count = patches.ilr.shape[0]
     chunks = [slice(start, start + _CHUNK) for start in range(0, count, _CHUNK)]
-    errors = [(patches.ilr[c] - patches.hr[c]).square().sum() for c in chunks]
-    per_patch = float(torch.stack(errors).sum()) / count
-    return per_patch if loss == "sum" else per_patch / patches.patch_size**2
+    bicubic = [(patches.ilr[c] - patches.hr[c]).square().sum() for c in chunks]
+    black = [patches.hr[c].square().sum() for c in chunks]
+    size = count if loss == "sum" else count * patches.patch_size**2
+    sums = torch.stack([torch.stack(bicubic).sum(), torch.stack(black).sum()])
+    return ReferenceLosses(*(sums / size).tolist())
 
 
-def is_divergent(row: Row, reference: float) -> bool:
+def is_divergent(row: Row, references: ReferenceLosses) -> bool:
     """Say whether a step's loss or gradient is not finite, or the loss exploded.
 
     Parameters
     ----------
     row : dict
         With ``loss`` and ``gradient_norm``.
-    reference : float
-        The loss of the bicubic picture.
+    references : ReferenceLosses
+        Of the patches. A loss a thousand times that of a black picture has exploded.
 
     Returns
     -------
     bool
     """
     finite = math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"])
-    return not finite or row["loss"] > _EXPLODED * max(reference, 1e-12)
+    return not finite or row["loss"] > _EXPLODED * max(references.black, 1e-12)
 
 
 def divergence(row: Row, config: TrainingConfig) -> str:
@@ -132,7 +152,9 @@ def divergence(row: Row, config: TrainingConfig) -> str:
 
 
 def is_stuck(
-    rows: Sequence[Row], baseline: Mapping[str, float] | None, reference: float
+    rows: Sequence[Row],
+    baseline: Mapping[str, float] | None,
+    references: ReferenceLosses,
 ) -> bool:
     """Say whether a network has returned nothing but the bicubic picture so far.
 
@@ -140,11 +162,11 @@ def is_stuck(
     ----------
     rows : sequence of dict
         The epochs so far. Keys that begin with ``psnr``, in dB, are compared with the
-        baseline; where a row has none, its ``loss`` with `reference`.
+        baseline; where a row has none, its ``loss`` with that of bicubic.
     baseline : mapping, optional
         Bicubic's own scores under the same keys.
-    reference : float
-        The loss of the bicubic picture.
+    references : ReferenceLosses
+        Of the patches.
 
     Returns
     -------
@@ -154,18 +176,18 @@ def is_stuck(
     """
     if rows[-1]["step"] < _PATIENCE:
         return False
-    distances = [_distance(row, baseline or {}, reference) for row in rows]
+    distances = [_distance(row, baseline or {}, references.bicubic) for row in rows]
     return distances[-1] < _NEAR and max(distances) < 10 * _NEAR
 
 
-def _distance(row: Row, baseline: Mapping[str, float], reference: float) -> float:
+def _distance(row: Row, baseline: Mapping[str, float], bicubic: float) -> float:
     """Return how far a row is from the bicubic picture, in dB."""
     common = [key for key in baseline if key.startswith("psnr") and key in row]
     if common:
         return max(abs(float(row[key] - baseline[key])) for key in common)
-    if min(row["loss"], reference) <= 0:
+    if min(row["loss"], bicubic) <= 0:
         return math.inf
-    return abs(10 * math.log10(row["loss"] / reference))
+    return abs(10 * math.log10(row["loss"] / bicubic))
 
 
 def stuck_causes(row: Row, config: TrainingConfig, patch_size: int) -> str:

@@ -17,10 +17,10 @@ from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.diagnosis import (
     DivergedError,
     StuckAtBicubicWarning,
-    bicubic_loss,
     divergence,
     is_divergent,
     is_stuck,
+    reference_losses,
     stuck_causes,
 )
 from vdsr_lib.training.history import History, Row
@@ -91,7 +91,7 @@ class Loop:
         self.processes, self.watchers = processes, watchers
         self.steps_per_epoch = patches.steps_per_epoch(config.batch_size)
         self.total_steps = config.total_steps(self.steps_per_epoch)
-        self.reference = bicubic_loss(patches, config.loss)
+        self.references = reference_losses(patches, config.loss)
         self.history = History(precision=str(precision))
         self.position = _Position()
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -216,7 +216,7 @@ class Loop:
         if not is_due and self.processes.device.type != "cpu":
             return
         row = self._row(measured)
-        if is_divergent(row, self.reference):
+        if is_divergent(row, self.references):
             self._fail(row)
         if is_due:
             self.watchers.monitor.step(row)
@@ -232,7 +232,7 @@ class Loop:
     def _end_epoch(self) -> None:
         """Close the epoch's row, tell everybody, and save."""
         row = self._epoch_row()
-        if is_divergent(row, self.reference):
+        if is_divergent(row, self.references):
             self._fail(row)
         is_last = self.position.step == self.total_steps
         if self.config.validate_every is None or is_last:
@@ -329,7 +329,7 @@ class Loop:
     def _warn_if_stuck(self, row: Row) -> None:
         """Name a run that stays at bicubic, once."""
         rows, baseline = self.history.epochs, self.watchers.baseline
-        if not self.warned and is_stuck(rows, baseline, self.reference):
+        if not self.warned and is_stuck(rows, baseline, self.references):
             self.warned = True
             text = stuck_causes(row, self.config, self.patches.patch_size)
             warnings.warn(StuckAtBicubicWarning(text), stacklevel=_WARNED_FROM)

@@ -53,7 +53,8 @@ def train(
         name for the history, such as ``{"psnr_x2": 36.1}`` (dB).
     baseline : mapping, optional
         Bicubic's scores under the same names: a run that stays there is called stuck.
-        Without one the training loss is compared with that of the bicubic picture.
+        If not given, ``validate.baseline``; if there is none, the training loss is
+        compared with that of the bicubic picture.
     run_dir : path-like, optional
         The folder of the run. Without one nothing is saved.
     resume : bool
@@ -109,7 +110,8 @@ def train(
         stack.enter_context(own_randomness(config.seed, place))
         stack.enter_context(_prepared(model, place, choice))
         bar: Monitor = ProgressBar() if monitor is None else monitor
-        first = Watchers(bar, validate, baseline, on_epoch)
+        known = getattr(validate, "baseline", None) if baseline is None else baseline
+        first = Watchers(bar, validate, known, on_epoch)
         loop = Loop(
             model,
             patches.to(place),

@@ -1,0 +1,159 @@
+"""``vdsr train`` as a user meets it: trains, stops, goes on, saves, refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from vdsr_lib.cli import app, main
+from vdsr_lib.weights import load_model, read_card
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    """A folder with two small pictures of blurred squares."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        squares = rng.integers(0, 256, (9, 11, 3), dtype=np.uint8)
+        Image.fromarray(squares).resize((66, 54)).save(folder / f"{seed}.png")
+    return folder
+
+
+def options(pictures: Path, *more: str) -> list[str]:
+    return [
+        *("train", "--depth", "3", "--width", "4", "--data", str(pictures)),
+        *("--validate", str(pictures), "--scales", "2", "--batch-size", "32"),
+        *("--device", "cpu", "--precision", "float32", *more),
+    ]
+
+
+def call(*arguments: str):
+    return CliRunner().invoke(app, arguments)
+
+
+def test_it_trains_and_writes_weights_with_their_card(pictures, tmp_path):
+    output = tmp_path / "net.safetensors"
+    result = call(
+        *options(pictures, "--epochs", "2", "--output", str(output), "--seed", "3")
+    )
+    assert result.exit_code == 0, result.output
+    assert "VDSR(depth=3, width=4, residual=True)  # 225 parameters" in result.output
+    assert "126 patches of 7x7, scales 2" in result.output
+    assert re.search(r"epoch +step +learning_rate +loss .*psnr_x2", result.output)
+    card = read_card(output)
+    assert card["recipe"]["epochs"] == 2
+    assert card["recipe"]["seed"] == 3
+    assert card["data"] == str(pictures)
+    assert 10 < card["scores"]["psnr_x2"] < 60
+    assert card["precision"] == "float32: asked for"
+    assert load_model(output).depth == 3
+
+
+def test_the_network_and_its_recipe_are_chosen(pictures):
+    result = call(
+        *options(pictures, "--network", "srcnn", "--max-steps", "1", "--patch-size"),
+        *("15", "--validate", "none", "--batch-size", "2"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "SRCNN(kernels=(9, 1, 5)" in result.output
+    assert "0.0001" in result.output  # the rate of SRCNN's recipe
+    assert "psnr" not in result.output
+    review = call(*options(pictures, "--recipe", "review", "--max-steps", "1"))
+    assert re.search(r" 1 +1 +0\.01 ", review.output)
+    plain = call(*options(pictures, "--no-residual", "--augment", "--max-steps", "1"))
+    assert "residual=False" in plain.output
+    assert "x 8 orientations" in plain.output
+
+
+def test_the_same_command_with_resume_is_idempotent(pictures, tmp_path):
+    folder, output = tmp_path / "run", tmp_path / "net.safetensors"
+    command = options(pictures, "--epochs", "2", "--run-dir", str(folder), "--resume")
+    assert call(*command).exit_code == 0
+    assert call(*command, "--output", str(output)).exit_code == 0
+    assert output.exists()
+    again = call(*options(pictures, "--epochs", "2", "--run-dir", str(folder)))
+    assert isinstance(again.exception, RuntimeError)
+    assert "holds a run already: pass resume=True" in str(again.exception)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--resume"], "--resume needs the --run-dir"),
+        (["--output", "net.pt"], "--output must end in .safetensors, got net.pt"),
+        (["--scales", "2;3"], "--scales must be like 2,3,4, got '2;3'"),
+        (["--scales", "9"], "scale must be in [1.1, 8], got 9"),
+        (["--network", "edsr"], "--network must be vdsr or srcnn, got 'edsr'"),
+        (["--recipe", "adam"], "--recipe must be paper, review, srcnn, got 'adam'"),
+        (["--theta", "0"], "theta must be a number above 0, got 0.0"),
+        (["--depth", "1"], "depth must be at least 2, got 1"),
+        (["--device", "cuda:99"], "device 'cuda:99'"),
+        (["--data", "nowhere"], "nowhere"),
+        (["--batch-size", "9999"], "batch_size must be between 1 and the 126 patches"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(
+    pictures, monkeypatch, capsys, more, message
+):
+    monkeypatch.setattr(sys, "argv", ["vdsr", *options(pictures, *more)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    shown = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert shown.startswith("vdsr: ")
+    assert message in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_ctrl_c_keeps_the_run_and_resume_finishes_it(pictures, tmp_path):
+    """The real program, interrupted; the weights are those of an unbroken run."""
+    program = [sys.executable, "-m", "vdsr_lib"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    whole, broken = tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
+    steps = ["--epochs", "400", "--validate", "none"]
+    folder = tmp_path / "run"
+    kept = [*steps, "--run-dir", str(folder), "--resume", "--output", str(broken)]
+    process = subprocess.Popen(
+        [*program, *options(pictures, *kept)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+    log = folder / "history.jsonl"
+    until = time.monotonic() + 60
+    while not (log.exists() and log.read_text()) and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped before the end; the same command with --resume goes on" in shown
+    assert not broken.exists()
+    finished = len(log.read_text().splitlines())
+    assert 1 <= finished < 400
+    subprocess.run([*program, *options(pictures, *kept)], check=True, env=environment)
+    plain = [*steps, "--output", str(whole)]
+    subprocess.run([*program, *options(pictures, *plain)], check=True, env=environment)
+    for one, other in zip(
+        load_model(whole).state_dict().values(),
+        load_model(broken).state_dict().values(),
+        strict=True,
+    ):
+        assert torch.equal(one, other)
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == list(range(1, 401))

@@ -1,0 +1,214 @@
+"""``vdsr train``: train a network, go on after any interruption, save its weights."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from vdsr_lib.models import SRCNN, VDSR
+    from vdsr_lib.training import History, TrainingConfig
+
+__all__ = ["INTERRUPTED", "register"]
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
+
+_RECIPES = ("paper", "review", "srcnn")
+_SRCNN_PATCH = 33  # SRCNN's paper; its receptive field is 13
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command ``train`` to the command line.
+
+    Parameters
+    ----------
+    app : typer.Typer
+    """
+    app.command(name="train")(train)
+
+
+def train(
+    network: Annotated[str, typer.Option(help="vdsr or srcnn (9-1-5).")] = "vdsr",
+    depth: Annotated[int, typer.Option(help="Layers of VDSR; the paper: 20.")] = 20,
+    width: Annotated[int, typer.Option(help="Maps of VDSR; the paper: 64.")] = 64,
+    residual: Annotated[
+        bool, typer.Option(help="Predict the residual, or the picture itself.")
+    ] = True,
+    data: Annotated[
+        str, typer.Option(help="Training pictures: a set ('vdsr data list') or folder.")
+    ] = "embedded-train",
+    scales: Annotated[str, typer.Option(help="Scales, with commas.")] = "2,3,4",
+    patch_size: Annotated[
+        int | None, typer.Option(help="Pixels. Default: the receptive field.")
+    ] = None,
+    augment: Annotated[
+        bool, typer.Option("--augment", help="All 8 flips and rotations of each patch.")
+    ] = False,
+    validate: Annotated[
+        str, typer.Option(help="Pictures to measure after each epoch, or none.")
+    ] = "embedded-test",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="paper, review or srcnn. Default: the network's own."),
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="The paper: 80.")] = 80,
+    max_steps: Annotated[int | None, typer.Option(help="End earlier.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="The paper: 64.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The paper: 0.1.")] = None,
+    clipping: Annotated[
+        str | None, typer.Option(help="adjustable (the paper), value, norm or none.")
+    ] = None,
+    theta: Annotated[
+        float | None, typer.Option(help="Limit of the clip; authors' code: 1e-4.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of weights and order of patches.")] = 0,
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoints; none without it.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in --run-dir.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Weights to write: FILE.safetensors.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, bfloat16, float32.")] = "auto",
+) -> None:
+    """Train a network as the paper does.
+
+    Ctrl-C ends after the current step; with --run-dir the same command and --resume
+    goes on to the same weights. On several devices:
+    'torchrun --nproc-per-node=2 -m vdsr_lib train ...'.
+    """
+    import vdsr_lib.training
+    from vdsr_lib.patches import PatchSet
+
+    if resume and run_dir is None:
+        raise ValueError("--resume needs the --run-dir that it is to go on from")
+    if output is not None and output.suffix != ".safetensors":
+        raise ValueError(f"--output must end in .safetensors, got {output}")
+    factors = _numbers(scales)
+    model = _network(network, depth=depth, width=width, residual=residual, seed=seed)
+    config = _config(
+        recipe or ("srcnn" if network == "srcnn" else "paper"),
+        epochs=epochs,
+        max_steps=max_steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        clipping=clipping,
+        theta=theta,
+        seed=seed,
+    )
+    side = _SRCNN_PATCH if network == "srcnn" else model.receptive_field
+    patches = PatchSet.from_images(
+        _pictures(data), factors, patch_size=patch_size or side, augment=augment
+    )
+    _say(f"{model}\n{patches}")
+    history = vdsr_lib.training.train(
+        model,
+        patches,
+        config,
+        validate=_validator(validate, factors, device),
+        run_dir=run_dir,
+        resume=resume,
+        device=device,
+        precision=precision,
+    )
+    _say(history.to_frame().to_string(index=False, float_format="{:.6g}".format))
+    if not history.finished:
+        way = "without --run-dir nothing was kept"
+        if run_dir is not None:
+            way = "the same command with --resume goes on"
+        _say(f"stopped before the end; {way}")
+        raise typer.Exit(INTERRUPTED)
+    if output is not None and _is_first():
+        _save(model, output, data=data, config=config, history=history)
+
+
+def _numbers(text: str) -> list[float]:
+    """Return the numbers of a list with commas."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--scales must be like 2,3,4, got {text!r}") from None
+
+
+def _network(
+    name: str, *, depth: int, width: int, residual: bool, seed: int
+) -> VDSR | SRCNN:
+    """Return a fresh network whose weights the seed decides."""
+    import torch
+
+    from vdsr_lib.models import SRCNN, VDSR
+
+    generator = torch.Generator().manual_seed(seed)
+    if name == "vdsr":
+        return VDSR(depth, width, residual, generator=generator)
+    if name == "srcnn":
+        return SRCNN(generator=generator)
+    raise ValueError(f"--network must be vdsr or srcnn, got {name!r}")
+
+
+def _config(recipe: str, **changes: Any) -> TrainingConfig:
+    """Return a preset with the changes that were given."""
+    from vdsr_lib.training import TrainingConfig
+
+    if recipe not in _RECIPES:
+        raise ValueError(f"--recipe must be {', '.join(_RECIPES)}, got {recipe!r}")
+    given = {name: value for name, value in changes.items() if value is not None}
+    config: TrainingConfig = getattr(TrainingConfig, recipe)(**given)
+    return config
+
+
+def _pictures(name: str) -> Any:
+    from vdsr_lib.datasets import load_images
+
+    return load_images(name)
+
+
+def _validator(name: str, scales: list[float], device: str) -> Any:
+    """Return what measures the network after each epoch, on the first process."""
+    if name == "none" or not _is_first():
+        return None
+    from vdsr_lib.evaluation import validator
+
+    return validator(_pictures(name), scales, device)
+
+
+def _is_first() -> bool:
+    """Say whether this is the process that speaks, among those of torchrun."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _say(text: str) -> None:
+    if _is_first():
+        typer.echo(text)
+
+
+def _save(
+    model: VDSR | SRCNN,
+    output: Path,
+    *,
+    data: str,
+    config: TrainingConfig,
+    history: History,
+) -> None:
+    """Write the weights with a card that says where they come from."""
+    from vdsr_lib.devices import describe_machine
+    from vdsr_lib.weights import save_model
+
+    machine = describe_machine()
+    last = history.epochs[-1]
+    card = {
+        "recipe": config.to_dict(),
+        "data": data,
+        "scores": {k: v for k, v in last.items() if k.startswith(("psnr", "ssim"))},
+        "precision": history.precision,
+        "machine": machine,
+        "commit": machine["commit"],
+    }
+    _say(f"weights: {save_model(model, output, card=card)}")
