@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,7 +95,8 @@ class Progress:
 
     def _describe(self, done: int) -> None:
         lesson = self._lesson
-        text = f"{lesson.number} {lesson.title}, cell {done}/{lesson.code_cells}"
+        title = textwrap.shorten(lesson.title, 28, placeholder=" ...")
+        text = f"{lesson.number} {title}, cell {done}/{lesson.code_cells}"
         self._bar.set_description_str(text)
 
 
