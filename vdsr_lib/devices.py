@@ -29,7 +29,7 @@ _OVERRIDES = ("auto", "bfloat16", "float32")
 class Precision:
     """How convolutions are computed on a device; ``str()`` says it in one line.
 
-    Attributes
+    Parameters
     ----------
     dtype : torch.dtype
         ``torch.bfloat16`` (by autocast, on float32 weights) or ``torch.float32``.

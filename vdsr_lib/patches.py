@@ -31,7 +31,7 @@ ORIENTATIONS = 8
 class PatchSet:
     """Low- and high-resolution patches, all scales mixed, ready to be drawn from.
 
-    Attributes
+    Parameters
     ----------
     ilr : torch.Tensor
         (N, 1, p, p) float32 in [16/255, 235/255]: patches of the interpolated

@@ -22,8 +22,43 @@ OPTIMISERS = ("sgd", "adam")
 class TrainingConfig:
     """The recipe of a training run: all that determines it but network and patches.
 
-    The defaults are those of the preset `paper`. Attributes are explained where they
-    are declared, each with whose number it is.
+    The defaults are those of the preset `paper`; beside each, where it is declared,
+    stands whose number it is.
+
+    Parameters
+    ----------
+    epochs : int
+        How often every patch is seen.
+    batch_size : int
+        Patches a step.
+    optimiser : {"sgd", "adam"}
+        Gradient descent with momentum, or Adam.
+    learning_rate : float
+        Of the first epoch.
+    drop_every : int
+        Epochs after which the rate drops, again and again.
+    drop_divisor : float
+        By what it is divided then.
+    last_layer_rate : float
+        The last layer's rate, as a multiple of the others'.
+    momentum : float
+        In [0, 1): the part of the last step that the next one keeps.
+    reset_momentum : bool
+        Whether a drop of the rate empties the momentum.
+    weight_decay : float
+        The multiple of each weight and bias that is added to its clipped gradient.
+    clipping : {"adjustable", "value", "norm", "none"}
+        See `vdsr_lib.clipping.clip_gradients`.
+    theta : float
+        The clip's limit.
+    loss : {"sum", "mean"}
+        Whether squared errors are summed or averaged over the pixels of a patch.
+    seed : int
+        Decides the order of the patches. The initial weights are the caller's.
+    validate_every : int, optional
+        Steps between validations; at each epoch's end if not given.
+    max_steps : int, optional
+        Where to end when the epochs are not over. The schedule is that of `epochs`.
 
     Raises
     ------

@@ -38,8 +38,10 @@ _CHUNK = 1024  # patches compared at once, so that no large copy is made
 class DivergedError(RunError):
     """The loss or the gradient is no longer a number, or has exploded.
 
-    Attributes
+    Parameters
     ----------
+    message : str
+        One sentence: where, and why it may have happened.
     history : History
         What was measured until then; its last row is the step that failed.
     """
@@ -61,7 +63,7 @@ class StuckAtBicubicWarning(RuntimeWarning):
 class ReferenceLosses:
     """The losses, over all patches, of two pictures that no network made.
 
-    Attributes
+    Parameters
     ----------
     bicubic : float
         Of the ILR itself.

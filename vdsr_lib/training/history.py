@@ -25,7 +25,7 @@ Row: TypeAlias = dict[str, Any]
 class History:
     """The course of a training run.
 
-    Attributes
+    Parameters
     ----------
     epochs : list of dict
         One row an epoch: ``epoch`` (from 1), ``step`` (steps made so far),

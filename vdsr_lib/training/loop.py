@@ -40,7 +40,19 @@ _WARNED_FROM = 6  # frames between the warning and the caller of `train`
 
 @dataclass(frozen=True)
 class Watchers:
-    """Who looks at a run: all optional, all told by the first process only."""
+    """Who looks at a run, told by the first process only.
+
+    Parameters
+    ----------
+    monitor : Monitor
+        Told of each step and epoch.
+    validate : callable, optional
+        Scores the model.
+    baseline : mapping, optional
+        Bicubic's scores.
+    on_epoch : callable, optional
+        Told of each epoch, with the model.
+    """
 
     monitor: Monitor = field(default_factory=Silent)
     validate: Validate | None = None

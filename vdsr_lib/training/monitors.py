@@ -31,6 +31,9 @@ class Monitor(Protocol):
 
     stop_requested: bool
 
+    def __init__(self) -> None:
+        """Take what a monitor of another kind may need."""
+
     def start(self, config: TrainingConfig, total_steps: int) -> None:
         """Training begins, or goes on."""
 

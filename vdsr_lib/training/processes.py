@@ -26,18 +26,22 @@ __all__ = ["Processes", "join_processes"]
 class Processes:
     """The processes that train together, seen from one; alone without torchrun.
 
-    Attributes
+    Parameters
     ----------
     device : torch.device
         Where this process computes: under torchrun each takes a GPU of its own.
-    rank, size : int
-        The number of this process, and how many there are.
+    rank : int
+        The number of this process, from 0.
+    size : int
+        How many there are.
+    control : ProcessGroup, optional
+        For words between hosts, which no GPU waits for.
     """
 
     device: torch.device
     rank: int = 0
     size: int = 1
-    control: Any = None  # the group for words between hosts, which no GPU waits for
+    control: Any = None
 
     @property
     def is_first(self) -> bool:

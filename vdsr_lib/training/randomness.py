@@ -38,7 +38,18 @@ def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def random_states(device: torch.device) -> dict[str, torch.Tensor]:
-    """Return the states of the generators that `own_randomness` seeds."""
+    """Return the states of the generators that `own_randomness` seeds.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the run computes.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        ``cpu``, and ``cuda`` on a GPU; uint8.
+    """
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
@@ -48,7 +59,15 @@ def random_states(device: torch.device) -> dict[str, torch.Tensor]:
 def restore_random_states(
     states: dict[str, torch.Tensor], device: torch.device
 ) -> None:
-    """Put the generators back; a run that changed its device keeps its new GPU's."""
+    """Put back what `random_states` returned.
+
+    Parameters
+    ----------
+    states : dict of str to torch.Tensor
+        Of the same kind of device, or of another: what is missing stays as it is.
+    device : torch.device
+        Where the run computes now.
+    """
     torch.set_rng_state(states["cpu"])
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)

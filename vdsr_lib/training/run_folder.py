@@ -36,7 +36,7 @@ _AGAIN = "choose another run_dir, or delete this one to start again"
 class Checkpoint:
     """A moment of a training run.
 
-    Attributes
+    Parameters
     ----------
     tensors : dict of str to torch.Tensor
         Weights, momentum, random states, running sums.
