@@ -1,0 +1,203 @@
+"""Runs as data: what their keys depend on, and what the catalogue holds."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from vdsr_lib import paper
+from vdsr_lib.datasets import dataset_names
+from vdsr_lib.experiments import EXPERIMENTS, PROFILES, get_experiment
+from vdsr_lib.experiments.declare import Experiment, Pictures, Run, Watch
+from vdsr_lib.models import build
+from vdsr_lib.training import TrainingConfig
+
+EVERY_RUN = [
+    pytest.param(run, id=f"{name}-{profile}-{run.name}")
+    for name, experiment in EXPERIMENTS.items()
+    for profile in PROFILES
+    for run in experiment.runs(profile)
+]
+
+
+def a_run(**changes: object) -> Run:
+    declared: dict[str, object] = {
+        "name": "a",
+        "architecture": {"name": "VDSR", "depth": 3, "width": 8, "residual": True},
+        "training": TrainingConfig.paper(epochs=1),
+        "train_on": ("embedded-train",),
+        "scales": (2,),
+        "patch_size": 7,
+        "validate": Pictures("embedded-test", (2,)),
+    }
+    return Run(**(declared | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"architecture": {"name": "VDSR", "depth": 3, "width": 8, "residual": False}},
+        {"training": TrainingConfig.paper(epochs=1, learning_rate=0.01)},
+        {"training": TrainingConfig.paper(epochs=2)},
+        {"train_on": ("embedded-train", "t91")},
+        {"scales": (2, 3)},
+        {"patch_size": 9},
+        {"stride": 3},
+        {"augment": True},
+        {"validate": Pictures("embedded-test", (2,), crop=32)},
+        {"watch": Watch("embedded-test", "camera", 2, (0, 0, 8, 8))},
+        {"repeat": 1},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_whatever_changes_the_result_changes_the_key(changes: dict[str, object]):
+    assert a_run(**changes).key() != a_run().key()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "b"},
+        {"factors": {"network": "residual"}},
+        {"test": (Pictures("embedded-test"),)},
+        {"scales": (2.0,)},
+        {"stride": 7},  # what is taken when none is given
+        {"validate": Pictures("embedded-test", (2.0,))},
+        {"training": TrainingConfig.paper(epochs=1, seed=7)},  # the experiment's counts
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_whatever_does_not_change_the_result_leaves_the_key(changes):
+    assert a_run(**changes).key() == a_run().key()
+
+
+def test_seed_and_repeat_add_up():
+    assert a_run().key(1) == a_run(repeat=1).key(0)
+    assert a_run().key(1) != a_run().key(0)
+    assert a_run(repeat=2).recipe(3).seed == 5
+
+
+def test_key_is_the_same_in_another_process_with_another_hash_seed():
+    code = (
+        "from vdsr_lib.experiments import get_experiment\n"
+        "print(*(r.key() for r in get_experiment('table1').runs('paper')))"
+    )
+    command = [sys.executable, "-c", code]
+    other = subprocess.run(
+        command, env={"PYTHONHASHSEED": "7"}, capture_output=True, text=True, check=True
+    )
+    here = [run.key() for run in get_experiment("table1").runs("paper")]
+    assert other.stdout.split() == here
+    assert all(re.fullmatch(r"[0-9a-f]{16}", key) for key in here)
+
+
+def test_table_1_is_declared_as_the_paper_describes_it():
+    """Section 5.3 and the authors' code: T91 at x2, depth 10, 80 epochs, 21x21."""
+    runs = get_experiment("table1").runs("paper")
+    printed = paper.table("table1")
+    cells = {(r.factors["network"], r.factors["learning_rate"]) for r in runs}
+    assert cells == set(zip(printed.network, printed.learning_rate, strict=True))
+    for run in runs:
+        assert run.train_on == ("t91",)
+        assert run.scales == run.validate.scales == (2,)
+        assert run.validate.dataset == run.test[0].dataset == "set5"
+        assert (run.architecture["depth"], run.patch_size) == (10, 21)
+        recipe = run.training
+        assert (recipe.epochs, recipe.drop_every, recipe.batch_size) == (80, 20, 64)
+        assert (recipe.clipping, recipe.theta, recipe.loss) == (
+            "adjustable",
+            1e-4,
+            "sum",
+        )
+        assert recipe.learning_rate == run.factors["learning_rate"]
+        assert run.architecture["residual"] == (run.factors["network"] == "residual")
+
+
+def test_the_same_run_stands_in_several_experiments_under_one_key():
+    def keys(name: str) -> dict[str, str]:
+        return {run.name: run.key() for run in get_experiment(name).runs("paper")}
+
+    shared = keys("table2")["x2, x3, x4"]
+    assert keys("figure3")["depth 20, run 1"] == shared
+    assert keys("ablation")["T91"] == shared
+    assert keys("schedules")["paper"] == shared
+    assert keys("clipping")["adjustable, rate 0.1"] == shared
+    assert keys("table3")["VDSR"] == keys("ablation")["291 + augmentation"]
+
+
+def test_experiments_cover_the_tables_of_the_paper():
+    trained = {run.scales for run in get_experiment("table2").runs("paper")}
+    printed = set(paper.table("table2").training_scales.astype(str)) - {"bicubic"}
+    assert {"+".join(map(str, scales)) for scales in trained} == printed
+    depths = {run.factors["depth"] for run in get_experiment("figure3").runs("paper")}
+    assert depths == set(paper.table("figure3").depth)
+    assert len(get_experiment("figure3").runs("paper")) == 3 * len(depths)
+
+
+@pytest.mark.parametrize("run", EVERY_RUN)
+def test_every_declared_run_can_be_built_and_fits_its_patches(run: Run):
+    model = build(run.architecture)
+    if run.architecture["name"] == "VDSR":
+        assert run.patch_size >= model.receptive_field
+        assert run.stride is None  # no overlap
+    names = [*run.train_on, run.validate.dataset, *(p.dataset for p in run.test)]
+    assert set(names) <= set(dataset_names())
+    assert not set(run.train_on) & {p.dataset for p in run.test}
+    assert {*run.factors} <= {
+        "augmentation",
+        "clipping",
+        "data",
+        "depth",
+        "learning_rate",
+        "network",
+        "repeat",
+        "schedule",
+        "trained_on",
+    }
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_quick_needs_no_download(name: str):
+    for run in get_experiment(name).runs("quick"):
+        used = [*run.train_on, run.validate.dataset, *(p.dataset for p in run.test)]
+        assert {each.partition("-")[0] for each in used} == {"embedded"}
+
+
+def test_benchmark_pictures_steer_nothing():
+    """Only Figure 4's own curve is drawn on Set5; other runs validate elsewhere."""
+    for name in set(EXPERIMENTS) - {"table1", "shallow"}:
+        for run in get_experiment(name).runs("paper"):
+            assert run.validate.dataset == "bsd500-test"
+
+
+def test_unknown_names_are_answered_with_what_there_is():
+    with pytest.raises(ValueError, match=r"did you mean 'table1'.*figure3"):
+        get_experiment("tabel1")
+    with pytest.raises(ValueError, match="quick, classroom, paper, got 'full'"):
+        get_experiment("table1").runs("full")
+
+
+@pytest.mark.parametrize(
+    ("second", "complaint"),
+    [
+        (a_run(scales=(3,)), "share a name"),
+        (a_run(name="b"), "are the same"),
+        (None, "no run at 'classroom'"),
+    ],
+)
+def test_a_wrong_experiment_is_refused(second: Run | None, complaint: str):
+    runs = (a_run(), second) if second else ()
+    sizes = {"quick": (a_run(),), "classroom": runs, "paper": (a_run(),)}
+    with pytest.raises(ValueError, match=complaint):
+        Experiment("mine", "title", "source", sizes)
+
+
+def test_wrong_pictures_are_refused():
+    with pytest.raises(ValueError, match="scales of set5 must not be empty"):
+        Pictures("set5", ())
+    with pytest.raises(ValueError, match="crop must be at least 1 pixel"):
+        replace(Pictures("set5"), crop=0)

@@ -1,0 +1,129 @@
+"""The store: one test for each way in which a run on the disk can be wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vdsr_lib.errors import RunError
+from vdsr_lib.experiments import Frames, Material, Pictures, Run, RunStore, make_run
+from vdsr_lib.experiments.declare import Watch
+from vdsr_lib.experiments.frames import Camera
+from vdsr_lib.experiments.material import middle
+
+
+@pytest.fixture
+def store(run: Run, material: Material, trainer: Any, tmp_path: Path) -> RunStore:
+    """A store with the tiny run in it."""
+    store = RunStore(tmp_path / "runs")
+    make_run(run, store=store, material=material, trainer=trainer)
+    return store
+
+
+def edit_record(folder: Path, **changes: Any) -> None:
+    path = folder / "record.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (lambda f: (f / "record.json").write_text("{"), "Expecting"),
+        (lambda f: edit_record(f, declaration={}), "of another run"),
+        (lambda f: (f / "history.json").unlink(), "history.json"),
+        (lambda f: (f / "history.json").write_text("[]"), "history.json"),
+        (lambda f: (f / "model.safetensors").unlink(), "model.safetensors"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"PK\3\4"), "model.safeten"),
+        (lambda f: (f / "frames.npz").write_bytes(b"PK\3\4"), "frames.npz"),
+        (lambda f: (f / "frames.npz").unlink(), "frames.npz"),
+    ],
+    ids=[
+        *("record", "foreign", "history gone", "history", "model gone"),
+        *("model", "frames", "frames gone"),
+    ],
+)
+def test_a_damaged_run_is_refused_with_the_way_out(
+    store: RunStore, run: Run, damage: Any, named: str
+):
+    damage(store.path(run.key()))
+    with pytest.raises(RunError, match=rf"cannot be used .*{named}.*delete that fold"):
+        store.load(run.key(), run.declaration())
+
+
+def test_a_run_without_its_record_is_not_there(store: RunStore, run: Run):
+    assert run.key() in store
+    (store.path(run.key()) / "record.json").unlink()
+    assert run.key() not in store
+    assert list(store) == []
+
+
+def test_scores_are_kept_by_set_scales_and_crop(store: RunStore, run: Run):
+    table = pd.DataFrame({"image": ["a"], "scale": [2], "psnr": [np.float64(31.5)]})
+    store.save_scores(run.key(), Pictures("set5", (2,)), table)
+    again = store.load_scores(run.key(), Pictures("set5", (2,)))
+    pd.testing.assert_frame_equal(again, table)
+    for other in (
+        Pictures("set14", (2,)),
+        Pictures("set5", (2, 3)),
+        Pictures("set5", (2,), crop=64),
+    ):
+        assert store.load_scores(run.key(), other) is None
+
+
+def test_two_folders_of_one_name_do_not_share_scores(store: RunStore, run: Run):
+    table = pd.DataFrame({"image": ["a"], "scale": [2], "psnr": [31.5]})
+    store.save_scores(run.key(), Pictures("/one/set", (2,)), table)
+    assert store.load_scores(run.key(), Pictures("/two/set", (2,))) is None
+
+
+def test_damaged_scores_are_named(store: RunStore, run: Run):
+    pictures = Pictures("set5", (2,))
+    store.save_scores(run.key(), pictures, pd.DataFrame({"psnr": [1.0]}))
+    (path,) = (store.path(run.key()) / "scores").iterdir()
+    path.write_text("{")
+    with pytest.raises(RunError, match="delete it, and it is measured again"):
+        store.load_scores(run.key(), pictures)
+
+
+def test_repr_counts_the_runs(store: RunStore):
+    assert repr(store).endswith("/runs')  # 1 runs")
+
+
+def test_the_default_store_can_be_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("VDSR_RUNS_DIR", "~/elsewhere")
+    assert RunStore().folder == Path.home() / "elsewhere"
+    monkeypatch.delenv("VDSR_RUNS_DIR")
+    assert RunStore().folder.parts[-2:] == ("vdsr_lib", "runs")
+
+
+def test_a_detail_outside_the_picture_is_refused(tmp_path: Path):
+    watch = Watch("set", "small", 2, (0, 0, 16, 40))
+    with pytest.raises(ValueError, match=r"leaves small, which has 32 x 32 pixels"):
+        Camera(watch, np.zeros((32, 32), np.uint8), halo=3, folder=tmp_path)
+
+
+def test_frames_survive_being_written(tmp_path: Path):
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (3, 4, 5), dtype=np.uint8)
+    frames = Frames((0, 10, 20), pictures, pictures[0], pictures[1])
+    again = Frames.load(frames.save(tmp_path / "frames.npz"))
+    assert again.steps == (0, 10, 20)
+    np.testing.assert_array_equal(again.pictures, pictures)
+    np.testing.assert_array_equal(again.reference, pictures[0])
+    np.testing.assert_array_equal(again.bicubic, pictures[1])
+
+
+@pytest.mark.parametrize(
+    ("side", "shape"),
+    [(None, (20, 31)), (10, (10, 10)), (25, (20, 25)), (99, (20, 31))],
+)
+def test_the_middle_of_a_picture(side: int | None, shape: tuple[int, int]):
+    picture = np.arange(20 * 31).reshape(20, 31)
+    cut = middle(picture, side)
+    assert cut.shape == shape
+    assert cut[shape[0] // 2, shape[1] // 2] == pytest.approx(picture[10, 15], abs=1)

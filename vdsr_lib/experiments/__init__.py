@@ -1,0 +1,34 @@
+"""The paper's experiments as data, and the store in which their runs are kept.
+
+``run_experiment("table1")`` trains six networks, or finds them. ``EXPERIMENTS`` lists
+what there is; ``recorded("table1")`` gives the run at full scale that ships with the
+project, where there is one.
+"""
+
+from vdsr_lib.experiments.catalogue import EXPERIMENTS, get_experiment
+from vdsr_lib.experiments.declare import PROFILES, Experiment, Pictures, Run, Watch
+from vdsr_lib.experiments.frames import Frames
+from vdsr_lib.experiments.material import Material
+from vdsr_lib.experiments.results import ExperimentResult, Recording, recorded
+from vdsr_lib.experiments.running import make_run, run_experiment
+from vdsr_lib.experiments.store import FinishedRun, RunStore, default_store
+
+__all__ = [
+    "EXPERIMENTS",
+    "PROFILES",
+    "Experiment",
+    "ExperimentResult",
+    "FinishedRun",
+    "Frames",
+    "Material",
+    "Pictures",
+    "Recording",
+    "Run",
+    "RunStore",
+    "Watch",
+    "default_store",
+    "get_experiment",
+    "make_run",
+    "recorded",
+    "run_experiment",
+]

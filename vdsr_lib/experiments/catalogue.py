@@ -1,0 +1,194 @@
+"""The experiments of the paper, and those of our own, as data at three sizes.
+
+The same run stands in several of them: the network of Table 2 for all scales is the
+one of depth 20 in Figure 3, the T91 row of the data ablation, and the paper's own
+schedule. It has one key, and is trained once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+from vdsr_lib.experiments.declare import Experiment, Pictures, Run
+from vdsr_lib.experiments.sizes import SIZES, Size
+from vdsr_lib.training import TrainingConfig
+
+__all__ = ["EXPERIMENTS", "get_experiment"]
+
+_RATES = (0.1, 0.01, 0.001)
+
+
+def get_experiment(name: str) -> Experiment:
+    """Return an experiment by its name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `EXPERIMENTS`.
+
+    Returns
+    -------
+    Experiment
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if name in EXPERIMENTS:
+        return EXPERIMENTS[name]
+    close = get_close_matches(name, list(EXPERIMENTS), n=1)
+    guess = f" (did you mean {close[0]!r}?)" if close else ""
+    known = ", ".join(EXPERIMENTS)
+    raise ValueError(f"no experiment {name!r}{guess}; there are {known}")
+
+
+def _residual(size: Size) -> Iterable[Run]:
+    """Table 1 and Figure 4: depth 10, x2, with and without the skip, three rates."""
+    for rate in _RATES:
+        yield from _with_and_without_skip(size, depth=10, learning_rate=rate)
+
+
+def _shallow(size: Size) -> Iterable[Run]:
+    """Depth 3, as SRCNN has it, with and without the skip."""
+    for rate in _RATES:
+        yield from _with_and_without_skip(size, depth=3, learning_rate=rate)
+
+
+def _with_and_without_skip(size: Size, depth: int, **changes: Any) -> Iterable[Run]:
+    """Yield a pair of runs at x2 that differ by the skip connection alone.
+
+    At full size both are measured on Set5 after each epoch, as Figure 4 plots it.
+    """
+    validate = replace(size.validate, scales=(2,))
+    if size is SIZES["paper"]:
+        validate = Pictures("set5", (2,))
+    rate = changes["learning_rate"]
+    for residual in (True, False):
+        network = "residual" if residual else "non-residual"
+        yield size.vdsr(
+            f"{network}, rate {rate:g}",
+            {"network": network, "learning_rate": rate, "depth": depth},
+            depth=depth,
+            residual=residual,
+            training=size.recipe(**changes),
+            scales=(2,),
+            patch_size=21,
+            validate=validate,
+            watch=size.watch,
+            test=tuple(replace(each, scales=(2,)) for each in size.test),
+        )
+
+
+def _scales(size: Size) -> Iterable[Run]:
+    """Table 2: networks for one scale, for two, and for all three."""
+    for scales in ((2,), (3,), (4,), (2, 3), (2, 4), (3, 4), (2, 3, 4)):
+        name = "x" + ", x".join(map(str, scales))
+        yield size.vdsr(name, {"trained_on": name}, scales=scales)
+
+
+def _depths(size: Size) -> Iterable[Run]:
+    """Figure 3: PSNR against depth, with several runs at each depth."""
+    depths = range(5, 21) if size.depth == 20 else (3, 5, 7, 10)
+    for depth in depths:
+        for repeat in range(size.repeats):
+            factors = {"depth": depth, "repeat": repeat}
+            name = f"depth {depth}, run {repeat + 1}"
+            yield size.vdsr(name, factors, depth=depth, repeat=repeat)
+
+
+def _data(size: Size) -> Iterable[Run]:
+    """More pictures, and pictures turned and flipped: only the draft prints this."""
+    sets = {"embedded": size.train_on}
+    if size.depth == 20:
+        sets = {"T91": ("t91",), "291": ("t91", "bsd200")}
+    for label, names in sets.items():
+        for augment in (False, True):
+            name = label + (" + augmentation" if augment else "")
+            factors = {"data": label, "augmentation": augment}
+            yield size.vdsr(name, factors, train_on=names, augment=augment)
+
+
+def _benchmark(size: Size) -> Iterable[Run]:
+    """Table 3: the network that the paper compares with others, on all four sets."""
+    sets, pictures = size.test, size.train_on
+    if size.depth == 20:
+        names = ("set5", "set14", "b100", "urban100")
+        sets = tuple(Pictures(name) for name in names)
+        pictures = ("t91", "bsd200")
+    yield size.vdsr("VDSR", {}, train_on=pictures, augment=True, test=sets)
+
+
+def _clipping(size: Size) -> Iterable[Run]:
+    """Section 3.2: how steps are kept short, at three rates."""
+    limits: dict[str, float] = {
+        "adjustable": 1e-4,  # the authors' code
+        "value": 1e-3,  # ours: what adjustable allows at rate 0.1
+        "norm": 0.4,  # the default of the best-known PyTorch port
+        "none": 1e-4,  # not used
+    }
+    for rule, theta in limits.items():
+        for rate in _RATES:
+            recipe = size.recipe(clipping=rule, theta=theta, learning_rate=rate)
+            yield size.vdsr(
+                f"{rule}, rate {rate:g}",
+                {"clipping": rule, "learning_rate": rate},
+                training=recipe,
+            )
+
+
+def _schedules(size: Size) -> Iterable[Run]:
+    """Rates that fall as in the paper, against those that the review states."""
+    yield size.vdsr("paper", {"schedule": "0.1 to 1e-4"})
+    review = TrainingConfig.review(**size.training)
+    yield size.vdsr("review", {"schedule": "1e-2 to 1e-6"}, training=review)
+
+
+def _srcnn(size: Size) -> Iterable[Run]:
+    """SRCNN on the same pictures, one network a scale as its paper has it."""
+    for kernels, scale in ((k, s) for k in ((9, 1, 5), (9, 5, 5)) for s in (2, 3, 4)):
+        layers = "-".join(map(str, kernels))
+        net = {"name": "SRCNN", "kernels": list(kernels), "widths": [64, 32]}
+        yield size.vdsr(
+            f"SRCNN {layers}, x{scale}",
+            {"network": f"SRCNN {layers}", "trained_on": f"x{scale}"},
+            architecture=net,
+            training=TrainingConfig.srcnn(**size.training),
+            scales=(scale,),
+            patch_size=33,  # Dong et al. 2016
+            stride=14,  # Dong et al. 2016
+            validate=replace(size.validate, scales=(scale,)),
+            test=tuple(replace(each, scales=(scale,)) for each in size.test),
+        )
+
+
+_DECLARED: dict[str, tuple[str, str, Callable[[Size], Iterable[Run]]]] = {
+    "table1": (
+        "Residual and non-residual networks at three rates",
+        "Table 1 and Figure 4",
+        _residual,
+    ),
+    "shallow": (
+        "The same comparison at depth 3, where a network has little to lose",
+        "ours; section 3.1 argues by depth",
+        _shallow,
+    ),
+    "table2": ("Networks trained on one scale and on several", "Table 2", _scales),
+    "figure3": ("PSNR against depth, with repeats", "Figure 3", _depths),
+    "ablation": ("Training pictures and augmentation", "the draft", _data),
+    "table3": ("The benchmark network on four sets", "Table 3", _benchmark),
+    "clipping": ("Clipping rules at three rates", "section 3.2", _clipping),
+    "schedules": ("Falling rates: the paper's, the review's", "review", _schedules),
+    "srcnn": ("SRCNN trained on the same pictures", "Dong et al. 2016", _srcnn),
+}
+
+EXPERIMENTS: dict[str, Experiment] = {
+    name: Experiment(
+        name, title, source, {p: tuple(make(size)) for p, size in SIZES.items()}
+    )
+    for name, (title, source, make) in _DECLARED.items()
+}
+"""All experiments by name."""

@@ -1,0 +1,121 @@
+"""What runs work with: pictures, patches and validators, each made once and shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from vdsr_lib.datasets import load_images
+from vdsr_lib.evaluation import Validator, evaluate, validator
+from vdsr_lib.patches import PatchSet
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from vdsr_lib.experiments.declare import Pictures, Run
+
+__all__ = ["Material", "middle"]
+
+
+def middle(image: NDArray[np.uint8], side: int | None) -> NDArray[np.uint8]:
+    """Return the square in the middle of a picture.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, 3) array
+        The picture.
+    side : int or None
+        Side of the square in pixels. None, or more than the picture has, keeps all.
+
+    Returns
+    -------
+    array
+        A view, not a copy.
+    """
+    if side is None:
+        return image
+    top, left = (max(0, (length - side) // 2) for length in image.shape[:2])
+    return image[top : top + side, left : left + side]
+
+
+class Material:
+    """Pictures, patches and validators for the runs of one experiment.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where patches and validation pictures are kept.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._images: dict[str, dict[str, NDArray[np.uint8]]] = {}
+        self._validators: dict[Pictures, Validator] = {}
+        self._bicubic: dict[Pictures, pd.DataFrame] = {}
+        self._patches: tuple[tuple[object, ...], PatchSet] | None = None
+
+    def require(self, runs: tuple[Run, ...]) -> None:
+        """Read every data set that some runs need, before any of them begins.
+
+        Parameters
+        ----------
+        runs : tuple of Run
+            The runs to come.
+
+        Raises
+        ------
+        DataError
+            If a set is absent; the text says how to get it.
+        """
+        for run in runs:
+            measured = [run.validate.dataset, *(each.dataset for each in run.test)]
+            watched = [run.watch.dataset] if run.watch else []
+            for dataset in (*run.train_on, *measured, *watched):
+                self.images(dataset)
+
+    def images(self, dataset: str) -> dict[str, NDArray[np.uint8]]:
+        """Return the pictures of a data set by name, uint8."""
+        if dataset not in self._images:
+            self._images[dataset] = load_images(dataset)
+        return self._images[dataset]
+
+    def patches(self, run: Run) -> PatchSet:
+        """Return a run's training patches; those of the run before are forgotten."""
+        wanted = (run.train_on, run.scales, run.patch_size, run.stride, run.augment)
+        if self._patches is None or self._patches[0] != wanted:
+            self._patches = None  # the old ones go before the new ones come
+            pictures = [i for name in run.train_on for i in self.images(name).values()]
+            made = PatchSet.from_images(
+                pictures,
+                run.scales,
+                patch_size=run.patch_size,
+                stride=run.stride,
+                augment=run.augment,
+                device=self.device,
+            )
+            self._patches = wanted, made
+        return self._patches[1]
+
+    def validator(self, pictures: Pictures) -> Validator:
+        """Return the call that measures a network on some pictures."""
+        if pictures not in self._validators:
+            images = self.measured(pictures)
+            made = validator(images, pictures.scales, self.device)
+            self._validators[pictures] = made
+        return self._validators[pictures]
+
+    def bicubic(self, pictures: Pictures) -> pd.DataFrame:
+        """Return bicubic interpolation's scores on some pictures."""
+        if pictures not in self._bicubic:
+            images = self.measured(pictures)
+            self._bicubic[pictures] = evaluate("bicubic", images, pictures.scales)
+        return self._bicubic[pictures]
+
+    def measured(self, pictures: Pictures) -> Mapping[str, NDArray[np.uint8]]:
+        """Return the pictures as they are measured: whole, or their middle."""
+        images = self.images(pictures.dataset)
+        return {name: middle(image, pictures.crop) for name, image in images.items()}

@@ -1,0 +1,286 @@
+"""Make the runs of an experiment that do not exist yet, and lay out what they gave."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from vdsr_lib.devices import describe_machine, resolve_device
+from vdsr_lib.errors import RunError
+from vdsr_lib.evaluation import evaluate, means
+from vdsr_lib.experiments.catalogue import get_experiment
+from vdsr_lib.experiments.declare import Experiment, Run
+from vdsr_lib.experiments.frames import Camera, Frames
+from vdsr_lib.experiments.material import Material
+from vdsr_lib.experiments.progress import ExperimentBar
+from vdsr_lib.experiments.results import ExperimentResult
+from vdsr_lib.experiments.store import FinishedRun, RunStore
+from vdsr_lib.models import build
+from vdsr_lib.training import DivergedError, History, Monitor, train
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vdsr_lib.experiments.declare import Pictures
+
+__all__ = ["make_run", "run_experiment"]
+
+_FRAME = "frame"  # the key under which a validation's row names its frame
+
+
+def run_experiment(
+    name: str | Experiment,
+    profile: str = "quick",
+    *,
+    device: str | torch.device = "auto",
+    seed: int = 0,
+    store: str | os.PathLike[str] | RunStore | None = None,
+    monitor: Monitor | None = None,
+) -> ExperimentResult:
+    """Make those runs of an experiment that do not exist yet; return what all gave.
+
+    Parameters
+    ----------
+    name : str or Experiment
+        One of ``experiments.EXPERIMENTS``, or an experiment of your own.
+    profile : {"quick", "classroom", "paper"}
+        The size.
+    device : str or torch.device
+        "auto" takes a GPU if there is one.
+    seed : int
+        Decides initial weights and the order of the patches.
+    store : path-like or RunStore, optional
+        The folder of finished runs. If not given, `quick` works in a temporary folder
+        that is thrown away, so that a lesson always trains before the reader's eyes;
+        the longer profiles keep their runs in this user's own (`default_store`).
+    monitor : Monitor, optional
+        Who watches each run; one progress bar over all of them if not given.
+
+    Returns
+    -------
+    ExperimentResult
+
+    Raises
+    ------
+    ValueError
+        If there is no such experiment, profile or device.
+    DataError
+        If a data set is absent; nothing has been trained then.
+    RunError
+        If a run was stopped (call again to go on from its checkpoint), or the store
+        holds a damaged one. A run that diverges is a result and raises nothing.
+    """
+    experiment = get_experiment(name) if isinstance(name, str) else name
+    runs = experiment.runs(profile)
+    where = resolve_device(device)
+    material = Material(where)
+    material.require(runs)
+    finished: dict[str, FinishedRun] = {}
+    tables: list[pd.DataFrame] = []
+    with _opened(store, profile) as opened, ExitStack() as stack:
+        watcher = monitor or stack.enter_context(ExperimentBar(len(runs)))
+        for run in runs:
+            announce = getattr(watcher, "begin_run", None)
+            if announce is not None:
+                announce(run.name)
+            made = make_run(run, seed, store=opened, material=material, monitor=watcher)
+            finished[run.name] = made
+            tables += _scores(run, made, opened, material)
+    return ExperimentResult.of(experiment, profile, seed, finished, tables)
+
+
+def make_run(
+    run: Run,
+    seed: int = 0,
+    *,
+    store: RunStore,
+    material: Material,
+    monitor: Monitor | None = None,
+    trainer: Callable[..., History] = train,
+) -> FinishedRun:
+    """Return a run from the store; if it is not there, train it and put it there.
+
+    Parameters
+    ----------
+    run : Run
+        What to train.
+    seed : int
+        The experiment's.
+    store : RunStore
+        Where it is looked for and kept. One that was interrupted goes on.
+    material : Material
+        Pictures and patches, on the device that trains.
+    monitor : Monitor, optional
+        Who watches.
+    trainer : callable
+        Has `train`'s signature.
+
+    Returns
+    -------
+    FinishedRun
+
+    Raises
+    ------
+    RunError
+        If it was stopped before its end, or the one in the store is damaged.
+    """
+    key, declaration = run.key(seed), run.declaration(seed)
+    if key in store:
+        return store.load(key, declaration)
+    folder = store.path(key)
+    model = build(run.architecture, generator=_generator(run, seed))
+    model = model.to(material.device)
+    observer = _Observer(run, model, material, folder)
+    start = observer(model)  # before the first step
+    patches = material.patches(run)
+    history, message = _attempt(
+        trainer,
+        (model, patches, run.recipe(seed)),
+        validate=observer,
+        baseline=observer.baseline,
+        run_dir=folder / "training",
+        resume=True,
+        monitor=monitor,
+        device=material.device,
+    )
+    if not (message or history.finished):
+        raise RunError(
+            f"the run {run.name!r} was stopped; what it had learnt is in {folder}, and "
+            "the same call goes on from there"
+        )
+    history.validations.insert(0, {"epoch": 0, "step": 0, **start})
+    frames = observer.develop(history)
+    record = {
+        "key": key,
+        "name": run.name,
+        "declaration": declaration,
+        "outcome": "diverged" if message else "finished",
+        "message": message,
+        "patches": {"count": len(patches), "fingerprint": patches.fingerprint()},
+        "provenance": _provenance(history, material.device),
+    }
+    made = FinishedRun(record, history, None if message else model.cpu().eval(), frames)
+    store.save(made)
+    for leftover in ("training", "frames"):  # checkpoint and single frames
+        shutil.rmtree(folder / leftover, ignore_errors=True)
+    return made
+
+
+def _attempt(
+    trainer: Callable[..., History], subject: tuple[Any, ...], **options: Any
+) -> tuple[History, str]:
+    """Train, and return the history with the reason if the run diverged."""
+    try:
+        return trainer(*subject, **options), ""
+    except DivergedError as error:
+        return error.history, str(error)
+
+
+@dataclass
+class _Observer:
+    """Measures a network, and keeps a frame of the watched detail if there is one."""
+
+    run: Run
+    model: nn.Module
+    material: Material
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.measure = self.material.validator(self.run.validate)
+        self.baseline: Mapping[str, float] = self.measure.baseline
+        self.camera: Camera | None = None
+        if watch := self.run.watch:
+            self.camera = Camera(
+                watch,
+                self.material.images(watch.dataset)[watch.picture],
+                halo=getattr(self.model, "receptive_field", 1) // 2,
+                folder=self.folder / "frames",
+            )
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        """Return the scores, and under "frame" the number of the frame taken."""
+        scores = self.measure(model)
+        if self.camera is not None:
+            scores[_FRAME] = float(self.camera.take(model))
+        return scores
+
+    def develop(self, history: History) -> Frames | None:
+        """Take the frame numbers out of a history, and return the frames."""
+        taken = {
+            int(row["step"]): int(row.pop(_FRAME))
+            for row in history.validations
+            if _FRAME in row
+        }
+        for row in history.epochs:
+            row.pop(_FRAME, None)
+        return self.camera.develop(taken) if self.camera is not None else None
+
+
+def _generator(run: Run, seed: int) -> torch.Generator:
+    """Return the generator that a run's initial weights are drawn from."""
+    return torch.Generator().manual_seed(run.recipe(seed).seed)
+
+
+def _provenance(history: History, device: torch.device) -> dict[str, Any]:
+    """Return where, when, how fast and in which arithmetic a run was made."""
+    seconds = sum(row.get("seconds", 0.0) for row in history.epochs)
+    return {
+        "machine": describe_machine(device),
+        "precision": history.precision,
+        "seconds": round(seconds, 1),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _scores(
+    run: Run, made: FinishedRun, store: RunStore, material: Material
+) -> list[pd.DataFrame]:
+    """Return a run's mean scores on each of its test sets, beside bicubic's."""
+    tables = []
+    for pictures in run.test:
+        bicubic = means(material.bicubic(pictures))
+        table = bicubic[["psnr", "ssim"]] * math.nan  # what a diverged run scores
+        if made.model is not None:
+            scores = store.load_scores(made.record["key"], pictures)
+            if scores is None:
+                scores = _test(made.model, pictures, material)
+                store.save_scores(made.record["key"], pictures, scores)
+            table = means(scores)[["psnr", "ssim"]]
+        table = table.assign(bicubic=bicubic.psnr).reset_index()
+        labels = {"run": run.name, **run.factors, "dataset": pictures.dataset}
+        for place, (label, value) in enumerate(labels.items()):
+            table.insert(place, label, value)
+        seconds = made.record["provenance"]["seconds"]
+        tables.append(table.assign(outcome=made.record["outcome"], seconds=seconds))
+    return tables
+
+
+def _test(model: nn.Module, pictures: Pictures, material: Material) -> pd.DataFrame:
+    """Measure a trained network on some pictures."""
+    images = material.measured(pictures)
+    return evaluate(model, images, pictures.scales, device=material.device)
+
+
+@contextmanager
+def _opened(
+    store: str | os.PathLike[str] | RunStore | None, profile: str
+) -> Iterator[RunStore]:
+    """Give the store that was asked for, or the one that suits the profile."""
+    if isinstance(store, RunStore):
+        yield store
+    elif store is not None or profile != "quick":
+        yield RunStore(store)
+    else:
+        with tempfile.TemporaryDirectory(prefix="vdsr-runs-") as folder:
+            yield RunStore(folder)

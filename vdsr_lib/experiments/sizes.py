@@ -1,0 +1,129 @@
+"""The three sizes of every experiment, and the runs that all of them are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vdsr_lib.experiments.declare import Factor, Pictures, Run, Watch
+from vdsr_lib.training import TrainingConfig
+
+__all__ = ["SIZES", "Size"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a profile means, in numbers.
+
+    Attributes
+    ----------
+    depth : int
+        Depth of the network where the paper has 20.
+    train_on : tuple of str
+        The data sets where the paper has T91.
+    validate : Pictures
+        Measured as a run goes on; it steers nothing.
+    test : tuple of Pictures
+        Measured at the end, where the paper has Set5.
+    watch : Watch
+        The detail that can be seen getting sharper.
+    training : mapping
+        Changes to the paper's recipe: how long, how often it is measured.
+    repeats : int
+        Runs that differ by chance alone, where an experiment asks for them.
+    """
+
+    depth: int
+    train_on: tuple[str, ...]
+    validate: Pictures
+    test: tuple[Pictures, ...]
+    watch: Watch
+    training: Mapping[str, Any]
+    repeats: int
+
+    def recipe(self, **changes: Any) -> TrainingConfig:
+        """Return the paper's recipe at this size, with some changes."""
+        return TrainingConfig.paper(**{**self.training, **changes})
+
+    def vdsr(
+        self,
+        name: str,
+        factors: Mapping[str, Factor],
+        *,
+        depth: int | None = None,
+        residual: bool = True,
+        **changes: Any,
+    ) -> Run:
+        """Declare a run of VDSR at this size.
+
+        Parameters
+        ----------
+        name : str
+            Of the run.
+        factors : mapping
+            What tells it from the others.
+        depth, residual : optional
+            The network; its width is 64. Patches are as large as it sees.
+        **changes
+            Other attributes of `Run`.
+
+        Returns
+        -------
+        Run
+        """
+        depth = self.depth if depth is None else depth
+        architecture = {
+            "name": "VDSR",
+            "depth": depth,
+            "width": 64,
+            "residual": residual,
+        }
+        declared: dict[str, Any] = {
+            "architecture": architecture,
+            "training": self.recipe(),
+            "train_on": self.train_on,
+            "scales": (2, 3, 4),
+            "patch_size": 2 * depth + 1,
+            "validate": self.validate,
+            "test": self.test,
+        }
+        return Run(name=name, factors=dict(factors), **(declared | changes))
+
+
+_ALL = (2, 3, 4)
+_CAMERA = Watch("embedded-test", "camera", 2, (104, 196, 112, 112))
+
+SIZES: dict[str, Size] = {
+    # The first steps of the paper's recipe, on pictures that need no download.
+    "quick": Size(
+        depth=10,
+        train_on=("embedded-train",),
+        validate=Pictures("embedded-test", _ALL, crop=160),
+        test=(Pictures("embedded-test", _ALL, crop=160),),
+        watch=_CAMERA,
+        training={"max_steps": 200, "validate_every": 25},
+        repeats=1,
+    ),
+    # A tenth of the paper's epochs, with all four rates, on the same pictures.
+    "classroom": Size(
+        depth=10,
+        train_on=("embedded-train",),
+        validate=Pictures("embedded-test", _ALL, crop=160),
+        test=(Pictures("embedded-test", _ALL),),
+        watch=_CAMERA,
+        training={"epochs": 8},
+        repeats=2,
+    ),
+    # The paper's own pictures and epochs. Validation stays away from the benchmarks.
+    "paper": Size(
+        depth=20,
+        train_on=("t91",),
+        validate=Pictures("bsd500-test", _ALL, crop=96),
+        test=(Pictures("set5", _ALL),),
+        watch=Watch("set5", "butterfly_GT", 2, (64, 96, 96, 96)),
+        training={"epochs": 80},
+        repeats=3,
+    ),
+}
+"""The sizes by profile."""
