@@ -8,6 +8,7 @@ RUN = $(BIN)/python
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check
 READY = $(VENV)/.ready
 ARGS ?=
+LOCK_ARGS ?=
 
 .PHONY: help venv reproduce test lab check notebooks lock clean
 .DEFAULT_GOAL := help
@@ -29,18 +30,18 @@ test: venv ## run the tests
 	$(RUN) -m pytest $(ARGS)
 
 lab: venv ## open JupyterLab on the first lesson
-	$(RUN) -m vdsr_lib notebooks lab
+	$(BIN)/jupyter lab notebooks/01_what_super_resolution_asks.ipynb
 
 check: venv ## lint, format, types, and generated files against their sources
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m vdsr_lib notebooks check
+	$(RUN) -m vdsr_lib notebooks --check
 
 notebooks: venv ## generate notebooks/*.ipynb from notebooks/source/*.py
-	$(RUN) -m vdsr_lib notebooks build
+	$(RUN) -m vdsr_lib notebooks
 
 lock: venv ## resolve requirements.lock and environment.yml anew from pyproject.toml
-	$(RUN) -m uv pip compile pyproject.toml --quiet --output-file requirements.lock
+	$(RUN) -m uv pip compile pyproject.toml --quiet $(LOCK_ARGS) --output-file requirements.lock
 	sed -i.bak -E "s/ and python_full_version < '3.12'//; s/ ; python_full_version < '3.12' (and )?/ ; /; s/ ;  *\\\\/ \\\\/" requirements.lock && rm requirements.lock.bak
 	$(RUN) -m vdsr_lib.suite.environment > environment.yml
 

@@ -72,7 +72,7 @@ def tex_to_mathml(tex: str, *, block: bool) -> str:
         in a ``<code>`` element where it cannot be translated.
     """
     try:
-        from docutils.utils.math.latex2mathml import (  # type: ignore[import-untyped]
+        from docutils.utils.math.latex2mathml import (
             tex2mathml,
         )
 

@@ -94,7 +94,7 @@ class Kernel:
 
     def kill(self) -> None:
         """End the process and its children at once; may be called at any time."""
-        import psutil  # type: ignore[import-untyped]
+        import psutil
 
         self._killed = True
         if not self.pid:
