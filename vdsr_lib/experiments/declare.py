@@ -31,7 +31,7 @@ Factor: TypeAlias = str | int | float | bool
 class Pictures:
     """A set of pictures and the scales at which it is measured.
 
-    Attributes
+    Parameters
     ----------
     dataset : str
         A name that `vdsr_lib.load_images` knows.
@@ -63,7 +63,7 @@ class Pictures:
 class Watch:
     """A detail of one picture that is kept at every validation, to be looked at.
 
-    Attributes
+    Parameters
     ----------
     dataset, picture : str
         A data set, and the name of one picture in it.
@@ -83,7 +83,7 @@ class Watch:
 class Run:
     """One training run, with all that determines its result but the seed.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Its name within the experiment; not part of its `key`.
@@ -195,7 +195,7 @@ class Run:
 class Experiment:
     """A question to networks, as the runs that answer it at three sizes.
 
-    Attributes
+    Parameters
     ----------
     name : str
         What `run_experiment` takes.

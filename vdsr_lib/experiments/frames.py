@@ -29,7 +29,7 @@ __all__ = ["Camera", "Frames"]
 class Frames:
     """What a watched detail looked like as a network learnt.
 
-    Attributes
+    Parameters
     ----------
     steps : tuple of int
         Training steps made before each frame, from 0.

@@ -30,7 +30,7 @@ _FORMAT = "vdsr-lib experiment 1"
 class Recording:
     """The numbers of an experiment: its table and its curves.
 
-    Attributes
+    Parameters
     ----------
     record : dict
         ``experiment``, ``profile``, ``seed``, and for each run its ``runs`` entry: key,
@@ -39,6 +39,8 @@ class Recording:
         A row for each run, test set and scale: ``run``, the run's factors, ``dataset``,
         ``scale``, ``psnr`` (dB), ``ssim``, ``bicubic`` (dB), ``outcome``, ``seconds``
         (of training). A run that diverged has NaN.
+    curves : dict of str to pandas.DataFrame
+        What `curve` returns, by the run's name.
     """
 
     record: dict[str, Any]
@@ -137,10 +139,12 @@ class Recording:
 
 @dataclass(frozen=True, repr=False)
 class ExperimentResult(Recording):
-    """All that an experiment gave; `Recording` says what `record` and `table` hold.
+    """All that an experiment gave.
 
-    Attributes
+    Parameters
     ----------
+    record, table, curves
+        As in `Recording`.
     histories : dict of str to History
         By the run's name. Its first validation is that of step 0.
     models : dict of str to VDSR or SRCNN

@@ -16,7 +16,7 @@ __all__ = ["SIZES", "Size"]
 class Size:
     """What a profile means, in numbers.
 
-    Attributes
+    Parameters
     ----------
     depth : int
         Depth of the network where the paper has 20.

@@ -52,7 +52,7 @@ def default_store() -> Path:
 class FinishedRun:
     """What is kept of a run.
 
-    Attributes
+    Parameters
     ----------
     record : dict
         ``key``, ``declaration`` (all that determined it), ``outcome`` ("finished" or
