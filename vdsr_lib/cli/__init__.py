@@ -29,8 +29,10 @@ app = typer.Typer(
 app.callback()(lambda: None)
 
 COMMANDS: tuple[str, ...] = (
+    "data",
     "notebooks",
     "reproduce",
+    "train",
 )
 for _name in COMMANDS:
     import_module(f"vdsr_lib.cli.{_name}").register(app)
