@@ -1,0 +1,332 @@
+"""What a comparison holds: pictures checked, scored, and packed as PNG bytes.
+
+Nothing here needs Jupyter. Pictures of one size come in as arrays, alone or in series
+(one for each epoch, depth or scale); what goes out are plain lists and dictionaries,
+the values of the widget's traits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vdsr_lib.figures.crops import to_8bit
+from vdsr_lib.images import to_luma
+from vdsr_lib.metrics import psnr, ssim
+
+__all__ = ["Pictures", "pack", "packed_curves", "packed_frames", "png_bytes"]
+
+Picture: TypeAlias = NDArray[Any]
+Pictures: TypeAlias = Mapping[str, Picture | Sequence[Picture]]
+Frames: TypeAlias = Sequence[Any] | Mapping[str, Sequence[Any]]
+Curve: TypeAlias = ArrayLike | tuple[ArrayLike, ArrayLike]
+Series: TypeAlias = dict[str, list[NDArray[np.uint8]]]
+
+_SSIM_LEAST = 11  # pixels: the side of SSIM's window
+
+
+def pack(
+    pictures: Pictures,
+    *,
+    reference: str | None = None,
+    frames: Frames | None = None,
+    border: int = 0,
+) -> dict[str, Any]:
+    """Check pictures and return the traits that hold them and their scores.
+
+    Parameters
+    ----------
+    pictures : mapping of str to ndarray, or to a series of ndarray
+        Name -> picture; all of one size, uint8 or float in [0, 1], luma (H, W) or
+        colour (H, W, 3). A series has a picture for each frame.
+    reference : str, optional
+        The name of the true picture.
+    frames : sequence, or mapping of one str to a sequence, optional
+        The frames' labels, and what they are: ``{"epoch": [0, 1, 5]}``.
+    border : int, default 0
+        Pixels shaved from each side before scoring.
+
+    Returns
+    -------
+    dict
+        ``names``; ``pixels``, each different picture once, as PNG bytes; ``colour``,
+        whether each of these is a colour picture; ``series``, for each name the
+        indices into ``pixels``, one a frame; ``size`` [H, W]; ``reference`` (the name
+        or ""); ``border``; and ``scores``, for each name and frame [PSNR in dB, SSIM]
+        of the 8-bit luma, None for the PSNR of identical pictures.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two pictures, one is empty, not finite, out of range
+        or of another size, a series has not one picture a frame, the reference is
+        not among the pictures, or the border leaves nothing.
+    TypeError
+        If `pictures` is not a mapping.
+    """
+    titles = packed_frames(frames)
+    series = _checked(pictures, titles["frame_labels"], titles["frame_title"])
+    names = list(series)
+    if reference is not None and reference not in series:
+        raise ValueError(
+            f"the reference {reference!r} is not among the pictures: {', '.join(names)}"
+        )
+    size = next(iter(series.values()))[0].shape[:2]
+    if isinstance(border, bool) or not 0 <= 2 * border < min(size):
+        raise ValueError(
+            f"border must be at least 0 and leave a pixel of {size[0]} x {size[1]}, "
+            f"got {border}"
+        )
+    pixels, colour, indices = _encoded(series)
+    return {
+        "names": names,
+        "pixels": pixels,
+        "colour": colour,
+        "series": [indices[name] for name in names],
+        "size": list(size),
+        "reference": reference or "",
+        "border": int(border),
+        "scores": _scores(series, reference, border),
+        **titles,
+    }
+
+
+def packed_frames(frames: Frames | None) -> dict[str, Any]:
+    """Return the traits that name the frames.
+
+    Parameters
+    ----------
+    frames : sequence, or mapping of one str to a sequence, optional
+        Labels of the frames; see `pack`.
+
+    Returns
+    -------
+    dict
+        ``frame_title``; ``frame_labels``, a list of str; ``frame_x``, where each
+        frame stands on an axis: its label where all are finite numbers that grow,
+        else its position; ``frame_numeric``, which of the two.
+
+    Raises
+    ------
+    ValueError
+        If the mapping has not exactly one entry, or there is no label.
+    """
+    title: str = "frame"
+    labels: list[Any] = []
+    if isinstance(frames, Mapping):
+        if len(frames) != 1:
+            raise ValueError(
+                'frames must name one thing, such as {"epoch": [0, 1, 5]}, got '
+                f"{len(frames)}: {', '.join(map(str, frames))}"
+            )
+        title, values = next(iter(frames.items()))
+        labels = list(values)
+    elif frames is not None:
+        labels = list(frames)
+    if frames is not None and not labels:
+        raise ValueError("frames is empty: give a label for each frame")
+    x = _numbers(labels)
+    return {
+        "frame_title": title,
+        "frame_labels": [f"{label:g}" if _is_float(label) else str(label)
+                         for label in labels],
+        "frame_x": x or [float(i) for i in range(len(labels))],
+        "frame_numeric": bool(x),
+    }  # fmt: skip
+
+
+def packed_curves(
+    curves: Mapping[str, Curve] | None, frame_x: Sequence[float]
+) -> list[dict[str, Any]]:
+    """Return the trait that holds the curves beside the frames.
+
+    Parameters
+    ----------
+    curves : mapping of str to values or (x, y), optional
+        Name -> a value for each frame, or a curve of its own with x in the unit of
+        the frames' labels. Values that are not finite leave gaps.
+    frame_x : sequence of float
+        Where the frames stand on the axis.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``x`` and ``y`` (with None for a gap) of each curve.
+
+    Raises
+    ------
+    ValueError
+        If there are curves but no frames, or x and y differ in length.
+    """
+    if curves and len(frame_x) == 0:
+        raise ValueError("curves go with frames: say with frames= what they are over")
+    packed = []
+    for name, curve in (curves or {}).items():
+        x, y = _xy(name, curve, frame_x)
+        order = np.argsort(x, kind="stable")
+        values = [float(v) if math.isfinite(v) else None for v in y[order]]
+        packed.append({"name": str(name), "x": x[order].tolist(), "y": values})
+    return packed
+
+
+def png_bytes(picture: NDArray[np.uint8]) -> bytes:
+    """Encode a picture losslessly.
+
+    Parameters
+    ----------
+    picture : (H, W) or (H, W, 3) array of uint8
+        Luma or RGB.
+
+    Returns
+    -------
+    bytes
+        A PNG file of the same levels, without a colour profile.
+    """
+    from PIL import Image
+
+    stream = BytesIO()
+    Image.fromarray(picture).save(stream, "PNG", compress_level=6)
+    return stream.getvalue()
+
+
+def _checked(pictures: Pictures, labels: list[str], title: str) -> Series:
+    """Return the pictures as lists of uint8 arrays: one each, or one a frame."""
+    if not isinstance(pictures, Mapping):
+        raise TypeError(
+            "pictures must be a mapping of name to array, such as "
+            f'{{"bicubic": ilr, "VDSR": sr}}, got {type(pictures).__name__}'
+        )
+    if len(pictures) < 2:
+        raise ValueError(
+            f"a comparison needs at least two pictures, got {len(pictures)}"
+        )
+    captions: dict[tuple[str, int], str] = {}
+    flat: dict[str, Picture] = {}
+    for name, value in pictures.items():
+        members = _members(str(name), value, len(labels))
+        for i, member in enumerate(members):
+            caption = f"{name}, {title} {labels[i]}" if len(members) > 1 else str(name)
+            if caption in flat:  # only where names look like captions
+                caption = f"{caption} ({i})"
+            if np.size(member) == 0:
+                raise ValueError(
+                    f"picture {caption!r} is empty: its shape is {np.shape(member)}"
+                )
+            captions[str(name), i], flat[caption] = caption, member
+    shown = to_8bit(flat)
+    series: Series = {}
+    for (name, _), caption in captions.items():
+        series.setdefault(name, []).append(shown[caption])
+    if labels and all(len(members) == 1 for members in series.values()) and labels[1:]:
+        raise ValueError(
+            f"frames names {len(labels)} frames, but every picture is a single one: "
+            "give at least one as a list of pictures"
+        )
+    return series
+
+
+def _members(name: str, value: Any, frames: int) -> list[Picture]:
+    """Return a single picture, or the pictures of a series."""
+    if hasattr(value, "detach"):
+        raise TypeError(
+            f"picture {name!r} is a tensor: give a NumPy array, "
+            "tensor.squeeze().cpu().numpy()"
+        )
+    if isinstance(value, np.ndarray):
+        is_picture = value.ndim == 2 or (value.ndim == 3 and value.shape[2] == 3)
+        if is_picture or value.ndim not in (3, 4) or len(value) != frames:
+            return [value]  # a wrong shape is refused with the others' rules
+    members = [np.asarray(member) for member in value]
+    if len(members) != frames:
+        what = f"frames names {frames}" if frames else "frames names none"
+        raise ValueError(
+            f"picture {name!r} is a series of {len(members)}, but {what}: give one "
+            "picture for each frame"
+        )
+    return members
+
+
+def _encoded(series: Series) -> tuple[list[bytes], list[bool], dict[str, list[int]]]:
+    """Encode each different picture once; return them and where each name's are."""
+    known: dict[bytes, int] = {}
+    colour: list[bool] = []
+    indices: dict[str, list[int]] = {}
+    for name, members in series.items():
+        indices[name] = []
+        for member in members:
+            png = png_bytes(member)
+            if png not in known:
+                known[png] = len(known)
+                colour.append(member.ndim == 3)
+            indices[name].append(known[png])
+    return list(known), colour, indices
+
+
+def _scores(
+    series: Series, reference: str | None, border: int
+) -> list[list[list[float | None]]]:
+    """Return [PSNR, SSIM] for each name and frame, or nothing without a reference."""
+    if reference is None:
+        return []
+    truths = [to_luma(member) for member in series[reference]]
+    scores = []
+    for members in series.values():
+        count = max(len(members), len(truths))
+        scores.append(
+            [
+                _score(truths[min(i, len(truths) - 1)],
+                       to_luma(members[min(i, len(members) - 1)]), border)
+                for i in range(count)
+            ]
+        )  # fmt: skip
+    return scores
+
+
+def _score(
+    truth: NDArray[np.uint8], luma: NDArray[np.uint8], border: int
+) -> list[float | None]:
+    """Return PSNR and SSIM; None for what is infinite or cannot be computed."""
+    decibels = psnr(truth, luma, border=border)
+    if not math.isfinite(decibels):
+        return [None, 1.0]
+    if min(truth.shape) - 2 * border < _SSIM_LEAST:
+        return [decibels, None]
+    return [decibels, ssim(truth, luma, border=border)]
+
+
+def _xy(
+    name: str, curve: Curve, frame_x: Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a curve as two arrays of one length."""
+    if isinstance(curve, tuple) and len(curve) == 2 and np.ndim(curve[0]) == 1:
+        x, y = (np.asarray(part, dtype=np.float64).ravel() for part in curve)
+    else:
+        x = np.asarray(frame_x, dtype=np.float64)
+        y = np.asarray(curve, dtype=np.float64).ravel()
+    if len(x) != len(y):
+        raise ValueError(
+            f"curve {name!r} has {len(y)} values for {len(x)} places: give one for "
+            "each frame, or a pair (x, y) of one length"
+        )
+    return x, y
+
+
+def _is_float(label: Any) -> bool:
+    """Return whether a label is a number with a fraction, to be printed shortly."""
+    return isinstance(label, (float, np.floating))
+
+
+def _numbers(labels: Sequence[Any]) -> list[float]:
+    """Return labels as growing numbers, or nothing where they are not."""
+    plain = (int, float, np.integer, np.floating)
+    if not labels or not all(isinstance(label, plain) for label in labels):
+        return []
+    x = [float(label) for label in labels]
+    grow = all(a < b for a, b in pairwise(x))
+    return x if grow and all(map(math.isfinite, x)) else []
