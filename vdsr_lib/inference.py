@@ -103,6 +103,7 @@ def placed(model: nn.Module, device: str | torch.device = "auto") -> nn.Module:
     Parameters
     ----------
     model : torch.nn.Module
+        Any network.
     device : str or torch.device
         As for `devices.resolve_device`.
 

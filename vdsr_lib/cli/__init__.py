@@ -30,9 +30,11 @@ app.callback()(lambda: None)
 
 COMMANDS: tuple[str, ...] = (
     "data",
+    "evaluate",
     "notebooks",
     "reproduce",
     "train",
+    "upscale",
 )
 for _name in COMMANDS:
     import_module(f"vdsr_lib.cli.{_name}").register(app)

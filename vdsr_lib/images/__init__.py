@@ -16,13 +16,14 @@ from vdsr_lib.images.degradation import (
 )
 from vdsr_lib.images.picture import Picture
 from vdsr_lib.images.reading import MAX_PIXELS, read_picture
-from vdsr_lib.images.writing import write_picture
+from vdsr_lib.images.writing import check_target, write_picture
 
 __all__ = [
     "LUMA_RANGE",
     "MAX_PIXELS",
     "Picture",
     "check_scale",
+    "check_target",
     "crop_to_multiple",
     "degrade",
     "read_picture",

@@ -17,7 +17,7 @@ from vdsr_lib.images.picture import Picture
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["write_picture"]
+__all__ = ["check_target", "write_picture"]
 
 _FORMATS = {
     ".png": "PNG",
@@ -66,20 +66,44 @@ def write_picture(
     """
     path = Path(path)
     picture = Picture(pixels, alpha, path.stem)
-    kind = _FORMATS.get(path.suffix.lower())
-    if kind is None:
-        known = ", ".join(_FORMATS)
-        raise PictureError(f"{path} cannot be written: its name must end in {known}")
-    if alpha is not None and kind not in _WITH_ALPHA:
-        raise PictureError(
-            f"{path} cannot be written: {kind} holds no alpha; choose .png or .tif, or "
-            "leave the alpha out"
-        )
+    kind = check_target(path, alpha=alpha is not None)
     try:
         return write_atomically(path, _encode(picture, kind))
     except OSError as error:
         cause = error.strerror or str(error)
         raise PictureError(f"{path} cannot be written: {cause}") from error
+
+
+def check_target(path: str | os.PathLike[str], *, alpha: bool = False) -> str:
+    """Say before the work, not after it, whether a file name will do.
+
+    Parameters
+    ----------
+    path : path-like
+        As for `write_picture`. The disk is not looked at.
+    alpha : bool
+        Whether opacity is to be written too.
+
+    Returns
+    -------
+    str
+        The format: "PNG", "TIFF", "BMP" or "JPEG".
+
+    Raises
+    ------
+    PictureError
+        If the suffix is unknown, or the format holds no alpha.
+    """
+    kind = _FORMATS.get(Path(path).suffix.lower())
+    if kind is None:
+        known = ", ".join(_FORMATS)
+        raise PictureError(f"{path} cannot be written: its name must end in {known}")
+    if alpha and kind not in _WITH_ALPHA:
+        raise PictureError(
+            f"{path} cannot be written: {kind} holds no alpha; choose .png or .tif, or "
+            "leave the alpha out"
+        )
+    return kind
 
 
 def _encode(picture: Picture, kind: str) -> bytes:

@@ -1,0 +1,186 @@
+"""Tiles join without a trace, and the model is left as it was."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from vdsr_lib import inference
+from vdsr_lib.inference import placed, super_resolve
+from vdsr_lib.models import SRCNN, VDSR
+
+NETWORKS = {
+    "VDSR": lambda: VDSR(5, 8),
+    "VDSR of depth 20": lambda: VDSR(20, 8),
+    "not residual": lambda: VDSR(4, 8, residual=False),
+    "SRCNN, which repeats its border": lambda: SRCNN((9, 1, 5), (8, 4)),
+}
+
+
+def network(name: str) -> nn.Module:
+    """Return a network whose layers all matter: large weights, large biases."""
+    generator = torch.Generator().manual_seed(7)
+    model = NETWORKS[name]()
+    with torch.no_grad():
+        for weight in model.parameters():
+            fan_in = weight[0].numel() if weight.ndim == 4 else 9
+            weight.normal_(std=(2 / fan_in) ** 0.5, generator=generator)
+    return model
+
+
+def picture(*shape: int) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("tile", [1, 13, 32, 200])
+@pytest.mark.parametrize("shape", [(1, 1, 61, 87), (2, 1, 90, 33), (1, 1, 3, 60)])
+def test_tiles_equal_the_whole_picture(name: str, tile: int, shape) -> None:
+    if tile == 1:
+        shape = (1, 1, 9, 12)
+    model, ilr = network(name), picture(*shape)
+    whole = model(ilr).detach()
+    tiled = super_resolve(model, ilr, tile=tile)
+    assert whole.std() > 0.05
+    assert (tiled - whole).abs().max() <= 1e-5 * max(1, whole.abs().max())
+
+
+def test_tiles_equal_the_whole_picture_in_double_to_the_last_digits() -> None:
+    model, ilr = network("VDSR").double(), picture(1, 1, 50, 70).double()
+    tiled = super_resolve(model, ilr, tile=16)
+    torch.testing.assert_close(tiled, model(ilr).detach(), rtol=1e-13, atol=1e-13)
+
+
+def test_too_narrow_a_halo_would_be_seen() -> None:
+    """The check above can fail: one pixel less than the receptive field shows."""
+
+    class ShortSighted(VDSR):
+        receptive_field = 9
+
+    model, ilr = network("VDSR"), picture(1, 1, 40, 40)
+    short = ShortSighted(5, 8)
+    short.load_state_dict(model.state_dict())
+    assert model.receptive_field == 11
+    difference = super_resolve(short, ilr, tile=20) - super_resolve(model, ilr, tile=0)
+    assert difference.abs().max() > 1e-3
+
+
+def test_large_pictures_are_cut_by_themselves(monkeypatch) -> None:
+    model, ilr = network("VDSR"), picture(1, 1, 50, 70)
+    seen: list[tuple[int, ...]] = []
+    model.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
+    super_resolve(model, ilr)
+    assert seen == [(50, 70)]
+    seen.clear()
+    monkeypatch.setitem(inference._WHOLE_PIXELS, "cpu", 50 * 70 - 1)
+    monkeypatch.setitem(inference._TILE, "cpu", 40)
+    super_resolve(model, ilr)
+    assert len(seen) == 4
+    assert max(seen) == (25 + 5, 35 + 5)
+    seen.clear()
+    super_resolve(model, ilr, tile=0)
+    assert seen == [(50, 70)]
+
+
+def test_a_network_of_unknown_reach_is_never_cut(monkeypatch) -> None:
+    monkeypatch.setitem(inference._WHOLE_PIXELS, "cpu", 10)
+    monkeypatch.setitem(inference._TILE, "cpu", 4)
+    torch.manual_seed(0)
+    model, ilr = nn.Conv2d(1, 1, 3, padding=1), picture(1, 1, 20, 20)
+    assert torch.equal(super_resolve(model, ilr), model(ilr).detach())
+    with pytest.raises(ValueError, match="Conv2d sees: give it an attribute"):
+        super_resolve(model, ilr, tile=8)
+
+
+def test_the_model_is_left_as_it_was() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Dropout(0.5)).train()
+    model[1].eval()
+    ilr = picture(1, 1, 9, 9).requires_grad_()
+    modes: list[bool] = []
+    model[0].register_forward_hook(lambda module, *_: modes.append(module.training))
+    result = super_resolve(model, ilr)
+    assert modes == [False]
+    assert [module.training for module in model.modules()] == [True, True, False]
+    assert not result.requires_grad
+    model(ilr).sum().backward()  # a later training step is not disturbed
+    assert model[0].weight.grad is not None
+
+
+def test_modes_return_after_a_failure_too() -> None:
+    model = nn.Conv2d(1, 1, 3).train()
+    with pytest.raises(ValueError, match=r"turns \(1, 1, 9, 9\) into \(1, 1, 7, 7\)"):
+        super_resolve(model, picture(1, 1, 9, 9))
+    assert model.training
+
+
+def test_the_result_is_an_ordinary_tensor() -> None:
+    """Not an inference tensor, which could not be changed or learnt from."""
+    result = super_resolve(VDSR(3, 8), picture(1, 1, 9, 9))
+    result += 1
+    assert not result.is_inference()
+
+
+def test_float32_stays_float32_inside_autocast() -> None:
+    model, ilr = network("VDSR"), picture(1, 1, 30, 30)
+    exact = model(ilr).detach()
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(super_resolve(model, ilr), exact)
+    coarse = super_resolve(model, ilr, precision="bfloat16")
+    assert coarse.dtype == torch.float32
+    assert 1e-6 < (coarse - exact).abs().max() < 0.5
+
+
+def test_tf32_is_off_inside_and_back_after() -> None:
+    cudnn = torch.backends.cudnn
+    new = hasattr(cudnn, "conv")
+    read = lambda: cudnn.conv.fp32_precision if new else cudnn.allow_tf32  # noqa: E731
+    model, inside = VDSR(3, 8), []
+    model.register_forward_hook(lambda *_: inside.append(read()))
+    before = read()
+    super_resolve(model, picture(1, 1, 9, 9))
+    assert inside == ["ieee" if new else False]
+    assert read() == before
+
+
+def test_nan_stays_nan() -> None:
+    model = network("VDSR")
+    with torch.no_grad():
+        model.body[0].bias.fill_(torch.nan)
+    assert super_resolve(model, picture(1, 1, 9, 9)).isnan().all()
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (1, 9, 9), (1, 3, 9, 9), (1, 1, 0, 9)])
+def test_other_shapes_are_refused(shape) -> None:
+    with pytest.raises(ValueError, match=r"ilr must be \(B, 1, H, W\)"):
+        super_resolve(VDSR(3, 8), torch.zeros(shape))
+
+
+def test_wrong_options_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match="tile must be a number of pixels or 0, got -1"
+    ):
+        super_resolve(VDSR(3, 8), picture(1, 1, 9, 9), tile=-1)
+    with pytest.raises(ValueError, match="precision must be one of"):
+        super_resolve(VDSR(3, 8), picture(1, 1, 9, 9), precision="float8")
+
+
+def test_a_network_in_place_is_not_copied() -> None:
+    model = VDSR(3, 8)
+    assert placed(model, "cpu") is model
+    identity = nn.Identity()
+    assert placed(identity, "auto") is identity
+    with pytest.raises(ValueError, match="device must be"):
+        placed(model, "abacus")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_gpu_gives_what_the_cpu_gives() -> None:
+    model, ilr = network("VDSR of depth 20"), picture(1, 1, 200, 300)
+    there = placed(model, "cuda")
+    assert there is not model
+    assert next(model.parameters()).device.type == "cpu"
+    for tile in (0, 64):
+        result = super_resolve(there, ilr, tile=tile)
+        assert result.device.type == "cpu"
+        torch.testing.assert_close(result, model(ilr).detach(), rtol=1e-4, atol=1e-4)

@@ -1,0 +1,47 @@
+"""What ``--model`` may name: bicubic, shipped weights, a file of ours or theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["network_named"]
+
+
+def network_named(name: str) -> nn.Module | str:
+    """Return the network that ``--model`` means, or the word "bicubic".
+
+    Parameters
+    ----------
+    name : str
+        "bicubic", the name of shipped weights, a .safetensors file, or a .mat file of
+        the authors of VDSR or SRCNN.
+
+    Returns
+    -------
+    torch.nn.Module or str
+        On the CPU.
+
+    Raises
+    ------
+    WeightsError
+        If there are no such weights, or the file holds none.
+    """
+    from vdsr_lib.weights import import_matconvnet, import_srcnn, load_model
+
+    if name == "bicubic":
+        return name
+    if Path(name).suffix.lower() != ".mat":
+        return load_model(name)
+    from vdsr_lib.errors import WeightsError
+
+    try:
+        return import_matconvnet(name)
+    except WeightsError as no_vdsr:
+        try:
+            return import_srcnn(name)
+        except WeightsError:
+            raise no_vdsr from None

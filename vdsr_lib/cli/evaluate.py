@@ -1,0 +1,96 @@
+"""``vdsr evaluate``: PSNR and SSIM under the paper's protocol, beside the paper's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command ``evaluate`` to the command line.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        The command line.
+    """
+    app.command(name="evaluate")(evaluate)
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Option(help="bicubic, the name of shipped weights, or a file."),
+    ] = "vdsr",
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A set ('vdsr data list') or a folder; may be repeated. "
+            "Default: embedded-test."
+        ),
+    ] = None,
+    scales: Annotated[str, typer.Option(help="Scales, with commas.")] = "2,3,4",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    tile: Annotated[
+        int | None, typer.Option(help="Side of the tiles in pixels; 0: no tiles.")
+    ] = None,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Print each picture's line too.")
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write each picture's line to this file.")
+    ] = None,
+) -> None:
+    """Measure a network, or bicubic, and print its table beside the paper's."""
+    import pandas as pd
+
+    from vdsr_lib.cli._networks import network_named
+    from vdsr_lib.datasets import load_images
+    from vdsr_lib.evaluation import evaluate as measure
+
+    factors = _factors(scales)
+    sets = {name: load_images(name) for name in data or ["embedded-test"]}
+    network = network_named(model)
+    tables = []
+    for name, images in sets.items():
+        table = measure(
+            network, images, factors, device=device, tile=tile, progress=True
+        )
+        _print(table, name, model, pictures=pictures)
+        tables.append(table.assign(data=name))
+    if csv is not None:
+        from vdsr_lib._files import write_atomically
+
+        write_atomically(csv, pd.concat(tables).to_csv(index=False))
+
+
+def _factors(text: str) -> list[float]:
+    """Return the numbers of a list with commas."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--scales must be like 2,3,4, got {text!r}") from None
+
+
+def _print(table: pd.DataFrame, data: str, model: str, *, pictures: bool) -> None:
+    """Print the means beside the paper's, and each picture's values if wanted."""
+    from vdsr_lib.evaluation import beside_paper, means
+
+    if pictures:
+        forms = {"psnr": "{:.3f}".format, "ssim": "{:.4f}".format}
+        typer.echo(table.to_string(index=False, formatters=forms) + "\n")
+    compared = beside_paper(table, data)
+    printed = {method: f"paper's {method}" for method in compared.columns[1:]}
+    compared = compared.rename(columns={"here": "measured", **printed})
+    compared["seconds"] = means(table)["seconds"].map("{:.3f}".format)
+    count = table["image"].nunique()
+    source = ", beside the paper's Table 3" if printed else ""
+    typer.echo(f"{data}, {count} pictures: mean PSNR/SSIM of {model}{source}")
+    typer.echo(compared.reset_index().to_string(index=False))

@@ -1,0 +1,64 @@
+"""``vdsr upscale``: enlarge a picture file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command ``upscale`` to the command line.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        The command line.
+    """
+    app.command(name="upscale")(upscale)
+
+
+def upscale(
+    source: Annotated[Path, typer.Argument(help="The picture to enlarge.")],
+    target: Annotated[
+        Path, typer.Argument(help="The picture to write: .png, .tif, .bmp or .jpg.")
+    ],
+    scale: Annotated[float, typer.Option(help="From 1.1 to 8.")] = 2,
+    model: Annotated[
+        str, typer.Option(help="bicubic, the name of shipped weights, or a file.")
+    ] = "vdsr",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    tile: Annotated[
+        int | None, typer.Option(help="Side of the tiles in pixels; 0: no tiles.")
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="float32, or bfloat16: faster and a little coarser.")
+    ] = "float32",
+    force: Annotated[bool, typer.Option("--force", help="Replace TARGET.")] = False,
+) -> None:
+    """Enlarge a picture by any scale: luma by a network, colour and alpha bicubically.
+
+    'vdsr upscale photo.jpg out.png --scale 3 --model bicubic' needs no weights.
+    """
+    from vdsr_lib import upscaling
+    from vdsr_lib.cli._networks import network_named
+    from vdsr_lib.images import check_target, read_picture, write_picture
+
+    if target.exists() and not force:
+        raise ValueError(f"{target} exists: choose another name, or pass --force")
+    picture = read_picture(source)
+    check_target(target, alpha=picture.alpha is not None)
+    larger = upscaling.upscale(
+        picture,
+        scale,
+        model=network_named(model),
+        device=device,
+        tile=tile,
+        precision=precision,
+    )
+    write_picture(target, larger.pixels, larger.alpha)
+    height, width = larger.pixels.shape[:2]
+    typer.echo(f"{target}: {width} x {height} pixels, by {model}")
