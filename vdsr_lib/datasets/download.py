@@ -161,16 +161,24 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _quiet_pooch() -> Iterator[None]:
-    """Keep pooch from printing a line for each file."""
+    """Keep pooch from printing a line for each file.
+
+    By a filter: pooch's logger is outside of logging's hierarchy, which therefore
+    never clears what the logger remembers of its level, and ``setLevel`` comes late.
+    """
     import pooch
 
     logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
+    logger.addFilter(_is_grave)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.removeFilter(_is_grave)
+
+
+def _is_grave(record: logging.LogRecord) -> bool:
+    """Tell whether a log record is a warning or worse."""
+    return record.levelno >= logging.WARNING
 
 
 def _download(
