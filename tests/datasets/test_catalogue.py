@@ -164,3 +164,12 @@ def test_a_file_that_could_do_harm_is_refused(declaration: Path, row: str):
     )
     with pytest.raises(DataError, match=r"set x: the file '.*' needs a plain name"):
         datasets.sources()
+
+
+def test_the_datasheet_states_counts_sizes_uses_and_terms_as_declared(root: Path):
+    text = (root / "data" / "README.md").read_text(encoding="utf-8")
+    for name, source in datasets.sources().items():
+        start = f"| `{name}` | {len(source.files)} | {source.size / 1e6:.1f} MB | "
+        (line,) = [row for row in text.splitlines() if row.startswith(f"| `{name}` |")]
+        assert line.startswith(start + source.use)
+        assert line.endswith(f"| {source.terms} |")
