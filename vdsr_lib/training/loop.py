@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +14,6 @@ from vdsr_lib.patches import PatchSet
 from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.diagnosis import (
     DivergedError,
-    StuckAtBicubicWarning,
     divergence,
     is_divergent,
     is_stuck,
@@ -24,40 +21,14 @@ from vdsr_lib.training.diagnosis import (
     stuck_causes,
 )
 from vdsr_lib.training.history import History, Row
-from vdsr_lib.training.monitors import Interruption, Monitor, Silent
+from vdsr_lib.training.monitors import Interruption
 from vdsr_lib.training.processes import Processes
 from vdsr_lib.training.randomness import random_states, restore_random_states
 from vdsr_lib.training.run_folder import Checkpoint, RunFolder
 from vdsr_lib.training.step import MEASURED, Step
+from vdsr_lib.training.watchers import Watchers
 
-__all__ = ["Loop", "OnEpoch", "Validate", "Watchers"]
-
-Validate: TypeAlias = Callable[[nn.Module], Mapping[str, float]]
-OnEpoch: TypeAlias = Callable[[nn.Module, Row], object]
-
-_WARNED_FROM = 6  # frames between the warning and the caller of `train`
-
-
-@dataclass(frozen=True)
-class Watchers:
-    """Who looks at a run, told by the first process only.
-
-    Parameters
-    ----------
-    monitor : Monitor
-        Told of each step and epoch.
-    validate : callable, optional
-        Scores the model.
-    baseline : mapping, optional
-        Bicubic's scores.
-    on_epoch : callable, optional
-        Told of each epoch, with the model.
-    """
-
-    monitor: Monitor = field(default_factory=Silent)
-    validate: Validate | None = None
-    baseline: Mapping[str, float] | None = None
-    on_epoch: OnEpoch | None = None
+__all__ = ["Loop"]
 
 
 @dataclass
@@ -143,7 +114,7 @@ class Loop:
         """
         monitor = self.watchers.monitor
         monitor.start(self.config, self.total_steps)
-        self._note(self.history.precision)
+        self.watchers.note(self.history.precision)
         try:
             if self.position.step == 0:
                 self._save()
@@ -223,8 +194,7 @@ class Loop:
     def _look_at(self, measured: torch.Tensor) -> None:
         """Look at a step's numbers: always on a CPU, a few times a second on a GPU."""
         now = time.monotonic()
-        interval = getattr(self.watchers.monitor, "seconds_between_steps", 0.1)
-        is_due = now - self.reported_at >= interval
+        is_due = now - self.reported_at >= self.watchers.seconds_between_steps
         if not is_due and self.processes.device.type != "cpu":
             return
         row = self._row(measured)
@@ -251,10 +221,8 @@ class Loop:
             self._validate()
         row |= self._scores()
         self._record(row)
-        self._warn_if_stuck(row)
-        self.watchers.monitor.epoch(row)
-        if self.watchers.on_epoch is not None:
-            self.watchers.on_epoch(self.model, row)
+        self._warn_if_stuck()
+        self.watchers.tell(self.model, row)
         self.history.finished = is_last
         self.order_state = self.generator.get_state()
         self.position = _Position(self.position.epoch + 1, step=self.position.step)
@@ -294,18 +262,15 @@ class Loop:
         self._record({**row, "seconds": self.position.seconds})
         raise DivergedError(divergence(row, self.config), self.history)
 
-    @torch.no_grad()
     def _validate(self) -> None:
         """Score the present weights, unless that was done at this very step."""
         rows, step = self.history.validations, self.position.step
-        validate = self.watchers.validate
-        if validate is None or (rows and rows[-1]["step"] == step):
+        if rows and rows[-1]["step"] == step:
             return
         self._halt_clock()
-        self.model.eval()
-        scores = {name: float(score) for name, score in validate(self.model).items()}
-        self.model.train()
-        rows.append({"epoch": self.position.epoch, "step": step, **scores})
+        scores = self.watchers.score(self.model)
+        if scores is not None:
+            rows.append({"epoch": self.position.epoch, "step": step, **scores})
         self.began = time.perf_counter()
 
     def _scores(self) -> Row:
@@ -338,19 +303,13 @@ class Loop:
         wide = torch.float32 if device.type == "mps" else torch.float64
         return torch.zeros(len(MEASURED), dtype=wide, device=device)  # (3,)
 
-    def _warn_if_stuck(self, row: Row) -> None:
+    def _warn_if_stuck(self) -> None:
         """Name a run that stays at bicubic, once."""
         rows, baseline = self.history.epochs, self.watchers.baseline
         if not self.warned and is_stuck(rows, baseline, self.references):
             self.warned = True
-            text = stuck_causes(row, self.config, self.patches.patch_size)
-            warnings.warn(StuckAtBicubicWarning(text), stacklevel=_WARNED_FROM)
-            self._note(text)
-
-    def _note(self, line: str) -> None:
-        note = getattr(self.watchers.monitor, "note", None)
-        if note is not None:
-            note(line)
+            size = self.patches.patch_size
+            self.watchers.warn(stuck_causes(rows[-1], self.config, size))
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -7,9 +7,8 @@ one process alone would see.
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,14 +33,11 @@ class Processes:
         The number of this process, from 0.
     size : int
         How many there are.
-    control : ProcessGroup, optional
-        For words between hosts, which no GPU waits for.
     """
 
     device: torch.device
     rank: int = 0
     size: int = 1
-    control: Any = None
 
     @property
     def is_first(self) -> bool:
@@ -70,8 +66,8 @@ class Processes:
         """Say whether any process raised its flag, so that all stop at one step."""
         if self.size == 1:
             return flag
-        raised = torch.tensor(float(flag))
-        dist.all_reduce(raised, group=self.control)
+        raised = torch.tensor(float(flag))  # on the CPU: no GPU is waited for
+        dist.all_reduce(raised)
         return bool(raised > 0)
 
     def from_first(self, value: Any) -> Any:
@@ -79,13 +75,12 @@ class Processes:
         if self.size == 1:
             return value
         held = [value]
-        dist.broadcast_object_list(held, src=0, group=self.control)
+        dist.broadcast_object_list(held, src=0, device=torch.device("cpu"))
         return held[0]
 
 
-@contextmanager
-def join_processes(device: str | torch.device = "auto") -> Iterator[Processes]:
-    """Join the processes that torchrun started, and leave them at the end.
+def join_processes(device: str | torch.device = "auto") -> Processes:
+    """Join the processes that torchrun started, if it did.
 
     Parameters
     ----------
@@ -93,8 +88,8 @@ def join_processes(device: str | torch.device = "auto") -> Iterator[Processes]:
         As for `vdsr_lib.devices.resolve_device`. With "auto" or "cuda" each process
         of a host takes the GPU of its local rank.
 
-    Yields
-    ------
+    Returns
+    -------
     Processes
         Of size 1 outside torchrun.
 
@@ -105,17 +100,13 @@ def join_processes(device: str | torch.device = "auto") -> Iterator[Processes]:
     """
     resolved = resolve_device(device)
     if not (dist.is_available() and dist.is_torchelastic_launched()):
-        yield Processes(resolved)
-        return
+        return Processes(resolved)
     if str(resolved) == "cuda":
         resolved = resolve_device(f"cuda:{os.environ['LOCAL_RANK']}")
         torch.cuda.set_device(resolved)
-    joined_here = not dist.is_initialized()
-    if joined_here:
-        dist.init_process_group("nccl" if resolved.type == "cuda" else "gloo")
-    control = dist.new_group(backend="gloo")
-    try:
-        yield Processes(resolved, dist.get_rank(), dist.get_world_size(), control)
-    finally:
-        if joined_here:
-            dist.destroy_process_group()
+    if not dist.is_initialized():
+        on_gpu = resolved.type == "cuda"
+        dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo")
+        # Left at the exit only: one cannot join a second time under torchrun.
+        atexit.register(dist.destroy_process_group)
+    return Processes(resolved, dist.get_rank(), dist.get_world_size())

@@ -13,11 +13,12 @@ from vdsr_lib.devices import Precision, choose_precision, describe_machine
 from vdsr_lib.patches import PatchSet
 from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.history import History
-from vdsr_lib.training.loop import Loop, OnEpoch, Validate, Watchers
+from vdsr_lib.training.loop import Loop
 from vdsr_lib.training.monitors import Interruption, Monitor, ProgressBar
 from vdsr_lib.training.processes import join_processes
 from vdsr_lib.training.randomness import own_randomness
 from vdsr_lib.training.run_folder import RunFolder
+from vdsr_lib.training.watchers import OnEpoch, Validate, Watchers
 
 __all__ = ["train"]
 
@@ -99,7 +100,7 @@ def train(
     GPU adds in an order of its own: there two runs agree to rounding only.
     """
     with ExitStack() as stack:
-        processes = stack.enter_context(join_processes(device))
+        processes = join_processes(device)
         if config.batch_size < processes.size:
             raise ValueError(
                 f"batch_size must be at least the {processes.size} processes, "

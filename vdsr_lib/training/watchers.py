@@ -1,0 +1,76 @@
+"""Who looks at a run: the monitor, the validation, and the caller's own function."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import torch
+from torch import nn
+
+from vdsr_lib.training.diagnosis import StuckAtBicubicWarning
+from vdsr_lib.training.history import Row
+from vdsr_lib.training.monitors import Monitor, Silent
+
+__all__ = ["OnEpoch", "Validate", "Watchers"]
+
+Validate: TypeAlias = Callable[[nn.Module], Mapping[str, float]]
+OnEpoch: TypeAlias = Callable[[nn.Module, Row], object]
+
+_FRAMES_TO_CALLER = 7  # from the warning here up to whoever called `train`
+
+
+@dataclass(frozen=True)
+class Watchers:
+    """Who looks at a run, told by the first process only.
+
+    Parameters
+    ----------
+    monitor : Monitor
+        Told of each step and epoch.
+    validate : callable, optional
+        Scores the model.
+    baseline : mapping, optional
+        Bicubic's scores.
+    on_epoch : callable, optional
+        Told of each epoch, with the model.
+    """
+
+    monitor: Monitor = field(default_factory=Silent)
+    validate: Validate | None = None
+    baseline: Mapping[str, float] | None = None
+    on_epoch: OnEpoch | None = None
+
+    @property
+    def seconds_between_steps(self) -> float:
+        """How often the monitor wants to see a step."""
+        return float(getattr(self.monitor, "seconds_between_steps", 0.1))
+
+    def note(self, line: str) -> None:
+        """Give the monitor a line, if it takes lines."""
+        note = getattr(self.monitor, "note", None)
+        if note is not None:
+            note(line)
+
+    def warn(self, text: str) -> None:
+        """Warn the caller of `train` that the run is stuck, and tell the monitor."""
+        warnings.warn(StuckAtBicubicWarning(text), stacklevel=_FRAMES_TO_CALLER)
+        self.note(text)
+
+    @torch.no_grad()
+    def score(self, model: nn.Module) -> Row | None:
+        """Return the validation's scores; None if nobody validates."""
+        if self.validate is None:
+            return None
+        model.eval()
+        scores = {name: float(score) for name, score in self.validate(model).items()}
+        model.train()
+        return scores
+
+    def tell(self, model: nn.Module, row: Row) -> None:
+        """Tell everybody of an epoch that is over."""
+        self.monitor.epoch(row)
+        if self.on_epoch is not None:
+            self.on_epoch(model, row)
