@@ -17,6 +17,8 @@ const MAX_ZOOM = 32;
 const LIMITS = [2, 4, 8, 16, 32, 64, 128, 255];
 const MAGNIFICATIONS = [4, 8, 16, 32];
 const TALLEST = 560; // CSS pixels of the stage
+const WIDE = 720; // from this width on, the loupes stand beside the stage
+const GAP = 4; // between tiles
 const BLINK_MS = 800; // 1.25 changes a second: below the three that can harm
 const CONTENT = ["pixels", "series", "names", "colour", "size", "reference", "scores"];
 const SERIES_CONTENT = ["frame_labels", "frame_title", "curves"];
@@ -72,7 +74,7 @@ function regionPsnr(first, second, width, [top, left, rows, columns]) {
 function niceTicks(low, high, count) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((s) => s * power >= rough * 0.999);
+  const step = power * [1, 2, 2.5, 5, 10].find((s) => s * power >= rough * 0.999);
   const ticks = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
     ticks.push(Number((i * step).toPrecision(10)));
@@ -181,10 +183,15 @@ class Store {
   }
 }
 
+/** The scale that shows a picture whole: whole device pixels where it is enlarged. */
+function fitting(width, height, [rows, columns], ratio) {
+  const fit = Math.min(width / columns, height / rows);
+  return fit < 1 ? fit : Math.floor(fit * ratio) / ratio;
+}
+
 /** Where a picture lies within a tile of the stage: scale, origin, visible pixels. */
 function placement(tile, [height, width], zoom, [centreX, centreY], ratio) {
-  let fit = Math.min(tile.width / width, tile.height / height);
-  if (fit >= 1) fit = Math.floor(fit * ratio) / ratio; // whole device pixels
+  const fit = fitting(tile.width, tile.height, [height, width], ratio);
   const scale = zoom === 0 ? fit : clamp(zoom, Math.min(fit, 1), MAX_ZOOM);
   const along = (start, room, length, centre) => {
     const spare = room - length * scale;
@@ -205,22 +212,42 @@ function placement(tile, [height, width], zoom, [centreX, centreY], ratio) {
   return { scale, fit, x, y, region: [top, left, rows, columns] };
 }
 
-/** Split the stage into tiles as large as can be, for `count` pictures. */
-function tiles(count, width, height, [rows, columns]) {
+/** Tiles for `count` pictures: in one row unless more rows show them much larger. */
+function tiling(count, width, size, ratio) {
+  const [rows, columns] = size;
   let best = null;
-  for (let across = 1; across <= count; across++) {
-    const down = Math.ceil(count / across);
-    const w = (width - 4 * (across - 1)) / across;
-    const t = (height - 4 * (down - 1)) / down;
-    const scale = Math.min(w / columns, t / rows);
-    if (!best || scale > best.scale) best = { scale, across, w, t };
+  for (let down = 1; down <= count; down++) {
+    const across = Math.ceil(count / down);
+    const room = (width - GAP * (across - 1)) / across;
+    const most = (TALLEST - GAP * (down - 1)) / down;
+    const scale = fitting(room, most, size, ratio);
+    if (!best || scale > best.scale * 1.25) {
+      const w = Math.min(room, Math.max(Math.floor(columns * scale), 120));
+      best = { scale, across, down, w, t: Math.max(Math.floor(rows * scale), 80) };
+    }
   }
-  return Array.from({ length: count }, (_, i) => ({
-    x: (i % best.across) * (best.w + 4),
-    y: Math.floor(i / best.across) * (best.t + 4),
-    width: best.w,
-    height: best.t,
-  }));
+  const { across, w, t } = best;
+  const down = Math.ceil(count / across);
+  return {
+    width: across * w + GAP * (across - 1),
+    height: down * t + GAP * (down - 1),
+    tiles: Array.from({ length: count }, (_, i) => ({
+      x: (i % across) * (w + GAP), y: Math.floor(i / across) * (t + GAP),
+      width: w, height: t,
+    })),
+  };
+}
+
+/** The part of a tile that a picture covers. */
+function covered(tile, { x, y, scale }, [rows, columns]) {
+  const left = Math.max(tile.x, x);
+  const top = Math.max(tile.y, y);
+  return {
+    x: left,
+    y: top,
+    width: Math.max(0, Math.min(tile.x + tile.width, x + columns * scale) - left),
+    height: Math.max(0, Math.min(tile.y + tile.height, y + rows * scale) - top),
+  };
 }
 
 class View {
@@ -293,11 +320,12 @@ class View {
       button("Zoom in", "+", () => this.step(1)),
       button("Fit the whole picture", "Fit", () => this.set({ zoom: 0 })));
     this.choices = h("div", { class: "vc-choices" },
-      this.left.node, this.swap, this.right.node, this.pause, this.flip);
+      this.left.node, this.swap, this.right.node);
+    this.blinks = h("div", { class: "vc-choices vc-blinks" }, this.pause, this.flip);
     const bar = h("div", { class: "vc-bar" },
       h("div", { class: "vc-group", role: "group", "aria-label": "Way to compare" },
         ...this.modes),
-      this.choices, this.zooms);
+      this.choices, this.blinks, this.zooms);
 
     this.canvas = h("canvas", { class: "vc-canvas", "aria-hidden": "true" });
     this.handle = h("div", {
@@ -314,16 +342,22 @@ class View {
     this.ramp = h("div", { class: "vc-ramp" });
     this.limit = select("Range", (value) => this.set({ limit: Number(value) }));
     this.ends = [0, 1, 2, 3, 4].map(() => h("span"));
+    this.meaning = [h("span"), h("span", {}, "8-bit levels of luma"), h("span")];
     this.legend = h("div", { class: "vc-legend" },
       h("div", { class: "vc-scale" }, this.ramp,
         h("div", { class: "vc-ends" }, ...this.ends),
-        h("div", { class: "vc-meaning" },
-          h("span", {}, "too dark"), h("span", {}, "8-bit levels of luma"),
-          h("span", {}, "too bright"))),
+        h("div", { class: "vc-meaning" }, ...this.meaning)),
       this.limit.node);
     this.ramp.style.background =
       `linear-gradient(to right, ${DIVERGING.map((c) => `rgb(${c})`)})`;
 
+    this.play = button("Play", "", () => this.togglePlay());
+    this.slider = h("input", { type: "range", min: 0, step: 1 });
+    this.frameText = h("output", { class: "vc-frame-text" });
+    this.chart = h("div", { class: "vc-chart" });
+    this.frames = h("div", { class: "vc-frames" },
+      h("div", { class: "vc-player" }, this.play, this.slider, this.frameText),
+      this.chart);
     this.place = h("span", { class: "vc-place" });
     this.magnification = select("Loupe", (value) =>
       this.set({ magnification: Number(value) }));
@@ -334,20 +368,13 @@ class View {
       h("div", { class: "vc-head" }, this.magnification.node, this.place),
       this.cards);
 
-    this.play = button("Play", "", () => this.togglePlay());
-    this.slider = h("input", { type: "range", min: 0, step: 1 });
-    this.frameText = h("output", { class: "vc-frame-text" });
-    this.chart = h("div", { class: "vc-chart" });
-    this.frames = h("div", { class: "vc-frames" },
-      h("div", { class: "vc-player" }, this.play, this.slider, this.frameText),
-      this.chart);
     this.says = h("div", { class: "vc-says", role: "status" });
+    this.body = h("div", { class: "vc-body" },
+      h("div", { class: "vc-main" }, frame, this.legend), this.frames, panel);
     this.root = h("div", {
       class: "vdsr-compare", role: "group", "data-lm-suppress-shortcuts": "true",
     }, bar,
-      h("div", { class: "vc-body" },
-        h("div", { class: "vc-main" }, frame, this.legend), panel),
-      this.frames, this.help(), this.says);
+      this.body, this.help(), this.says);
     this.el.append(this.root);
 
     this.listen(this.slider, "input", () =>
@@ -462,6 +489,7 @@ class View {
     this.chart.hidden = this.get("curves").length === 0;
     this.chartKey = null;
     this.painted = false;
+    this.scoreKey = this.arranged = null;
     this.root.setAttribute("aria-label", this.get("description"));
     this.startBlink();
     this.load();
@@ -600,24 +628,52 @@ class View {
   measure(mode) {
     const ratio = devicePixelRatio || 1;
     const [rows, columns] = this.size;
-    const width = this.stage.clientWidth;
-    let fit = Math.min(width / columns, TALLEST / rows);
-    if (fit >= 1) fit = Math.floor(fit * ratio) / ratio;
-    const height = clamp(Math.round(rows * fit), Math.min(220, width), TALLEST);
-    if (this.stage.style.height !== `${height}px`) {
-      this.stage.style.height = `${height}px`;
-    }
+    const count = this.items.length;
+    const room = this.body.clientWidth;
+    const wide = room >= WIDE;
+    const most = wide ? room - 12 - clamp(0.34 * room, 290, 340) : room;
+    const fit = fitting(most, TALLEST, this.size, ratio);
+    const side = mode === "side" ? tiling(count, most, this.size, ratio) : null;
+    const needed = side?.width ?? columns * fit;
+    const width = wide ? Math.min(most, Math.max(needed, 320)) : most;
+    const height = side?.height ?? clamp(Math.round(rows * fit), 160, TALLEST);
+    this.arrange(wide, width, height);
     const [w, t] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (this.canvas.width !== w || this.canvas.height !== t) {
       this.canvas.width = w;
       this.canvas.height = t;
     }
     this.ratio = ratio;
-    this.tiles = mode === "side"
-      ? tiles(this.get("names").length, width, height, this.size)
-      : [{ x: 0, y: 0, width, height }];
+    this.tiles = side?.tiles ?? [{ x: 0, y: 0, width, height }];
     this.places = this.tiles.map((tile) =>
       placement(tile, this.size, this.get("zoom"), this.get("centre"), ratio));
+    this.shownBoxes = this.tiles.map((tile, k) =>
+      covered(tile, this.places[k], this.size));
+    const [box] = this.shownBoxes;
+    this.edge = Math.round((box.x + box.width * this.get("split")) * ratio) / ratio;
+  }
+
+  /** Give stage and loupes their room: loupes as large as the stage's height allows. */
+  arrange(wide, width, height) {
+    const key = `${wide} ${width} ${height} ${this.items.length} ${this.body.clientWidth}`;
+    if (key === this.arranged) return;
+    this.arranged = key;
+    this.stage.style.height = `${height}px`;
+    this.body.style.gridTemplateColumns = wide ? `${width}px minmax(0, 1fr)` : "";
+    const room = wide ? this.body.clientWidth - width - 12 : this.body.clientWidth;
+    const count = this.items.length;
+    const text = this.store.colour.some(Boolean) ? 92 : 75; // pixels below a loupe
+    let best = null;
+    for (let across = 1; across <= Math.max(1, Math.min(count, (room + 12) / 144)); across++) {
+      const w = (room - 12 * (across - 1)) / across;
+      const most = (height - 26) / Math.ceil(count / across) - text - 12;
+      const t = Math.round(wide ? clamp(most, 84, 0.75 * w) : 0.75 * Math.min(w, 240));
+      const fits = !wide || most >= 84;
+      const area = fits ? (wide ? w * t : across) : across / 1e6;
+      if (!best || area > best.area) best = { area, across, t };
+    }
+    this.cards.style.gridTemplateColumns = `repeat(${best.across}, minmax(0, 1fr))`;
+    this.cards.style.setProperty("--vc-loupe", `${best.t}px`);
   }
 
   drawStage(mode) {
@@ -637,7 +693,7 @@ class View {
     } else if (mode === "blink") {
       this.paint(context, image(this.shown ? right : left), tile, place);
     } else {
-      const edge = Math.round(tile.width * this.get("split") * this.ratio) / this.ratio;
+      const { edge } = this;
       this.paint(context, image(left), { ...tile, width: edge }, place);
       const rest = { ...tile, x: edge, width: tile.width - edge };
       this.paint(context, image(right), rest, place);
@@ -676,6 +732,9 @@ class View {
         h("option", { value: 0 }, `\u00b1${usual} (automatic)`),
         ...LIMITS.map((l) => h("option", { value: l }, `\u00b1${l}`)));
     }
+    const judged = Boolean(this.get("reference"));
+    setText(this.meaning[0], judged ? "too dark" : "darker");
+    setText(this.meaning[2], judged ? "too bright" : "brighter");
     this.limit.box.value = LIMITS.includes(this.get("limit")) ? this.get("limit") : 0;
     this.ends.forEach((end, i) => {
       const level = ((i - 2) * limit) / 2;
@@ -717,21 +776,22 @@ class View {
       setText(tag.firstChild, text);
     };
     for (const tag of tags) tag.hidden = true;
-    const stage = this.tiles[0];
-    const edge = stage.width * this.get("split");
+    const { edge, shownBoxes: [box] } = this;
     if (mode === "side") {
-      tags.forEach((tag, k) => put(tag, this.get("names")[k], this.tiles[k], "left"));
+      tags.forEach((tag, k) =>
+        put(tag, this.get("names")[k], this.shownBoxes[k], "left"));
     } else if (mode === "wipe") {
-      put(tags[0], left, { ...stage, width: edge }, "left");
-      put(tags[1], right, { ...stage, x: edge, width: stage.width - edge }, "right");
+      const end = box.x + box.width;
+      put(tags[0], left, { ...box, width: edge - box.x }, "left");
+      put(tags[1], right, { ...box, x: edge, width: end - edge }, "right");
     } else if (mode === "blink") {
-      put(tags[0], this.shown ? right : left, stage, "left");
+      put(tags[0], this.shown ? right : left, box, "left");
     } else {
       const base = this.get("names")[this.base()];
       const text = base === right
         ? `${right} is what the others are compared with`
         : `${right} ${MINUS} ${base}`;
-      put(tags[0], text, stage, "left");
+      put(tags[0], text, box, "left");
     }
     this.divider.hidden = mode !== "wipe";
     this.divider.style.transform = `translateX(${edge}px)`;
@@ -786,7 +846,7 @@ class View {
       { blink: "Second", difference: "Picture" }[mode] ?? "Right");
     this.left.box.value = left;
     this.right.box.value = right;
-    this.pause.hidden = this.flip.hidden = mode !== "blink";
+    this.blinks.hidden = mode !== "blink";
     this.icon(this.pause, this.still);
     this.legend.hidden = !differs;
     const { scale } = this.places[0];
@@ -860,8 +920,8 @@ class View {
       here.node.hidden = !reference || isReference || empty;
       whole.node.hidden = !reference;
       node.classList.toggle("vc-reference", Boolean(isReference));
-      setText(whole.key, isReference ? "is the" : "whole");
-      if (isReference) setText(whole.value, "reference");
+      setText(whole.key, isReference ? "the reference" : "whole");
+      if (isReference) setText(whole.value, "");
       if (!reference || isReference) return;
       if (!empty) setText(here.value, dB(decibels[k]));
       here.node.classList.toggle("vc-best", decibels[k] === best);
@@ -930,10 +990,16 @@ class View {
     this.chartY = (y) => top + (1 - (y - y0) / (y1 - y0)) * (height - top - bottom);
     this.fromChart = (px) => x0 + ((px - left) / (width - left - right)) * (x1 - x0);
     const axis = [];
-    for (const y of niceTicks(y0, y1, 3)) {
+    for (const y of niceTicks(y0, y1, 5)) {
       const at = this.chartY(y);
       axis.push(h("line", { class: "vc-grid", x1: left, x2: width - right, y1: at, y2: at }),
         h("text", { x: left - 7, y: at + 4, "text-anchor": "end" }, signedTick(y)));
+    }
+    for (const x of this.get("frame_x")) {
+      const at = this.chartX(x);
+      axis.push(h("line", {
+        class: "vc-tick", x1: at, x2: at, y1: height - bottom, y2: height - bottom + 4,
+      }));
     }
     const labelled = this.get("frame_numeric")
       ? niceTicks(x0, x1, clamp(width / 110, 2, 8)).map((x) => [x, signedTick(x)])
@@ -1024,7 +1090,8 @@ class View {
     if (this.gesture === "pinch" && others.length) {
       this.pinch(before, here, others[0][1]);
     } else if (this.gesture === "wipe") {
-      this.set({ split: clamp(here.x / this.tiles[0].width, 0, 1) });
+      const [box] = this.shownBoxes;
+      this.set({ split: clamp((here.x - box.x) / box.width, 0, 1) });
       this.pointAt(here);
     } else if (this.gesture === "pan") {
       this.pan(here.x - before.x, here.y - before.y);

@@ -13,7 +13,14 @@ from typing import Any
 import anywidget
 import traitlets as t
 
-from vdsr_lib.widgets.content import Curve, Frames, Pictures, pack, packed_curves
+from vdsr_lib.widgets.content import (
+    Curve,
+    Frames,
+    Pictures,
+    most_different,
+    pack,
+    packed_curves,
+)
 from vdsr_lib.widgets.fallback import alternative_text, static_picture
 from vdsr_lib.widgets.pages import standalone_page
 
@@ -337,5 +344,5 @@ def _first_view(content: Mapping[str, Any]) -> dict[str, Any]:
         "left": pair[0],
         "right": pair[1],
         "centre": (columns / 2, rows / 2),
-        "point": (rows // 2, columns // 2),
+        "point": most_different(content),
     }

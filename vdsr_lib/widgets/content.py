@@ -16,11 +16,19 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vdsr_lib.figures.crops import to_8bit
+from vdsr_lib.figures.crops import differing_boxes, to_8bit
 from vdsr_lib.images import to_luma
 from vdsr_lib.metrics import psnr, ssim
 
-__all__ = ["Pictures", "pack", "packed_curves", "packed_frames", "png_bytes"]
+__all__ = [
+    "Pictures",
+    "decoded",
+    "most_different",
+    "pack",
+    "packed_curves",
+    "packed_frames",
+    "png_bytes",
+]
 
 Picture: TypeAlias = NDArray[Any]
 Pictures: TypeAlias = Mapping[str, Picture | Sequence[Picture]]
@@ -193,6 +201,47 @@ def png_bytes(picture: NDArray[np.uint8]) -> bytes:
     stream = BytesIO()
     Image.fromarray(picture).save(stream, "PNG", compress_level=6)
     return stream.getvalue()
+
+
+def most_different(content: Mapping[str, Any]) -> tuple[int, int]:
+    """Find where the pictures differ most, at the last frame.
+
+    Parameters
+    ----------
+    content : mapping
+        What `pack` returned.
+
+    Returns
+    -------
+    (int, int)
+        Row and column of the middle of that place.
+    """
+    names = content["names"]
+    shown = {
+        name: decoded(content["pixels"][frames[-1]])
+        for name, frames in zip(names, content["series"], strict=True)
+    }
+    reference = shown.pop(content["reference"], None)
+    [box] = differing_boxes(list(shown.values()), reference, size=24)
+    return box.top + box.height // 2, box.left + box.width // 2
+
+
+def decoded(png: bytes) -> NDArray[np.uint8]:
+    """Decode what `png_bytes` encoded.
+
+    Parameters
+    ----------
+    png : bytes
+        A PNG file of our own.
+
+    Returns
+    -------
+    (H, W) or (H, W, 3) array of uint8
+    """
+    from PIL import Image
+
+    with Image.open(BytesIO(png)) as picture:
+        return np.asarray(picture)
 
 
 def _checked(pictures: Pictures, labels: list[str], title: str) -> Series:

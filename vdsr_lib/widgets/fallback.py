@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vdsr_lib.widgets.content import decoded
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image
@@ -111,21 +113,13 @@ def _chosen(content: Mapping[str, Any]) -> dict[str, NDArray[np.uint8]]:
     shown = {}
     for name, frames in series.items():
         if name not in moving:
-            shown[name] = _array(content["pixels"][frames[0]])
+            shown[name] = decoded(content["pixels"][frames[0]])
             continue
         for i in picks:
             one = name == content["reference"] or len(picks) == 1
             caption = name if one else f"{name}, {title} {labels[i]}"
-            shown[caption] = _array(content["pixels"][frames[i]])
+            shown[caption] = decoded(content["pixels"][frames[i]])
     return shown
-
-
-def _array(png: bytes) -> NDArray[np.uint8]:
-    """Decode a PNG of our own."""
-    from PIL import Image
-
-    with Image.open(BytesIO(png)) as picture:
-        return np.asarray(picture)
 
 
 def _gaps(values: list[float | None]) -> list[float]:
