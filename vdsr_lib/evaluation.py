@@ -304,9 +304,10 @@ def _scores(hr: Luma, luma: NDArray[Any], border: int) -> dict[str, float]:
 
 def _network(model: nn.Module | str, device: str | torch.device) -> nn.Module | None:
     """Return the network on its device; None for bicubic."""
+    where = resolve_device(device)
     if isinstance(model, str) and model == "bicubic":
         return None
-    return placed(model if isinstance(model, nn.Module) else load_model(model), device)
+    return placed(model if isinstance(model, nn.Module) else load_model(model), where)
 
 
 def _named(images: Images) -> dict[str, NDArray[np.uint8]]:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from vdsr_lib.devices import resolve_device
 from vdsr_lib.images import (
     LUMA_RANGE,
     Picture,
@@ -126,9 +127,10 @@ def _as_picture(image: str | os.PathLike[str] | NDArray[np.uint8] | Picture) -> 
 
 def _network(model: nn.Module | str, device: str | torch.device) -> nn.Module | None:
     """Return the network on its device; None for bicubic."""
+    where = resolve_device(device)
     if isinstance(model, str) and model == "bicubic":
         return None
-    return placed(model if isinstance(model, nn.Module) else load_model(model), device)
+    return placed(model if isinstance(model, nn.Module) else load_model(model), where)
 
 
 def _enlarged(

@@ -1,0 +1,112 @@
+"""``vdsr evaluate``: the printed table, the file of it, and mistakes."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from vdsr_lib.cli import app, main
+from vdsr_lib.datasets import load_images
+from vdsr_lib.evaluation import evaluate, means
+from vdsr_lib.models import VDSR
+from vdsr_lib.weights import save_model
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "pictures"
+    place.mkdir()
+    random = np.random.default_rng(0)
+    for name in ("one", "two"):
+        small = random.integers(0, 256, (12, 14, 3), dtype=np.uint8)
+        Image.fromarray(small).resize((42, 36)).save(place / f"{name}.png")
+    return place
+
+
+def vdsr(*arguments: object) -> str:
+    """Run the command in this process; return its output, raise its error."""
+    result = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def lines(text: str) -> pd.DataFrame:
+    """Read the printed table, whose columns are two spaces or more apart."""
+    return pd.read_csv(io.StringIO(text), sep=r"\s+", skiprows=1)
+
+
+def test_means_of_a_folder(folder: Path) -> None:
+    text = vdsr("--model", "bicubic", "--data", folder, "--scales", "2,2.5")
+    assert text.startswith(f"{folder}, 2 pictures: mean PSNR/SSIM of bicubic\n")
+    table = lines(text)
+    expected = means(evaluate("bicubic", load_images(folder), (2, 2.5)))
+    assert list(table.columns) == ["scale", "measured", "seconds"]
+    assert table.scale.tolist() == [2, 2.5]
+    assert table.measured.tolist() == [
+        f"{row.psnr:.2f}/{row.ssim:.4f}" for row in expected.itertuples()
+    ]
+
+
+def test_each_picture_on_request_and_in_a_file(folder: Path, tmp_path: Path) -> None:
+    weights = save_model(
+        VDSR(3, 8), tmp_path / "w.safetensors", card={"recipe": "none"}
+    )
+    file = tmp_path / "new" / "scores.csv"
+    options = ["--scales", "2", "--pictures", "--csv", file, "--device", "cpu"]
+    other = folder.rename(tmp_path / "others")
+    shutil.copytree(other, folder)
+    text = vdsr("--model", weights, "--data", folder, "--data", other, *options)
+    assert text.count("one") == 2
+    table = pd.read_csv(file)
+    assert table.image.tolist() == ["one", "two"] * 2
+    assert table.data.tolist() == [str(folder)] * 2 + [str(other)] * 2
+
+
+@pytest.mark.datasets
+def test_set5_beside_the_paper(real_data) -> None:
+    text = vdsr("--model", "bicubic", "--data", "set5")
+    head, titles, *rows = text.splitlines()
+    assert head.endswith("bicubic, beside the paper's Table 3")
+    assert "paper's Bicubic" in titles
+    assert [row.split()[:3] for row in rows] == [
+        ["2", "33.66/0.9299", "33.66/0.9299"],
+        ["3", "30.39/0.8682", "30.39/0.8682"],
+        ["4", "28.42/0.8104", "28.42/0.8104"],
+    ]
+
+
+@pytest.mark.slow
+def test_authors_files_are_read(folder: Path, oracles: Path) -> None:
+    for name in ("VDSR_Adam.mat", "SRCNN_915_T91_x2.mat"):
+        options = ["--data", folder, "--scales", "2", "--device", "cpu"]
+        assert "2 pictures" in vdsr("--model", oracles / name, *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--scales", "two"], "--scales must be like 2,3,4, got 'two'"),
+        (["--scales", "9"], "scale must be in [1.1, 8], got 9"),
+        (["--data", "set6"], "set6"),
+        (["--model", "nobody"], "no weights are named 'nobody'"),
+    ],
+)
+def test_mistakes_end_in_one_sentence(monkeypatch, capsys, options, expected) -> None:
+    arguments = ["vdsr", "evaluate", "--model", "bicubic", *options]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert expected in said[0]

@@ -1,0 +1,124 @@
+"""``vdsr upscale``: what it writes, what it says, and its exit status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from vdsr_lib import upscaling
+from vdsr_lib.cli import app, main
+from vdsr_lib.models import VDSR
+from vdsr_lib.weights import save_model
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def vdsr(*arguments: object) -> str:
+    """Run the command in this process; return its output, raise its error."""
+    result = CliRunner().invoke(app, ["upscale", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def sentence(monkeypatch, capsys, *arguments: object) -> str:
+    """Run the program; return the one line it ends with, with exit status 2."""
+    monkeypatch.setattr(sys, "argv", ["vdsr", "upscale", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_bicubic_works_at_once(photo: Path, tmp_path: Path) -> None:
+    """The line that the README gives, in a fresh interpreter."""
+    target = tmp_path / "new" / "out.png"
+    command = [sys.executable, "-m", "vdsr_lib", "upscale", photo, target]
+    done = subprocess.run(
+        [*map(str, command), "--scale", "3", "--model", "bicubic"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{target}: 90 x 60 pixels, by bicubic\n"
+    expected = upscaling.upscale(photo, 3, model="bicubic").pixels
+    np.testing.assert_array_equal(np.asarray(Image.open(target)), expected)
+
+
+def test_weights_of_a_file(photo: Path, tmp_path: Path) -> None:
+    model = VDSR(3, 8)
+    weights = save_model(model, tmp_path / "w.safetensors", card={"recipe": "none"})
+    target = tmp_path / "out.png"
+    vdsr(photo, target, "--model", weights, "--scale", 2, "--device", "cpu")
+    expected = upscaling.upscale(photo, 2, model=model, device="cpu").pixels
+    np.testing.assert_array_equal(np.asarray(Image.open(target)), expected)
+
+
+def test_grey_with_alpha_stays_so(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (8, 9, 2), dtype=np.uint8)
+    Image.fromarray(values).save(tmp_path / "veil.png")
+    vdsr(tmp_path / "veil.png", tmp_path / "out.png", "--model", "bicubic")
+    with Image.open(tmp_path / "out.png") as result:
+        assert (result.mode, result.size) == ("LA", (18, 16))
+
+
+def test_nothing_is_replaced_without_force(photo: Path, tmp_path, monkeypatch, capsys):
+    target = tmp_path / "out.png"
+    target.write_bytes(b"precious")
+    said = sentence(monkeypatch, capsys, photo, target, "--model", "bicubic")
+    assert said == f"vdsr: {target} exists: choose another name, or pass --force"
+    assert target.read_bytes() == b"precious"
+    vdsr(photo, target, "--model", "bicubic", "--force")
+    assert Image.open(target).size == (60, 40)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "expected"),
+    [
+        ("out.gif", ["--model", "bicubic"], "its name must end in .png"),
+        (
+            "out.png",
+            ["--model", "bicubic", "--scale", "0"],
+            "scale must be in [1.1, 8]",
+        ),
+        ("out.png", ["--model", "nobody"], "no weights are named 'nobody'"),
+        ("out.png", ["--model", "absent.mat"], "absent.mat does not exist"),
+        ("out.png", ["--device", "abacus", "--model", "bicubic"], "device must be"),
+    ],
+)
+def test_mistakes_end_in_one_sentence(
+    photo: Path, tmp_path: Path, monkeypatch, capsys, target, options, expected
+) -> None:
+    said = sentence(monkeypatch, capsys, photo, tmp_path / target, *options)
+    assert expected in said
+    assert not (tmp_path / target).exists()
+
+
+def test_absent_picture_is_named(tmp_path: Path, monkeypatch, capsys) -> None:
+    gone = tmp_path / "gone.png"
+    said = sentence(monkeypatch, capsys, gone, tmp_path / "o.png", "--model", "bicubic")
+    assert str(gone) in said
+
+
+def test_alpha_into_a_jpeg_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    values = np.zeros((8, 9, 4), np.uint8)
+    Image.fromarray(values).save(tmp_path / "veil.png")
+    monkeypatch.setattr(upscaling, "upscale", None)
+    said = sentence(monkeypatch, capsys, tmp_path / "veil.png", tmp_path / "out.jpg")
+    assert "JPEG holds no alpha" in said
