@@ -8,6 +8,7 @@ from . import models as models
 from . import paper as paper
 from . import protocol as protocol
 from . import training as training
+from . import widgets as widgets
 from .clipping import clip_gradients as clip_gradients
 from .datasets import fetch as fetch
 from .datasets import load_images as load_images
@@ -29,5 +30,6 @@ from .weights import available_models as available_models
 from .weights import import_matconvnet as import_matconvnet
 from .weights import load_model as load_model
 from .weights import save_model as save_model
+from .widgets import compare as compare
 
 __version__: str
