@@ -88,7 +88,7 @@ def test_a_network_of_unknown_reach_is_never_cut(monkeypatch) -> None:
     monkeypatch.setitem(inference._TILE, "cpu", 4)
     torch.manual_seed(0)
     model, ilr = nn.Conv2d(1, 1, 3, padding=1), picture(1, 1, 20, 20)
-    assert torch.equal(super_resolve(model, ilr), model(ilr).detach())
+    torch.testing.assert_close(super_resolve(model, ilr), model(ilr).detach())
     with pytest.raises(ValueError, match="Conv2d sees: give it an attribute"):
         super_resolve(model, ilr, tile=8)
 
