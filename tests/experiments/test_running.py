@@ -326,6 +326,30 @@ def test_recording_survives_being_written(experiment: Experiment, tmp_path: Path
         read.curve("third")
 
 
+def test_curves_are_grouped_by_factors(experiment: Experiment, tmp_path: Path):
+    runs = [
+        replace(
+            run,
+            name=f"{run.name} {rate:g}",
+            factors={**run.factors, "rate": rate},
+            training=replace(run.training, learning_rate=rate),
+        )
+        for rate in (0.1, 0.001)
+        for run in experiment.runs("quick")
+    ]
+    wider = replace(experiment, sizes=dict.fromkeys(experiment.sizes, tuple(runs)))
+    result = run_experiment(wider, device="cpu", monitor=Silent())
+    read = Recording.read(result.write(tmp_path / "r.json"))
+    for either in (result, read):
+        groups = either.grouped("rate", "network")
+        assert list(groups) == ["rate 0.1", "rate 0.001"]
+        assert list(groups["rate 0.1"]) == ["residual", "non-residual"]
+        steps, decibels = groups["rate 0.001"]["residual"]
+        assert steps == [0, 8]
+        curve = result.curve("tiny 0.001")
+        np.testing.assert_allclose(decibels, curve.psnr_x2, atol=1e-4)
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"format": "other"}', "[1]"])
 def test_a_wrong_recording_is_named(content: str, tmp_path: Path):
     path = tmp_path / "table1.json"

@@ -119,6 +119,41 @@ def test_frames_survive_being_written(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("steps", "count", "titles"),
+    [
+        (
+            range(0, 201, 25),
+            5,
+            ["step 0", "step 25", "step 50", "step 100", "step 200"],
+        ),
+        (range(9), 3, ["step 0", "step 4", "step 8"]),
+        (range(0, 81_000, 1000), 3, ["step 0", "step 40,000", "step 80,000"]),
+        ((0, 8), 5, ["step 0", "step 8"]),
+    ],
+)
+def test_a_strip_shows_steps_that_double(steps, count: int, titles: list[str]):
+    pictures = np.arange(len(steps) * 6, dtype=np.uint32).reshape(-1, 2, 3)
+    pictures = (pictures % 251).astype(np.uint8)
+    truth = np.full((2, 3), 7, np.uint8)
+    frames = Frames(tuple(steps), pictures, truth, truth)
+    shown, captions = frames.strip(count)
+    assert list(shown) == [*titles, "original"]
+    assert list(captions) == titles
+    for title in titles:
+        place = list(steps).index(int(title[5:].replace(",", "")))
+        np.testing.assert_array_equal(shown[title], pictures[place])
+        error = np.mean((pictures[place].astype(float) - 7) ** 2)
+        assert captions[title] == f"{10 * np.log10(255**2 / error):.2f} dB"
+    np.testing.assert_array_equal(shown["original"], truth)
+
+
+def test_a_strip_of_one_frame_is_refused():
+    picture = np.zeros((1, 2, 2), np.uint8)
+    with pytest.raises(ValueError, match="count must be at least 2, got 1"):
+        Frames((0,), picture, picture[0], picture[0]).strip(1)
+
+
+@pytest.mark.parametrize(
     ("side", "shape"),
     [(None, (20, 31)), (10, (10, 10)), (25, (20, 25)), (99, (20, 31))],
 )

@@ -16,6 +16,7 @@ from vdsr_lib._files import write_atomically
 from vdsr_lib.errors import RunError
 from vdsr_lib.images import crop_to_multiple, degrade, to_luma, to_uint8
 from vdsr_lib.inference import super_resolve
+from vdsr_lib.metrics import psnr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +46,42 @@ class Frames:
     pictures: NDArray[np.uint8]
     reference: NDArray[np.uint8]
     bicubic: NDArray[np.uint8]
+
+    def strip(
+        self, count: int = 5
+    ) -> tuple[dict[str, NDArray[np.uint8]], dict[str, str]]:
+        """Return some frames and the true detail, as `figures.filmstrip` takes them.
+
+        Parameters
+        ----------
+        count : int
+            How many frames, at least 2: the first, the last, and those between whose
+            steps double (where there are such).
+
+        Returns
+        -------
+        pictures : dict of str to (h, w) array of uint8
+            ``{"step 0": ..., "step 200": ..., "original": ...}``.
+        captions : dict of str to str
+            The PSNR of each frame, in dB.
+
+        Raises
+        ------
+        ValueError
+            If `count` is below 2.
+        """
+        if count < 2:
+            raise ValueError(f"count must be at least 2, got {count}")
+        last = self.steps[-1]
+        wanted = [0.0, *(last / 2**power for power in range(count - 2, -1, -1))]
+        places = np.searchsorted(self.steps, wanted)
+        pictures: dict[str, NDArray[np.uint8]] = {}
+        captions: dict[str, str] = {}
+        for place in sorted(set(places.tolist())):
+            title = f"step {self.steps[place]:,}"
+            pictures[title] = self.pictures[place]
+            captions[title] = f"{psnr(self.reference, self.pictures[place]):.2f} dB"
+        return pictures | {"original": self.reference}, captions
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the frames as NumPy's compressed archive, whole or not at all.

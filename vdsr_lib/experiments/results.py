@@ -34,7 +34,7 @@ class Recording:
     ----------
     record : dict
         ``experiment``, ``profile``, ``seed``, and for each run its ``runs`` entry: key,
-        declaration, outcome and provenance (machine, precision, seconds, date).
+        factors, declaration, outcome, provenance (machine, precision, seconds, date).
     table : pandas.DataFrame
         A row for each run, test set and scale: ``run``, the run's factors, ``dataset``,
         ``scale``, ``psnr`` (dB), ``ssim``, ``bicubic`` (dB), ``outcome``, ``seconds``
@@ -69,6 +69,37 @@ class Recording:
         if run not in self.curves:
             raise ValueError(f"no run {run!r}; there are {', '.join(self.curves)}")
         return self.curves[run]
+
+    def grouped(
+        self, outer: str, inner: str, *, x: str = "step", y: str = "psnr_x2"
+    ) -> dict[str, dict[str, tuple[list[float], list[float]]]]:
+        """Return the curves by two factors of the runs, as `figures.panels` takes them.
+
+        Parameters
+        ----------
+        outer, inner : str
+            Factors, for example ``"learning_rate"`` and ``"network"``. Of runs that
+            share both, the last is taken.
+        x, y : str
+            Columns of the curves.
+
+        Returns
+        -------
+        dict of str to (dict of str to (list, list))
+            ``{"learning rate 0.1": {"residual": (steps, decibels), ...}, ...}``.
+
+        Raises
+        ------
+        KeyError
+            If a run has no such factor, or a curve no such column.
+        """
+        groups: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
+        for name, run in self.record["runs"].items():
+            value, curve = run["factors"][outer], self.curves[name]
+            shown = f"{value:g}" if isinstance(value, float) else str(value)
+            panel = groups.setdefault(f"{outer.replace('_', ' ')} {shown}", {})
+            panel[str(run["factors"][inner])] = curve[x].tolist(), curve[y].tolist()
+        return groups
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write record, table and curves as one JSON file, whole or not at all.
@@ -163,20 +194,25 @@ class ExperimentResult(Recording):
         experiment: Experiment,
         profile: str,
         seed: int,
-        runs: Mapping[str, FinishedRun],
+        finished: Mapping[str, FinishedRun],
         tables: Sequence[pd.DataFrame],
     ) -> ExperimentResult:
         """Put the result together from its runs and their scores."""
         import pandas as pd
 
+        runs = {
+            run.name: finished[run.name].record
+            | {"name": run.name, "factors": dict(run.factors)}
+            for run in experiment.runs(profile)
+        }
         head = {"experiment": experiment.name, "profile": profile, "seed": seed}
         return cls(
-            head | {"runs": {name: run.record for name, run in runs.items()}},
+            head | {"runs": runs},
             pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(),
-            {n: pd.DataFrame(run.history.validations) for n, run in runs.items()},
-            {name: run.history for name, run in runs.items()},
-            {n: run.model for n, run in runs.items() if run.model is not None},
-            {n: run.frames for n, run in runs.items() if run.frames is not None},
+            {n: pd.DataFrame(run.history.validations) for n, run in finished.items()},
+            {name: run.history for name, run in finished.items()},
+            {n: run.model for n, run in finished.items() if run.model is not None},
+            {n: run.frames for n, run in finished.items() if run.frames is not None},
         )
 
 

@@ -9,6 +9,7 @@ figure's own ``savefig``. Sizes, fonts and colours are the library's
 
 from vdsr_lib.figures.charts import convergence, dots, kernel
 from vdsr_lib.figures.crops import Box, differing_boxes
+from vdsr_lib.figures.learning import filmstrip, histogram, panels
 from vdsr_lib.figures.pictures import comparison, difference
 from vdsr_lib.figures.style import COLOURS, show, use_style
 
@@ -20,7 +21,10 @@ __all__ = [
     "difference",
     "differing_boxes",
     "dots",
+    "filmstrip",
+    "histogram",
     "kernel",
+    "panels",
     "show",
     "use_style",
 ]
