@@ -1,0 +1,160 @@
+"""How long one training step takes: ours against the textbook loop, in one run.
+
+    python benchmarks/training_step.py [--depth 20] [--batch-size 64] [--device cuda]
+
+The textbook loop is what public ports of VDSR do: a DataLoader over a TensorDataset,
+float32 in the default layout, `clip_grad_norm_`, `torch.optim.SGD`, and the loss
+fetched at each step. Ours is the step that `vdsr_lib.train` makes. They take turns,
+so that a slow moment of the machine falls on both. Each step's arithmetic is counted
+(forward, and twice that for backward) and set against the rate of a large matrix
+product, measured here in the same precision.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from vdsr_lib.devices import choose_precision, describe_machine
+from vdsr_lib.models import VDSR
+from vdsr_lib.patches import PatchSet
+from vdsr_lib.training import TrainingConfig
+from vdsr_lib.training.processes import join_processes
+from vdsr_lib.training.step import Step
+
+SIDE = 41
+
+
+def textbook(
+    depth: int, patches: PatchSet, batch_size: int, device: torch.device
+) -> Callable[[], None]:
+    """Return a function that makes one step of a port's training loop."""
+    model = VDSR(depth).to(device)
+    optimiser = torch.optim.SGD(model.parameters(), 0.1, 0.9, weight_decay=1e-4)
+    criterion = torch.nn.MSELoss(reduction="sum")
+    pairs = TensorDataset(patches.ilr.cpu(), patches.hr.cpu())
+    loader = DataLoader(pairs, batch_size, shuffle=True, drop_last=True)
+
+    def forever() -> Iterator[list[torch.Tensor]]:
+        while True:
+            yield from loader
+
+    batches = forever()
+
+    def step() -> None:
+        ilr, hr = (tensor.to(device) for tensor in next(batches))
+        optimiser.zero_grad()
+        loss = criterion(model(ilr), hr) / batch_size
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.4)
+        optimiser.step()
+        loss.item()
+
+    return step
+
+
+def ours(
+    depth: int, patches: PatchSet, batch_size: int, precision: str
+) -> Callable[[], None]:
+    """Return a function that makes one step as `train` does."""
+    choice = choose_precision(patches.device, precision)
+    model = VDSR(depth).to(patches.device)
+    model.to(memory_format=choice.memory_format)
+    made = Step(
+        model,
+        patches,
+        TrainingConfig.paper(batch_size=batch_size),
+        processes=join_processes(patches.device),
+        precision=choice,
+    )
+    generator = torch.Generator().manual_seed(0)
+
+    def step() -> None:
+        made(patches.order(generator)[:batch_size])
+
+    return step
+
+
+def seconds(work: Callable[[], object], device: torch.device, count: int) -> float:
+    """Time `count` calls, and return the seconds of one."""
+    start = time.perf_counter()
+    for _ in range(count):
+        work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return (time.perf_counter() - start) / count
+
+
+def product_rate(dtype: torch.dtype, device: torch.device) -> float:
+    """Return the FLOP/s of the best of some large square matrix products."""
+    side = 8192 if device.type == "cuda" else 2048
+    one, other = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    best = min(seconds(lambda: one @ other, device, 5) for _ in range(4))
+    return 2 * side**3 / best
+
+
+def step_flops(depth: int, batch_size: int) -> float:
+    """Return the floating-point operations of a step: forward, and twice backward."""
+    multiplications = sum(layer.numel() for layer in VDSR(depth).parameters())
+    return 3 * 2 * multiplications * SIDE**2 * batch_size
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--depth", type=int, default=20)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="auto", help="of ours")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, help="a round; default 1 (GPU: 20)")
+    options = parser.parse_args()
+
+    device = join_processes(options.device).device
+    choice = choose_precision(device, options.precision)
+    count = options.steps or (20 if device.type == "cuda" else 1)
+    hr = torch.rand(10 * options.batch_size, 1, SIDE, SIDE)
+    ilr = (hr + 0.05 * torch.randn_like(hr)).clamp(16 / 255, 235 / 255)
+    patches = PatchSet(ilr, hr, torch.full((len(hr),), 2.0)).to(device)
+    loops = {
+        "textbook": textbook(options.depth, patches, options.batch_size, device),
+        "ours": ours(options.depth, patches, options.batch_size, options.precision),
+    }
+    dtypes = {"textbook": torch.float32, "ours": choice.dtype}
+    times: dict[str, list[float]] = {name: [] for name in loops}
+    for turn in range(options.rounds + 1):
+        for name, step in loops.items():
+            taken = seconds(step, device, count)
+            if turn:  # the first round warms up
+                times[name].append(taken)
+
+    machine = describe_machine(device)
+    print(f"{machine['cpu']}, {machine['cores']} cores, device {machine['device']}")
+    print(f"torch {machine['torch']}; ours in {choice}")
+    work = step_flops(options.depth, options.batch_size)
+    print(
+        f"one step: VDSR of depth {options.depth}, {options.batch_size} patches of "
+        f"{SIDE}x{SIDE}, {work / 1e9:.0f} GFLOP"
+    )
+    print(
+        f"{'':10}{'seconds':>10}{'fastest':>10}{'GFLOP/s':>10}{'of product rate':>18}"
+    )
+    for name, taken in times.items():
+        median = statistics.median(taken)
+        rate = work / median
+        share = rate / product_rate(dtypes[name], device)
+        print(
+            f"{name:10}{median:10.4f}{min(taken):10.4f}{rate / 1e9:10.0f}{share:18.0%}"
+        )
+    pairs = zip(times["textbook"], times["ours"], strict=True)
+    ratios = [slow / fast for slow, fast in pairs]
+    print(f"ours is {statistics.median(ratios):.2f} times as fast (median of rounds)")
+
+
+if __name__ == "__main__":
+    main()
