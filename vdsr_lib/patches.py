@@ -27,6 +27,9 @@ ORIENTATIONS = 8
 """The flips and rotations that map a square grid of pixels onto itself."""
 
 
+_CHUNK = 1024  # patches summed at once: torch copies what it sums to a wider type
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class PatchSet:
     """Low- and high-resolution patches, all scales mixed, ready to be drawn from.
@@ -291,10 +294,11 @@ class PatchSet:
             no protection against forgery.
         """
         digest = hashlib.sha256(f"{tuple(self.ilr.shape)} {self.augment}".encode())
-        for plane in (self.ilr, self.hr, self.scales):
-            bits = plane.contiguous().view(torch.int32).view(len(plane), -1)
-            sums = bits.sum(1, dtype=torch.int64)  # (N,)
-            digest.update(sums.cpu().numpy().astype("<i8").tobytes())
+        for plane in (self.ilr, self.hr, self.scales[:, None]):
+            for start in range(0, len(plane), _CHUNK):
+                part = plane[start : start + _CHUNK].contiguous().flatten(1)
+                sums = part.view(torch.int32).sum(1, dtype=torch.int64)  # (n,)
+                digest.update(sums.cpu().numpy().astype("<i8").tobytes())
         return digest.hexdigest()[:16]
 
 

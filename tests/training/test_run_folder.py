@@ -60,15 +60,31 @@ def test_the_folder_holds_config_log_and_checkpoint(make_model, patches, tmp_pat
     assert json.loads(lines[-1])["loss"] == history.epochs[-1]["loss"]
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_resumed_run_ends_with_the_same_bits(
-    make_model, patches, stopped, equal_weights
+    make_model, patches, recorder, tmp_path, equal_weights, precision
 ):
     whole, resumed = make_model(), make_model(seed=99)
-    expected = run(whole, patches, None)
-    history = run(resumed, patches, stopped, resume=True)
+    given = {"precision": precision}
+    expected = run(whole, patches, None, **given)
+    run(make_model(), patches, tmp_path, monitor=recorder(stop_at=10), **given)
+    history = run(resumed, patches, tmp_path, resume=True, **given)
     assert equal_weights(whole, resumed)
     assert numbers(history) == numbers(expected)
     assert history.finished
+
+
+def test_the_file_is_left_alone_while_a_resumed_run_goes_on(
+    make_model, patches, stopped, recorder
+):
+    """Tensors read from a safetensors file can be windows into it."""
+    path = stopped / "checkpoint.safetensors"
+    kept = path.with_name("copy")
+    os.link(path, kept)  # the same file, also after the name is given to another
+    before = kept.read_bytes()
+    run(make_model(), patches, stopped, resume=True)
+    assert kept.read_bytes() == before
+    assert path.read_bytes() != before
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])

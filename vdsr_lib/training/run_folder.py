@@ -194,7 +194,9 @@ class RunFolder:
         try:
             with safe_open(path, framework="pt") as stream:
                 metadata = stream.metadata() or {}
-                tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+                names = list(stream.keys())
+                # Copies: the originals may be windows into the file itself.
+                tensors = {name: stream.get_tensor(name).clone() for name in names}
         except (SafetensorError, OSError, ValueError) as error:
             raise RunError(f"{path} is damaged ({error}): {_AGAIN}") from error
         if metadata.get("format") != _FORMAT:
