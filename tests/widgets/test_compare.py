@@ -45,7 +45,7 @@ def test_it_is_exported_and_says_what_it_holds(widget):
 def test_it_begins_with_the_first_and_the_last_estimate(widget, pictures):
     assert (widget.left, widget.right) == ("flat", "near")
     two = compare({"HR": pictures["HR"], "flat": pictures["flat"]}, reference="HR")
-    assert (two.left, two.right) == ("flat", "HR")
+    assert (two.left, two.right) == ("HR", "flat")
     free = compare(pictures)
     assert (free.left, free.right) == ("HR", "near")
     assert widget.centre == (40.0, 30.0)

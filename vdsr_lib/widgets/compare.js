@@ -313,7 +313,7 @@ class View {
       this.shown = 1 - this.shown;
       this.schedule();
     });
-    this.zoomText = h("output", { class: "vc-zoom-value", "aria-label": "Zoom" });
+    this.zoomText = h("span", { class: "vc-zoom-value" });
     this.zooms = h("div", { class: "vc-group", role: "group", "aria-label": "Zoom" },
       button("Zoom out", MINUS, () => this.step(-1)),
       this.zoomText,
@@ -353,7 +353,7 @@ class View {
 
     this.play = button("Play", "", () => this.togglePlay());
     this.slider = h("input", { type: "range", min: 0, step: 1 });
-    this.frameText = h("output", { class: "vc-frame-text" });
+    this.frameText = h("span", { class: "vc-frame-text" });
     this.chart = h("div", { class: "vc-chart" });
     this.frames = h("div", { class: "vc-frames" },
       h("div", { class: "vc-player" }, this.play, this.slider, this.frameText),
@@ -1208,8 +1208,10 @@ class View {
       this.movePoint(arrows[event.key], event.shiftKey ? 10 : 1);
     } else if (event.key === "+" || event.key === "=") {
       this.step(1, this.pointOnStage());
+      this.say(() => `zoom ${this.zoomText.textContent}`);
     } else if (event.key === "-" || event.key === "_") {
       this.step(-1, this.pointOnStage());
+      this.say(() => `zoom ${this.zoomText.textContent}`);
     } else if (event.key === "0") {
       this.set({ zoom: 0 });
     } else if (digit && names[digit[1] - 1] !== undefined) {
@@ -1248,14 +1250,17 @@ class View {
       Math.min(0, value - start - 8) + Math.max(0, value - start - room + 8);
     const [dx, dy] = [beyond(x, tile.x, tile.width), beyond(y, tile.y, tile.height)];
     if (dx || dy) this.pan(-dx, -dy);
-    clearTimeout(this.saying);
-    this.saying = setTimeout(() => this.say(), 300);
+    this.say(() => {
+      const values = this.items.map(({ name, facts: [value] }) =>
+        `${name} ${value.value.textContent}`);
+      return `${this.place.textContent}: ${values.join(", ")}`;
+    });
   }
 
-  say() {
-    const parts = this.items.map(({ name, facts: [value] }) =>
-      `${name} ${value.value.textContent}`);
-    setText(this.says, `${this.place.textContent}: ${parts.join(", ")}`);
+  /** Tell a screen reader, once the keys rest. */
+  say(text) {
+    clearTimeout(this.saying);
+    this.saying = setTimeout(() => setText(this.says, text()), 300);
   }
 }
 

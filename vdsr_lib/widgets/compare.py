@@ -338,7 +338,7 @@ def _first_view(content: Mapping[str, Any]) -> dict[str, Any]:
     """Choose the pair, the centre and the loupe's point to begin with."""
     names, reference = content["names"], content["reference"]
     others = [name for name in names if name != reference]
-    pair = (others[0], others[-1] if len(others) > 1 else reference)
+    pair = (others[0] if len(others) > 1 else reference, others[-1])
     rows, columns = content["size"]
     return {
         "left": pair[0],

@@ -1,0 +1,527 @@
+"""The comparison on a page from disk, without network, used as a reader uses it."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vdsr_lib import imresize, psnr
+from vdsr_lib.images import to_luma, to_uint8
+from vdsr_lib.widgets import Compare, compare
+
+pytestmark = pytest.mark.browser
+
+NAMES = ("HR", "bicubic", "repeated")
+MODES = ("wipe", "side", "blink", "difference")
+
+
+def scene(rows: int = 240, columns: int = 320) -> np.ndarray:
+    """A colour picture with edges, gradients and fine texture."""
+    y, x = np.mgrid[:rows, :columns].astype(float)
+    rings = 127 + 110 * np.sin(((x - 170) ** 2 + (y - 120) ** 2) / 700)
+    bars = 255 * ((x // 12 + y // 16) % 2)
+    noise = np.random.default_rng(0).normal(0, 12, (rows, columns))
+    planes = (rings + noise, 0.6 * rings + 0.4 * bars, 255 - y)
+    return np.stack([np.clip(p, 0, 255) for p in planes], axis=-1).astype(np.uint8)
+
+
+def enlarged(picture: np.ndarray, scale: float) -> np.ndarray:
+    """Bicubic down and up, plane by plane."""
+    planes = [
+        imresize(imresize(plane / 255, 1 / scale), shape=plane.shape)
+        for plane in np.moveaxis(picture, -1, 0)
+    ]
+    return to_uint8(np.stack(planes, axis=-1).clip(0, 1))
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, np.ndarray]:
+    true = scene()
+    small = true[1::4, 1::4]
+    repeated = np.repeat(np.repeat(small, 4, axis=0), 4, axis=1)
+    return {"HR": true, "bicubic": enlarged(true, 4), "repeated": repeated}
+
+
+@pytest.fixture(scope="module")
+def widget(pictures: dict[str, np.ndarray]) -> Compare:
+    return compare(pictures, reference="HR", border=4)
+
+
+@pytest.fixture(scope="module")
+def page_file(widget: Compare, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pages") / "compare.html"
+    widget.to_html(path, title="Two ways to enlarge")
+    return path
+
+
+@pytest.fixture(scope="module")
+def series_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A series over scales with a curve each, luma."""
+    true = to_luma(scene())
+    scales = [1.5, 2, 3, 4]
+    series = [to_luma(enlarged(scene(), scale)) for scale in scales]
+    curve = [psnr(true, picture) for picture in series]
+    path = tmp_path_factory.mktemp("pages") / "series.html"
+    compare(
+        {"HR": true, "bicubic": series},
+        reference="HR",
+        frames={"scale": scales},
+        curves={"bicubic": curve},
+    ).to_html(path, title="From scale 1.5 to 4")
+    return path
+
+
+def state(page: Any, name: str, widget: int = 0) -> Any:
+    """A trait of the model behind a widget on the page."""
+    return page.evaluate(
+        "([i, name]) => document.querySelectorAll('.vdsr-widget')[i]"
+        ".vdsr.model.get(name)",
+        [widget, name],
+    )
+
+
+def settle(page: Any) -> None:
+    """Wait until what was asked for is drawn."""
+    page.evaluate(
+        "() => new Promise((done) => setTimeout(() => requestAnimationFrame("
+        "() => requestAnimationFrame(done)), 150))"
+    )
+
+
+def drawn(page: Any, selector: str) -> np.ndarray:
+    """The pixels of a canvas, (H, W, 3)."""
+    url = page.evaluate(
+        "(selector) => document.querySelector(selector).toDataURL('image/png')",
+        selector,
+    )
+    picture = Image.open(BytesIO(b64decode(url.split(",")[1])))
+    return np.asarray(picture.convert("RGB"))
+
+
+def facts(page: Any, name: str) -> dict[str, str]:
+    """What the card of a picture says."""
+    card = page.locator(".vc-card").filter(
+        has=page.locator(".vc-name", has_text=re.compile(f"^{name}$"))
+    )
+    rows = card.locator("dl > div:not([hidden])").all()
+    return {
+        row.locator("dt").inner_text(): row.locator("dd").inner_text() for row in rows
+    }
+
+
+def middle(page: Any, along: float = 0.5, down: float = 0.5) -> tuple[float, float]:
+    """A place on the stage, as shares of its width and height."""
+    box = page.locator(".vc-stage").first.bounding_box()
+    return box["x"] + box["width"] * along, box["y"] + box["height"] * down
+
+
+def test_the_stage_shows_the_very_pixels_on_both_sides(visit, page_file, pictures):
+    page = visit(page_file).page
+    page.mouse.move(0, 0)
+    settle(page)
+    rows, columns = pictures["HR"].shape[:2]
+    shown = drawn(page, ".vc-canvas")
+    scale = int(state_scale(page))
+    assert shown.shape[0] == rows * scale
+    left = (shown.shape[1] - columns * scale) // 2
+    shown = shown[:, left : left + columns * scale]
+    wanted = {
+        name: np.kron(pictures[name], np.ones((scale, scale, 1), np.uint8))
+        for name in ("bicubic", "repeated")
+    }
+    edge = columns * scale // 2
+    np.testing.assert_array_equal(shown[:, :edge], wanted["bicubic"][:, :edge])
+    np.testing.assert_array_equal(shown[:, edge:], wanted["repeated"][:, edge:])
+
+
+def state_scale(page: Any) -> float:
+    """The scale that the page says it shows."""
+    return float(page.locator(".vc-zoom-value").first.inner_text().rstrip("\u00d7"))
+
+
+def test_wipe_by_mouse_anywhere(visit, page_file):
+    opened = visit(page_file)
+    page = opened.page
+    page.mouse.move(*middle(page, 0.8, 0.2))
+    page.mouse.down()
+    page.mouse.move(*middle(page, 0.25, 0.6), steps=5)
+    page.mouse.up()
+    settle(page)
+    assert state(page, "split") == pytest.approx(0.25, abs=0.01)
+    handle = page.get_by_role("slider", name="Divider")
+    assert handle.get_attribute("aria-valuenow") == "25"
+    assert handle.get_attribute("aria-valuetext") == "25 % bicubic, 75 % repeated"
+    opened.shoot("compare-wipe")
+
+
+def test_wipe_by_keyboard(visit, page_file):
+    page = visit(page_file).page
+    page.get_by_role("slider", name="Divider").focus()
+    for key, split in [
+        ("ArrowLeft", 0.49), ("Shift+ArrowRight", 0.59), ("PageDown", 0.49),
+        ("Home", 0), ("ArrowLeft", 0), ("End", 1), ("ArrowDown", 0.99),
+    ]:  # fmt: skip
+        page.keyboard.press(key)
+        assert state(page, "split") == pytest.approx(split)
+
+
+def test_any_two_pictures_can_be_chosen_and_swapped(visit, page_file):
+    page = visit(page_file).page
+    page.get_by_label("Left").select_option("HR")
+    page.get_by_role("button", name="Swap the two pictures").click()
+    assert (state(page, "left"), state(page, "right")) == ("repeated", "HR")
+    page.locator(".vc-stage").focus()
+    page.keyboard.press("2")
+    page.keyboard.press("Shift+Digit3")
+    assert (state(page, "left"), state(page, "right")) == ("repeated", "bicubic")
+
+
+def test_the_loupe_follows_the_pointer_pixel_by_pixel(visit, page_file, pictures):
+    page = visit(page_file).page
+    page.mouse.move(*middle(page, 0.4, 0.3))
+    settle(page)
+    row, column = state(page, "point")
+    times = state(page, "magnification")
+    for i, name in enumerate(NAMES):
+        loupe = drawn(page, f".vc-card:nth-child({i + 1}) canvas")
+        rows, columns = loupe.shape[:2]
+        top, left = round((rows - times) / 2), round((columns - times) / 2)
+        for dy, dx in [(0, 0), (1, 0), (0, -2), (-3, 4)]:
+            block = loupe[
+                top + dy * times : top + (dy + 1) * times,
+                left + dx * times : left + (dx + 1) * times,
+            ][2:-2, 2:-2]
+            assert (block == pictures[name][row + dy, column + dx]).all()
+        said = facts(page, name)
+        assert said["RGB"] == " ".join(map(str, pictures[name][row, column]))
+        assert said["luma"] == str(to_luma(pictures[name])[row, column])
+
+
+def test_keys_move_the_loupe_and_say_so(visit, page_file):
+    page = visit(page_file).page
+    row, column = state(page, "point")
+    page.locator(".vc-stage").focus()
+    for key in ("ArrowRight", "Shift+ArrowDown", "ArrowUp"):
+        page.keyboard.press(key)
+    assert state(page, "point") == [row + 9, column + 1]
+    status = page.get_by_role("status")
+    status.get_by_text(f"x {column + 1}, y {row + 9}").wait_for(state="attached")
+    assert "repeated" in status.inner_text()
+
+
+def test_wheel_zooms_to_32_about_the_pointer_once_the_stage_has_focus(visit, page_file):
+    opened = visit(page_file)
+    page = opened.page
+    page.mouse.move(*middle(page, 0.3, 0.4))
+    page.mouse.wheel(0, -120)
+    settle(page)
+    assert state(page, "zoom") == 0  # before a click, the wheel scrolls the page
+    page.mouse.click(*middle(page, 0.3, 0.4))
+    settle(page)
+    before = state(page, "point")
+    for _ in range(12):
+        page.mouse.wheel(0, -120)
+        settle(page)
+    assert state(page, "zoom") == 32
+    page.mouse.move(*middle(page, 0.3, 0.4))
+    settle(page)
+    assert np.abs(np.subtract(state(page, "point"), before)).max() <= 1
+    opened.shoot("compare-zoom-32")
+    for _ in range(14):
+        page.mouse.wheel(0, 120)
+    settle(page)
+    assert state(page, "zoom") == 0
+
+
+def test_two_fingers_zoom_and_pan(visit, page_file):
+    page = visit(page_file, has_touch=True).page
+    x, y = middle(page)
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x + dx, "y": y + dy, "id": i} for i, (dx, dy) in
+                  enumerate(places)]  # fmt: skip
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", (-20, 0), (20, 0))
+    for spread in (40, 60, 80):
+        fingers("touchMove", (-spread, 0), (spread, 0))
+    fingers("touchEnd")
+    settle(page)
+    zoom = state(page, "zoom")
+    assert zoom == pytest.approx(4 * int(state_scale(page) / 4 + 0.5), rel=0.35)
+    assert zoom > 3
+    centre = state(page, "centre")
+    fingers("touchStart", (-40, 0), (40, 0))
+    for moved in (10, 20, 30):
+        fingers("touchMove", (-40, moved), (40, moved))
+    fingers("touchEnd")
+    settle(page)
+    assert state(page, "centre")[1] < centre[1]
+
+
+def test_side_by_side_moves_together(visit, page_file):
+    opened = visit(page_file)
+    page = opened.page
+    page.get_by_role("button", name="Side by side").click()
+    page.mouse.click(*middle(page, 0.2, 0.5))
+    for _ in range(3):
+        page.keyboard.press("+")
+    settle(page)
+    centre = state(page, "centre")
+    page.mouse.move(*middle(page, 0.8, 0.5))
+    page.mouse.down()
+    page.mouse.move(*middle(page, 0.75, 0.5), steps=4)
+    page.mouse.up()
+    settle(page)
+    assert state(page, "centre")[0] > centre[0]
+    tags = page.locator(".vc-tag:visible")
+    assert tags.all_inner_texts() == list(NAMES)
+    page.mouse.move(0, 0)
+    settle(page)
+    shown = drawn(page, ".vc-canvas")
+    first, second = shown[:, :40], shown[:, -40:]
+    assert first.std() > 5  # there are pictures in all the tiles
+    assert second.std() > 5
+    opened.shoot("compare-side")
+
+
+def test_blink_changes_by_itself_pauses_and_flips(visit, page_file):
+    opened = visit(page_file)
+    page = opened.page
+    page.get_by_role("button", name="Blink").click()
+    tag = page.locator(".vc-tag:visible")
+    seen = set()
+    for _ in range(30):
+        seen.add(tag.inner_text())
+        if seen == {"bicubic", "repeated"}:
+            break
+        page.wait_for_timeout(100)
+    assert seen == {"bicubic", "repeated"}
+    page.get_by_role("button", name="Pause").click()
+    settle(page)
+    still = tag.inner_text()
+    page.wait_for_timeout(1000)
+    assert tag.inner_text() == still
+    page.get_by_role("button", name="Show the other picture").click()
+    settle(page)
+    assert tag.inner_text() != still
+    opened.shoot("compare-blink")
+
+
+def test_blink_stands_still_for_who_asks_for_less_motion(visit, page_file):
+    page = visit(page_file, reduced_motion="reduce").page
+    page.get_by_role("button", name="Blink").click()
+    settle(page)
+    page.get_by_role("button", name="Play").wait_for()
+
+
+def test_difference_is_signed_and_its_bar_is_in_levels(visit, tmp_path):
+    true = np.full((40, 60), 100, np.uint8)
+    other = true.copy()
+    other[:, :20], other[:, 40:] = 92, 108
+    path = tmp_path / "difference.html"
+    compare({"true": true, "other": other}, reference="true", mode="difference",
+            limit=8).to_html(path)  # fmt: skip
+    opened = visit(path)
+    page = opened.page
+    page.mouse.move(0, 0)
+    settle(page)
+    shown = drawn(page, ".vc-canvas")
+    row = shown[shown.shape[0] // 2]
+    places = [len(row) // 6, len(row) // 2, 5 * len(row) // 6]
+    dark, same, bright = (row[i].tolist() for i in places)
+    assert same == [0xF7, 0xF7, 0xF7]
+    assert dark == [0x05, 0x30, 0x61]  # the ends of ColorBrewer's RdBu
+    assert bright == [0x67, 0x00, 0x1F]
+    ends = page.locator(".vc-ends span").all_inner_texts()
+    assert ends == ["\u22128", "\u22124", "0", "+4", "+8"]
+    page.get_by_label("Range").select_option("16")
+    settle(page)
+    assert drawn(page, ".vc-canvas")[4, 4].tolist() != dark
+    opened.shoot("compare-difference")
+
+
+def test_psnr_of_the_region_in_view_is_pythons(visit, page_file, pictures):
+    page = visit(page_file).page
+    lumas = {name: to_luma(picture) for name, picture in pictures.items()}
+    whole = psnr(lumas["HR"], lumas["bicubic"], border=4)
+    assert facts(page, "bicubic")["in view"] == f"{whole:.2f} dB"
+    assert facts(page, "bicubic")["whole"].startswith(f"{whole:.2f} dB / 0.")
+    page.locator(".vc-stage").click(position={"x": 60, "y": 80})
+    for presses in (4, 2, 2):
+        for _ in range(presses):
+            page.keyboard.press("+")
+        settle(page)
+        top, left, height, width = state(page, "region")
+        assert 0 < height * width < lumas["HR"].size
+        part = np.s_[top : top + height, left : left + width]
+        for name in ("bicubic", "repeated"):
+            expected = psnr(lumas["HR"][part], lumas[name][part])
+            said = facts(page, name)["in view"]
+            assert float(said.removesuffix(" dB")) == pytest.approx(expected, abs=0.01)
+
+
+def test_frames_slide_play_and_follow_the_curve(visit, series_file):
+    opened = visit(series_file)
+    page = opened.page
+    slider = page.get_by_role("slider", name="scale")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert state(page, "frame") == 1
+    assert slider.get_attribute("aria-valuetext") == "scale 2"
+    spot = page.locator(".vc-spot").first
+    before = float(spot.get_attribute("cx"))
+    reading = page.locator(".vc-key b").first.inner_text()
+    assert facts(page, "bicubic")["whole"].startswith(f"{reading} dB")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function(
+        "document.querySelector('.vdsr-widget').vdsr.model.get('frame') === 3"
+    )
+    page.get_by_role("button", name="Pause").click()
+    settle(page)
+    frame = state(page, "frame")
+    page.wait_for_timeout(1000)
+    assert state(page, "frame") == frame
+    chart = page.locator(".vc-chart svg").bounding_box()
+    page.mouse.click(chart["x"] + chart["width"] - 12, chart["y"] + 60)
+    settle(page)
+    assert state(page, "frame") == 3
+    assert float(spot.get_attribute("cx")) > before
+    assert page.locator(".vc-key b").first.inner_text() != reading
+    opened.shoot("compare-frames")
+    page.locator(".vc-stage").focus()
+    page.keyboard.press("[")
+    assert state(page, "frame") == 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_every_mode_in_both_themes_and_widths(visit, series_file, scheme, width):
+    opened = visit(
+        series_file,
+        color_scheme=scheme,
+        viewport={"width": width, "height": 900},
+        device_scale_factor=2 if width == 400 else 1,
+    )
+    page = opened.page
+    assert page.locator(".vdsr-compare").get_attribute("data-theme") == scheme
+    for mode in MODES:
+        page.locator(f"button[data-mode={mode}]").click()
+        settle(page)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{mode} is cut off: {wide} pixels wide"
+        assert contrasts(page) == []
+        opened.shoot(f"compare-{mode}-{scheme}-{width}")
+
+
+def contrasts(page: Any) -> list[str]:
+    """Texts whose contrast with their background is below WCAG AA's 4.5."""
+    return page.evaluate(
+        """() => {
+      const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+      const luminance = (rgb) => rgb.slice(0, 3).map((c) => c / 255).map((c) =>
+        c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+      const behind = (node) => {
+        for (; node; node = node.parentElement) {
+          const colour = parse(getComputedStyle(node).backgroundColor);
+          if ((colour[3] ?? 1) > 0.8) return colour;
+        }
+        return [255, 255, 255];
+      };
+      const bad = [];
+      for (const node of document.querySelectorAll('.vdsr-compare *')) {
+        const texts = [...node.childNodes].filter((n) =>
+          n.nodeType === 3 && n.textContent.trim());
+        if (!texts.length || !node.getClientRects().length) continue;
+        if (node.tagName === 'OPTION') continue;
+        const style = getComputedStyle(node);
+        const front = parse(node instanceof SVGElement ? style.fill : style.color);
+        const [a, b] = [luminance(front), luminance(behind(node))];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) bad.push(`${texts[0].textContent} ${ratio.toFixed(2)}`);
+      }
+      return bad;
+    }"""
+    )
+
+
+def test_a_damaged_picture_says_so_on_the_page(visit, page_file, tmp_path):
+    broken = re.sub(
+        r'("path":\["pixels",0\],"encoding":"base64","data":"|"data":")iVBOR',
+        r"\1AAAAA",
+        page_file.read_text("utf-8"),
+        count=1,
+    )
+    assert broken != page_file.read_text("utf-8")
+    path = tmp_path / "broken.html"
+    path.write_text(broken, "utf-8")
+    opened = visit()
+    opened.page.goto(path.as_uri())
+    alert = opened.page.get_by_role("alert")
+    alert.wait_for()
+    assert "cannot be decoded" in alert.inner_text()
+
+
+def test_without_scripts_the_static_picture_stays(visit, page_file, widget):
+    opened = visit(java_script_enabled=False)
+    opened.page.goto(page_file.as_uri())
+    image = opened.page.get_by_role("img", name=widget.description)
+    assert image.is_visible()
+    assert image.bounding_box()["width"] > 500
+    opened.shoot("compare-no-scripts")
+
+
+def test_closing_leaves_nothing_behind(visit, page_file):
+    page = visit(page_file).page
+    page.get_by_role("button", name="Blink").click()
+    left = page.evaluate(
+        """async () => {
+      const { model, close } = document.querySelector('.vdsr-widget').vdsr;
+      close();
+      const handlers = [...model.handlers.values()].flat().length;
+      let frames = 0;
+      const original = window.requestAnimationFrame;
+      window.requestAnimationFrame = (f) => { frames++; return original(f); };
+      model.set('split', 0.1);
+      window.dispatchEvent(new Event('resize'));
+      await new Promise((done) => setTimeout(done, 1200));
+      return [handlers, frames, document.querySelector('.vdsr-place').children.length];
+    }"""
+    )
+    assert left == [0, 0, 0]
+
+
+def test_keyboard_alone_reaches_everything(visit, series_file):
+    page = visit(series_file).page
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        name = page.evaluate(
+            """() => {
+          const node = document.activeElement;
+          if (node === document.body) return null;
+          const ring = getComputedStyle(
+            node.matches('.vc-stage') ? node.parentElement : node);
+          const label = node.closest('label')?.firstChild.textContent;
+          return [node.getAttribute('aria-label') || label || node.innerText,
+            ring.outlineStyle !== 'none' && parseFloat(ring.outlineWidth) >= 1];
+        }"""
+        )
+        if name is None:
+            break
+        reached.append(name)
+    names = " | ".join(str(name) for name, _ in reached)
+    for wanted in ("Wipe", "Side by side", "Swap", "Zoom in", "Fit", "Divider", "Play",
+                   "scale", "Loupe", "Keys and gestures", "Arrow keys"):  # fmt: skip
+        assert wanted in names
+    assert [name for name, outlined in reached if not outlined] == []
