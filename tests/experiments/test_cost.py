@@ -1,0 +1,197 @@
+"""Costs: operations held against torch's own counter, sizes against real pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from vdsr_lib.datasets import load_images
+from vdsr_lib.errors import DataError
+from vdsr_lib.experiments import EXPERIMENTS, Material, Pictures, Run
+from vdsr_lib.experiments.cost import Cost, picture_sizes, pixel_cost, run_cost
+from vdsr_lib.experiments.rate import measure_rate
+from vdsr_lib.models import build
+from vdsr_lib.training import Silent, train
+
+NETWORKS = [
+    {"name": "VDSR", "depth": 3, "width": 8, "residual": True},
+    {"name": "VDSR", "depth": 20, "width": 64, "residual": False},
+    {"name": "SRCNN", "kernels": [9, 1, 5], "widths": [64, 32]},
+    {"name": "SRCNN", "kernels": [9, 5, 5], "widths": [64, 32]},
+]
+
+
+@pytest.fixture
+def one_thread():
+    """Keep the other cores free."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_operations_are_those_that_torch_counts(architecture):
+    network = build(architecture)
+    ilr = torch.rand(2, 1, 12, 10)
+    with FlopCounterMode(display=False) as forward:
+        network(ilr)
+    with FlopCounterMode(display=False) as training:
+        network(ilr).square().sum().backward()
+    cost = pixel_cost(architecture)
+    assert cost.forward * ilr.numel() == forward.get_total_flops()
+    assert cost.training * ilr.numel() == training.get_total_flops()
+
+
+def test_operations_of_the_papers_network():
+    """664,704 weights (Kim et al. 2016), two operations each, thrice but the first."""
+    cost = pixel_cost(NETWORKS[1])
+    assert cost.forward == 2 * 664_704
+    assert cost.training == 6 * 664_704 - 2 * 576
+    assert pixel_cost(NETWORKS[2]).training / cost.training == pytest.approx(
+        0.0095, 1e-2
+    )
+
+
+def test_counting_draws_nothing_from_the_callers_generator():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    pixel_cost({"name": "VDSR", "depth": 4, "width": 5, "residual": True})
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"scales": (2, 3, 4), "stride": 5, "augment": True},
+        {"scales": (1.5,), "patch_size": 48},
+        {"scales": (3,), "patch_size": 54, "stride": 14},
+    ],
+)
+def test_steps_are_those_that_training_makes(run: Run, material: Material, changes):
+    """Held against the patches that are really cut, whatever the sizes of pictures."""
+    config = replace(run.training, batch_size=1, max_steps=None)
+    run = replace(run, **changes, training=config)
+    try:
+        patches = len(material.patches(run))
+    except ValueError:  # no picture is large enough
+        patches = 0
+    assert run_cost(run).steps == 2 * patches
+
+
+def test_a_run_is_the_sum_of_its_steps_and_measurements(run: Run):
+    """8 steps of 4 patches of 12x12; 2 validations of 2 crops; 2 pictures tested."""
+    pixel = pixel_cost(run.architecture)
+    cost = run_cost(run)
+    assert (cost.network, cost.steps) == ("VDSR", 8)
+    assert cost.training == 8 * 4 * 12 * 12 * pixel.training
+    tested = 2 * 48 * 56 + 2 * 48 * 54  # cropped to multiples of 2, and of 3
+    # With 8 steps an epoch and a limit of 8, only one of the two epochs is begun.
+    assert cost.measuring == pytest.approx(
+        (_validations(run) * 2 * 32 * 32 + tested) * pixel.forward
+    )
+    often = replace(run, training=replace(run.training, validate_every=3))
+    more = run_cost(often).measuring - run_cost(run).measuring
+    assert more == (4 - _validations(run)) * 2 * 32 * 32 * pixel.forward
+
+
+def _validations(run: Run) -> int:
+    """How often `train` validates, counted while it does, with that of step 0."""
+    calls = []
+    material = Material(torch.device("cpu"))
+    train(
+        build(run.architecture),
+        material.patches(run),
+        run.training,
+        validate=lambda model: calls.append(1) or {},
+        monitor=Silent(),
+        device="cpu",
+    )
+    return len(calls) + 1
+
+
+def test_an_unknown_test_set_is_named_and_left_out(run: Run, tmp_path: Path):
+    absent = str(tmp_path / "nowhere")
+    cost = run_cost(replace(run, test=(*run.test, Pictures(absent))))
+    assert cost == replace(run_cost(run), uncounted=(absent,))
+    with pytest.raises(DataError, match="nowhere"):
+        run_cost(replace(run, train_on=(absent,)))
+
+
+def test_every_experiment_of_the_paper_has_a_cost_without_its_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("VDSR_DATA_DIR", str(tmp_path))
+    costs = {
+        name: [run_cost(run) for run in each.runs("paper")]
+        for name, each in EXPERIMENTS.items()
+    }
+    assert costs["table2"][-1].steps == 9_920  # 80 epochs of 124 steps
+    assert {name for cost in costs["table3"] for name in cost.uncounted} == {"urban100"}
+    assert all(cost.operations > 1e12 for each in costs.values() for cost in each)
+
+
+@pytest.mark.datasets
+@pytest.mark.parametrize(
+    "dataset", ["t91", "bsd200", "291", "set5", "set14", "b100", "bsd500-test"]
+)
+def test_shipped_sizes_are_those_of_the_pictures(dataset: str, real_data: Path):
+    pictures = load_images(dataset, data_dir=real_data).values()
+    assert list(picture_sizes(dataset)) == [image.shape[:2] for image in pictures]
+
+
+def test_a_rate_is_measured_once_and_is_that_of_training(one_thread):
+    """Held against a matrix product: no step is faster, and none 1,000 times slower."""
+    import time
+
+    rate = measure_rate("cpu", precision="float32")
+    assert measure_rate("cpu", precision="float32") is rate
+    square = torch.rand(1024, 1024)
+    times = []
+    for _ in range(8):
+        start = time.perf_counter()
+        square @ square
+        times.append(time.perf_counter() - start)
+    fastest = 2 * 1024**3 / min(times)
+    assert fastest / 1000 < rate.training < 2 * fastest
+    assert fastest / 1000 < rate.measuring < 2 * fastest
+    assert str(rate).endswith("GFLOP/s (float32: asked for)")
+    with pytest.raises(ValueError, match="network must be VDSR or SRCNN, got 'EDSR'"):
+        measure_rate("cpu", "EDSR")
+
+
+def test_seconds_are_operations_over_the_rate(monkeypatch: pytest.MonkeyPatch):
+    from vdsr_lib.experiments import cost
+    from vdsr_lib.experiments.rate import Rate
+
+    asked = []
+
+    def pretended(*arguments: object) -> Rate:
+        asked.append(arguments)
+        return Rate(training=4e9, measuring=1e9, precision="float32: asked for")
+
+    monkeypatch.setattr(cost, "measure_rate", pretended)
+    one = Cost("SRCNN", 10, training=8e9, measuring=3e9)
+    assert one.seconds("cpu") == pytest.approx(2 + 3)
+    assert one.operations == 11e9
+    assert asked == [("cpu", "SRCNN")]
+
+
+def test_ctrl_c_while_measuring_is_not_swallowed(monkeypatch: pytest.MonkeyPatch):
+    from vdsr_lib.experiments import rate
+    from vdsr_lib.training import History
+
+    monkeypatch.setattr(rate, "train", lambda *_, **__: History())
+    with pytest.raises(KeyboardInterrupt):
+        measure_rate("cpu", "SRCNN", precision="float32")
+
+
+def test_picture_sizes_of_a_folder_are_read(pictures: Path):
+    assert list(picture_sizes(str(pictures))) == [(48, 56), (48, 56)]
+    assert np.shape(picture_sizes("embedded-test"))[1] == 2
