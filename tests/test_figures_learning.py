@@ -98,9 +98,8 @@ def test_filmstrip_shows_each_picture_in_its_place_and_range():
         for title, level in (("step 0", 0), ("step 8", 128), ("original", 255))
     }
     backwards = dict(zip(grey, [*grey.values()][::-1], strict=True))
-    rows = {"residual": grey, "plain": backwards}
-    captions = {"residual": {"step 0": "12.00 dB"}}
-    figure = figures.filmstrip(rows, captions)
+    rows = {"residual": (grey, {"step 0": "12.00 dB"}), "plain": (backwards, {})}
+    figure = figures.filmstrip(rows)
     page = drawn(figure)
     for axes, level in zip(figure.axes, (0, 128, 255, 255, 128, 0), strict=True):
         box = axes.get_position()
@@ -117,9 +116,9 @@ def test_filmstrip_shows_each_picture_in_its_place_and_range():
     "rows",
     [
         {},
-        {"a": {}},
-        {"a": {"1": np.zeros((2, 2))}, "b": {"2": np.zeros((2, 2))}},
-        {"a": {"1": np.zeros((2, 2)), "2": np.zeros((2, 3))}},
+        {"a": ({}, {})},
+        {"a": ({"1": np.zeros((2, 2))}, {}), "b": ({"2": np.zeros((2, 2))}, {})},
+        {"a": ({"1": np.zeros((2, 2)), "2": np.zeros((2, 3))}, {})},
     ],
 )
 def test_filmstrip_refuses_rows_that_do_not_match(rows):

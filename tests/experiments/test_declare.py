@@ -96,7 +96,7 @@ def test_key_is_the_same_in_another_process_with_another_hash_seed():
 
 
 def test_table_1_is_declared_as_the_paper_describes_it():
-    """Section 5.3 and the authors' code: T91 at x2, depth 10, 80 epochs, 21x21."""
+    """Section 4.2 and the authors' code: T91 at x2, depth 10, 80 epochs, 21x21."""
     runs = get_experiment("table1").runs("paper")
     printed = paper.table("table1")
     cells = {(r.factors["network"], r.factors["learning_rate"]) for r in runs}

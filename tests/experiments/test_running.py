@@ -320,8 +320,10 @@ def test_recording_survives_being_written(experiment: Experiment, tmp_path: Path
         read.curve("plain").psnr_x2, result.curve("plain").psnr_x2, atol=1e-4
     )
     assert list(read.curve("plain").step) == [0, 8]
-    assert "2 runs in" in read.provenance
-    assert repr(read).startswith("Recording(tiny: profile quick, seed 0, ")
+    assert "2 runs trained in" in read.provenance
+    precision = result.histories["tiny"].precision
+    assert f"({precision})" in read.provenance
+    assert repr(read).startswith("Recording(tiny: profile quick, seed 0; ")
     with pytest.raises(ValueError, match="no run 'third'; there are tiny, plain"):
         read.curve("third")
 

@@ -153,15 +153,15 @@ class Recording:
 
     @property
     def provenance(self) -> str:
-        """One line: profile, seed, device, torch, date and training time of it all."""
+        """One line: profile, seed, device, arithmetic, torch, date, training time."""
         each = [run["provenance"] for run in self.record["runs"].values()]
         machine, seconds = each[-1]["machine"], sum(one["seconds"] for one in each)
         device = machine["device"]
         name = machine["cpu"] if device == "cpu" else device
         return (
-            f"profile {self.record['profile']}, seed {self.record['seed']}, {name}, "
-            f"torch {machine['torch']}, {each[-1]['date'][:10]}, "
-            f"{len(each)} runs in {_duration(seconds)}"
+            f"profile {self.record['profile']}, seed {self.record['seed']}; {name} "
+            f"({each[-1]['precision']}), torch {machine['torch']}, "
+            f"{each[-1]['date'][:10]}; {len(each)} runs trained in {_duration(seconds)}"
         )
 
     def __repr__(self) -> str:

@@ -18,6 +18,8 @@ class Size:
 
     Parameters
     ----------
+    profile : str
+        Its name.
     depth : int
         Depth of the network where the paper has 20.
     train_on : tuple of str
@@ -34,6 +36,7 @@ class Size:
         Runs that differ by chance alone, where an experiment asks for them.
     """
 
+    profile: str
     depth: int
     train_on: tuple[str, ...]
     validate: Pictures
@@ -97,6 +100,7 @@ _CAMERA = Watch("embedded-test", "camera", 2, (104, 196, 112, 112))
 SIZES: dict[str, Size] = {
     # The first steps of the paper's recipe, on pictures that need no download.
     "quick": Size(
+        profile="quick",
         depth=10,
         train_on=("embedded-train",),
         validate=Pictures("embedded-test", _ALL, crop=160),
@@ -107,6 +111,7 @@ SIZES: dict[str, Size] = {
     ),
     # A tenth of the paper's epochs, with all four rates, on the same pictures.
     "classroom": Size(
+        profile="classroom",
         depth=10,
         train_on=("embedded-train",),
         validate=Pictures("embedded-test", _ALL, crop=160),
@@ -117,6 +122,7 @@ SIZES: dict[str, Size] = {
     ),
     # The paper's own pictures and epochs. Validation stays away from the benchmarks.
     "paper": Size(
+        profile="paper",
         depth=20,
         train_on=("t91",),
         validate=Pictures("bsd500-test", _ALL, crop=96),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     Curves: TypeAlias = Mapping[str, tuple[ArrayLike, ArrayLike]]
+    Pictures: TypeAlias = Mapping[str, NDArray[np.uint8]]
 
 __all__ = ["filmstrip", "histogram", "panels"]
 
@@ -133,19 +134,15 @@ def histogram(
 
 
 @styled
-def filmstrip(
-    rows: Mapping[str, Mapping[str, NDArray[np.uint8]]],
-    captions: Mapping[str, Mapping[str, str]] | None = None,
-) -> Figure:
+def filmstrip(rows: Mapping[str, tuple[Pictures, Mapping[str, str]]]) -> Figure:
     """Show pictures in rows, frame by frame, each pixel as it is.
 
     Parameters
     ----------
-    rows : mapping of str to (mapping of str to (h, w) array of uint8)
-        Row's label -> frame's title -> picture. All rows have the same titles, and
-        all pictures the same size.
-    captions : the same with str, optional
-        A line below each picture, such as its PSNR; frames without one have none.
+    rows : mapping of str to (mapping of str to (h, w) array of uint8, mapping)
+        Row's label -> the row's pictures by their titles, and by the same titles a
+        line to write below them, such as the PSNR; frames without one have none. All
+        rows have the same titles, and all pictures the same size.
 
     Returns
     -------
@@ -161,11 +158,11 @@ def filmstrip(
     titles, shape = _one_layout(rows)
     wide = (_STRIP_WIDTH - _LABEL) // len(titles) - _GAP
     tall = round(wide * shape[0] / shape[1])
-    step = tall + _GAP + (_TITLE if captions else 0)
+    step = tall + _GAP + _TITLE
     height = _TITLE + len(rows) * step
     figure = Figure((_STRIP_WIDTH / _DPI, height / _DPI))
     figure.set_layout_engine("none")
-    for line, (label, frames) in enumerate(rows.items()):
+    for line, (label, (frames, captions)) in enumerate(rows.items()):
         bottom = height - _TITLE - line * step - tall
         middle = (bottom + tall / 2) / height
         figure.text(0.012, middle, label, rotation=90, va="center", ha="center")
@@ -178,8 +175,7 @@ def filmstrip(
             axes.set(xticks=[], yticks=[])
             if line == 0:
                 axes.set_title(title, pad=4)
-            caption = (captions or {}).get(label, {}).get(title, "")
-            axes.set_xlabel(caption, labelpad=3, fontsize=9.5)
+            axes.set_xlabel(captions.get(title, ""), labelpad=3, fontsize=9.5)
     return figure
 
 
@@ -225,11 +221,13 @@ def _key(
 
 
 def _one_layout(
-    rows: Mapping[str, Mapping[str, NDArray[np.uint8]]],
+    rows: Mapping[str, tuple[Pictures, Mapping[str, str]]],
 ) -> tuple[list[str], tuple[int, int]]:
     """Return the titles and the size that all rows share."""
-    titles = [list(frames) for frames in rows.values()]
-    shapes = {picture.shape for frames in rows.values() for picture in frames.values()}
+    titles = [list(frames) for frames, _ in rows.values()]
+    shapes = {
+        picture.shape for frames, _ in rows.values() for picture in frames.values()
+    }
     if not shapes or any(each != titles[0] for each in titles) or len(shapes) > 1:
         raise ValueError(
             f"a strip needs pictures of one size under the same titles in each row, "
