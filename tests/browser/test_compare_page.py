@@ -110,9 +110,10 @@ def facts(page: Any, name: str) -> dict[str, str]:
     card = page.locator(".vc-card").filter(
         has=page.locator(".vc-name", has_text=re.compile(f"^{name}$"))
     )
-    rows = card.locator("dl > div:not([hidden])").all()
+    rows = card.locator(".vc-fact:not([hidden])").all()
     return {
-        row.locator("dt").inner_text(): row.locator("dd").inner_text() for row in rows
+        row.locator(".vc-what").inner_text(): row.locator(".vc-much").inner_text()
+        for row in rows
     }
 
 

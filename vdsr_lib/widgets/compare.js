@@ -363,7 +363,7 @@ class View {
       this.set({ magnification: Number(value) }));
     this.magnification.box.append(...MAGNIFICATIONS.map((m) =>
       h("option", { value: m }, `${m}\u00d7`)));
-    this.cards = h("ul", { class: "vc-cards", role: "list" });
+    this.cards = h("div", { class: "vc-cards", role: "list" });
     const panel = h("div", { class: "vc-panel" },
       h("div", { class: "vc-head" }, this.magnification.node, this.place),
       this.cards);
@@ -371,11 +371,10 @@ class View {
     this.says = h("div", { class: "vc-says", role: "status" });
     this.body = h("div", { class: "vc-body" },
       h("div", { class: "vc-main" }, frame, this.legend), this.frames, panel);
-    this.root = h("div", {
-      class: "vdsr-compare", role: "group", "data-lm-suppress-shortcuts": "true",
-    }, bar,
-      this.body, this.help(), this.says);
+    this.root = h("div", { class: "vdsr-compare", role: "group" },
+      bar, this.body, this.help(), this.says);
     this.el.append(this.root);
+    this.keepKeys();
 
     this.listen(this.slider, "input", () =>
       this.set({ frame: Number(this.slider.value) }));
@@ -396,11 +395,24 @@ class View {
     this.sizes.observe(this.root);
   }
 
+  /** Keep plain keys from the notebook, where "d d" deletes the cell. */
+  keepKeys() {
+    this.listen(this.root, "keydown", (event) => {
+      const ours = !(event.ctrlKey || event.metaKey || event.altKey);
+      if (ours && event.key !== "Escape") event.stopPropagation();
+    });
+    const focusable = "button, select, input, summary, [tabindex]";
+    for (const node of this.root.querySelectorAll(focusable)) {
+      node.setAttribute("data-lm-suppress-shortcuts", "true");
+    }
+  }
+
   help() {
-    const row = (keys, what) => h("div", {}, h("dt", {}, keys), h("dd", {}, what));
+    const row = (keys, what) => h("div", { class: "vc-fact" },
+      h("span", { class: "vc-keys" }, keys), h("span", {}, what));
     return h("details", { class: "vc-help" },
       h("summary", {}, "Keys and gestures"),
-      h("dl", {},
+      h("div", { class: "vc-list" },
         row("drag", "wipe moves the divider; in the other views, pan"),
         row("Shift + drag, two fingers", "pan in every view"),
         row("wheel, after a click; pinch", "zoom, up to 32\u00d7"),
@@ -418,8 +430,8 @@ class View {
       this.off = [...(this.off ?? []), ...names.map((name) => [name, handler])];
     };
     on([...CONTENT, ...SERIES_CONTENT], () => {
-      clearTimeout(this.resetting); // many traits change at once: draw once
-      this.resetting = setTimeout(() => this.reset());
+      this.stale = true; // many traits change at once: build anew when all have
+      this.schedule();
     });
     on(["mode", "left", "right", "split", "zoom", "centre", "point", "frame",
       "limit", "magnification"], () => this.schedule());
@@ -469,16 +481,16 @@ class View {
     }
     this.items = names.map((name) => {
       const fact = (label) => {
-        const [key, value] = [h("dt", {}, label), h("dd")];
-        const node = h("div", {}, key, value);
+        const key = h("span", { class: "vc-what" }, label);
+        const value = h("span", { class: "vc-much" });
+        const node = h("div", { class: "vc-fact" }, key, value);
         return { node, key, value };
       };
       const item = { name, loupe: h("canvas", { "aria-hidden": "true" }) };
       item.facts = ["value", "luma", "in view", "whole"].map(fact);
-      item.node = h("li", { class: "vc-card" }, item.loupe,
+      item.node = h("div", { class: "vc-card", role: "listitem" }, item.loupe,
         h("div", { class: "vc-name", title: name }, name),
-        h("dl", {}, ...item.facts.map((f) => f.node)));
-      item.label = h("span", { class: "vc-label" }, name);
+        ...item.facts.map((f) => f.node));
       return item;
     });
     this.cards.replaceChildren(...this.items.map((item) => item.node));
@@ -524,8 +536,8 @@ class View {
     this.themes.disconnect();
     cancelAnimationFrame(this.frameRequest);
     clearInterval(this.blinking);
-    for (const timer of [this.saving, this.resetting, this.judging, this.scoring,
-      this.playTimer, this.saying]) clearTimeout(timer);
+    for (const timer of [this.saving, this.judging, this.scoring, this.playTimer,
+      this.saying]) clearTimeout(timer);
     for (const [name, handler] of this.off) this.model.off(`change:${name}`, handler);
     this.root.remove();
   }
@@ -598,6 +610,11 @@ class View {
   // ------------------------------------------------------------------ drawing
 
   draw() {
+    if (this.stale) {
+      this.stale = false;
+      this.reset();
+      return;
+    }
     const { store } = this;
     const names = this.get("names");
     const now = names.map((_, k) => this.index(k));
@@ -664,7 +681,7 @@ class View {
     const count = this.items.length;
     const text = this.store.colour.some(Boolean) ? 92 : 75; // pixels below a loupe
     let best = null;
-    for (let across = 1; across <= Math.max(1, Math.min(count, (room + 12) / 144)); across++) {
+    for (let across = 1; across <= Math.max(1, Math.min(count, (room + 12) / 166)); across++) {
       const w = (room - 12 * (across - 1)) / across;
       const most = (height - 26) / Math.ceil(count / across) - text - 12;
       const t = Math.round(wide ? clamp(most, 84, 0.75 * w) : 0.75 * Math.min(w, 240));
@@ -1001,12 +1018,13 @@ class View {
         class: "vc-tick", x1: at, x2: at, y1: height - bottom, y2: height - bottom + 4,
       }));
     }
-    const labelled = this.get("frame_numeric")
-      ? niceTicks(x0, x1, clamp(width / 110, 2, 8)).map((x) => [x, signedTick(x)])
-      : this.spread(this.get("frame_x"), width);
-    for (const [x, text] of labelled) {
-      axis.push(h("text", { x: this.chartX(x), y: height - 18, "text-anchor": "middle" },
-        text));
+    let free = -Infinity; // where the next label may begin
+    for (const [i, x] of this.get("frame_x").entries()) {
+      const text = this.get("frame_labels")[i];
+      const [at, half] = [this.chartX(x), text.length * 3.6 + 4];
+      if (at - half < free) continue;
+      free = at + half;
+      axis.push(h("text", { x: at, y: height - 18, "text-anchor": "middle" }, text));
     }
     axis.push(h("text", {
       x: (left + width - right) / 2, y: height - 3, "text-anchor": "middle",
@@ -1038,14 +1056,6 @@ class View {
       pen = "L";
       return point;
     }).join("");
-  }
-
-  /** As many of the frames' own labels as fit below the chart. */
-  spread(places, width) {
-    const labels = this.get("frame_labels");
-    const longest = Math.max(...labels.map((label) => label.length));
-    const every = Math.ceil((labels.length * (longest * 7 + 14)) / Math.max(width - 60, 1));
-    return places.map((x, i) => [x, labels[i]]).filter((_, i) => i % every === 0);
   }
 
   onChart(event) {
@@ -1192,7 +1202,6 @@ class View {
     }[event.key];
     if (moved === undefined) return;
     event.preventDefault();
-    event.stopPropagation();
     this.set({ split: clamp(Math.round(moved * 1000) / 1000, 0, 1) });
   }
 
@@ -1226,7 +1235,6 @@ class View {
       return;
     }
     event.preventDefault();
-    event.stopPropagation();
   }
 
   pointOnStage() {

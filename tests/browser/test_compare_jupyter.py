@@ -1,0 +1,295 @@
+"""The comparison in a real JupyterLab, and in a lesson that papermill has run."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from vdsr_lib.widgets import inline_widgets
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+CELLS = [
+    """\
+import numpy as np
+from vdsr_lib import compare, psnr
+
+y, x = np.mgrid[:160, :200]
+true = (127 + 100 * np.sin(x / 9) * np.cos(y / 7)).astype(np.uint8)
+frames = [true // step * step for step in (64, 32, 16, 8)]""",
+    """\
+w = compare({"true": true, "coarse": true // 32 * 32, "fine": true // 8 * 8},
+            reference="true")
+w""",
+    """\
+player = compare({"true": true, "net": frames}, reference="true",
+                 frames={"step": [1, 2, 3, 4]},
+                 curves={"net": [psnr(true, f) for f in frames]})
+player""",
+]
+
+
+def lesson() -> Any:
+    """A notebook that shows two comparisons."""
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    for i, cell in enumerate(cells):
+        cell["id"] = f"cell-{i}"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The notebook as papermill leaves it."""
+    papermill = pytest.importorskip("papermill")
+    folder = tmp_path_factory.mktemp("lesson")
+    nbformat.write(lesson(), folder / "lesson.ipynb")
+    papermill.execute_notebook(
+        folder / "lesson.ipynb",
+        folder / "run.ipynb",
+        kernel_name="python3",
+        progress_bar=False,
+        cwd=folder,
+    )
+    return nbformat.read(folder / "run.ipynb", as_version=4)
+
+
+def outputs(notebook: Any) -> list[Any]:
+    """The outputs of the cells that show a widget."""
+    return [cell.outputs[-1] for cell in notebook.cells[1:]]
+
+
+def test_papermill_keeps_the_widget_its_picture_and_the_words(executed):
+    states = executed.metadata.widgets["application/vnd.jupyter.widget-state+json"]
+    for output in outputs(executed):
+        view = output.data["application/vnd.jupyter.widget-view+json"]
+        model = states["state"][view["model_id"]]
+        assert model["state"]["_esm"].startswith("/* The page side")
+        assert len(model["buffers"]) == len(model["state"]["pixels"])
+        assert output.data["image/png"].startswith("iVBOR")
+        assert output.metadata["image/png"]["alt"].startswith("Comparison of true")
+
+
+def test_a_viewer_without_widgets_chooses_the_picture(executed):
+    from nbconvert import HTMLExporter, MarkdownExporter
+
+    notebook = nbformat.from_dict(json.loads(json.dumps(executed)))
+    for output in outputs(notebook):
+        del output.data["application/vnd.jupyter.widget-view+json"]  # as GitHub
+    body, _ = HTMLExporter().from_notebook_node(notebook)
+    assert body.count('src="data:image/png;base64,iVBOR') == 2
+    _, resources = MarkdownExporter().from_notebook_node(executed)
+    assert len([name for name in resources["outputs"] if name.endswith(".png")]) == 2
+    edition = pytest.importorskip("vdsr_lib.suite.edition")
+    page = edition.lesson_html(notebook, "A lesson")
+    assert page.count('alt="Comparison of true') == 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_exported_lesson_is_alive_without_kernel_and_network(
+    executed, visit, tmp_path, scheme
+):
+    edition = pytest.importorskip("vdsr_lib.suite.edition")
+    notebook = nbformat.from_dict(json.loads(json.dumps(executed)))
+    assert inline_widgets(notebook) == 2
+    path = tmp_path / "lesson.html"
+    path.write_text(edition.lesson_html(notebook, "A lesson"), "utf-8")
+    opened = visit(path, color_scheme=scheme)
+    page = opened.page
+    page.wait_for_function("document.querySelectorAll('.vdsr-compare').length === 2")
+    assert page.locator(".vdsr-static:visible").count() == 0
+    first, second = page.locator(".vdsr-compare").all()
+    assert first.get_attribute("data-theme") == scheme
+    box = first.locator(".vc-stage").bounding_box()
+    page.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 40)
+    second.get_by_role("slider", name="step").fill("3")
+    page.wait_for_timeout(300)
+    splits = [
+        view.get_by_role("slider", name="Divider").get_attribute("aria-valuenow")
+        for view in (first, second)
+    ]
+    assert 20 < int(splits[0]) < 40
+    assert splits[1] == "50"  # two widgets on one page do not disturb each other
+    assert second.locator(".vc-frame-text").inner_text() == "step 4"
+    opened.shoot(f"lesson-{scheme}-1280")
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.wait_for_timeout(300)
+    opened.shoot(f"lesson-{scheme}-400")
+
+
+class Lab:
+    """A notebook in JupyterLab, with a way to ask its kernel."""
+
+    def __init__(self, page: Any, url: str, path: Path) -> None:
+        self.page = page
+        page.goto(f"{url}/lab/tree/{path.name}?token=test&reset")
+        ready = """async () => {
+          const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+          if (!context || !jupyterapp.commands.hasCommand('notebook:run-all-cells')) {
+            return false;
+          }
+          await context.ready;
+          await context.session.kernel.info;
+          return true;
+        }"""
+        end = time.monotonic() + 90
+        while not page.evaluate(ready):
+            assert time.monotonic() < end, "JupyterLab did not get its kernel ready"
+            page.wait_for_timeout(200)
+
+    def command(self, name: str) -> None:
+        """Execute a command of JupyterLab's."""
+        self.page.evaluate("(name) => jupyterapp.commands.execute(name)", name)
+
+    def ask(self, code: str) -> Any:
+        """Run code in the kernel and return what it prints, as JSON."""
+        text = self.page.evaluate(
+            """async (code) => {
+          const { session } = jupyterapp.shell.currentWidget.sessionContext;
+          const future = session.kernel.requestExecute({ code });
+          let text = '';
+          future.onIOPub = (m) => { text += m.content.text ?? m.content.evalue ?? ''; };
+          await future.done;
+          return text;
+        }""",
+            f"import json; print(json.dumps({code}))",
+        )
+        return json.loads(text)
+
+    def until(self, code: str, value: Any) -> None:
+        """Wait until an expression has a value in the kernel."""
+        for _ in range(40):
+            if (found := self.ask(code)) == value:
+                return
+            self.page.wait_for_timeout(100)
+        assert found == value
+
+
+@pytest.fixture
+def lab(visit: Any, jupyterlab: dict[str, Any]) -> tuple[Any, Lab]:
+    """JupyterLab on the notebook, all cells run."""
+    path = jupyterlab["work"] / "lesson.ipynb"
+    nbformat.write(lesson(), path)
+    opened = visit()
+    opened.page.set_default_timeout(60_000)
+    lab = Lab(opened.page, jupyterlab["url"], path)
+    lab.command("notebook:run-all-cells")
+    opened.page.wait_for_function(
+        "document.querySelectorAll('.vdsr-compare[data-mode]').length === 2",
+        timeout=90_000,
+    )
+    opened.page.wait_for_timeout(500)
+    return opened, lab
+
+
+def test_in_jupyterlab_the_page_and_the_kernel_agree(lab):
+    opened, session = lab
+    page = opened.page
+    assert page.locator(".jp-OutputArea-output img").count() == 0  # not shown twice
+    first, second = page.locator(".vdsr-compare").all()
+
+    first.scroll_into_view_if_needed()
+    box = first.locator(".vc-stage").bounding_box()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 60, steps=4)
+    page.mouse.up()
+    split = session.ask("w.split")
+    for _ in range(30):
+        if abs(split - 0.25) < 0.02:
+            break
+        page.wait_for_timeout(100)
+        split = session.ask("w.split")
+    assert split == pytest.approx(0.25, abs=0.02)
+    assert session.ask("player.split") == 0.5
+
+    cells = page.evaluate("jupyterapp.shell.currentWidget.content.model.cells.length")
+    first.locator(".vc-stage").focus()
+    row, column = session.ask("w.point")
+    for key in ("ArrowRight", "ArrowDown", "+", "+", "b", "a", "d", "d", "Digit2"):
+        page.keyboard.press(key)
+    session.until("w.point", [row + 1, column + 1])
+    session.until("w.right", "coarse")
+    assert cells == page.evaluate(
+        "jupyterapp.shell.currentWidget.content.model.cells.length"
+    )  # no key of the widget edits the notebook
+
+    page.wait_for_timeout(500)
+    region, values = session.ask(
+        "(w.region, [psnr(*(p[w.region[0]:w.region[0] + w.region[2], "
+        "w.region[1]:w.region[1] + w.region[3]] for p in (true, q)))"
+        " for q in (true // 32 * 32, true // 8 * 8)])"
+    )
+    assert region[2] * region[3] < 160 * 200
+    for name, value in zip(("coarse", "fine"), values, strict=True):
+        card = first.locator(".vc-card").filter(has_text=name)
+        said = card.locator(".vc-what:text('in view') + .vc-much").inner_text()
+        assert float(said.removesuffix(" dB")) == pytest.approx(value, abs=0.01)
+
+    session.ask("w.set_trait('mode', 'side')")
+    page.locator(".vdsr-compare[data-mode=side]").first.wait_for()
+    session.ask("w.show({'true': true, 'new': 255 - true}, reference='true')")
+    first.locator(".vc-name", has_text="new").wait_for()
+    assert first.locator(".vc-card").count() == 2
+
+    second.scroll_into_view_if_needed()
+    second.get_by_role("button", name="Play").click()
+    session.until("player.frame", 2)
+    second.get_by_role("button", name="Pause").click()
+    page.wait_for_timeout(500)
+    opened.shoot("jupyterlab-light")
+
+
+def test_in_jupyterlab_the_theme_is_followed(lab):
+    opened, _ = lab
+    page = opened.page
+    assert page.locator(".vdsr-compare").first.get_attribute("data-theme") == "light"
+    page.evaluate(
+        "jupyterapp.commands.execute('apputils:change-theme',"
+        " { theme: 'JupyterLab Dark' })"
+    )
+    page.locator(".vdsr-compare[data-theme=dark]").first.wait_for()
+    page.wait_for_timeout(500)
+    page.locator(".vdsr-compare").nth(1).scroll_into_view_if_needed()
+    opened.shoot("jupyterlab-dark")
+    page.evaluate(
+        "jupyterapp.commands.execute('apputils:change-theme',"
+        " { theme: 'JupyterLab Light' })"
+    )
+    page.locator(".vdsr-compare[data-theme=light]").first.wait_for()
+
+
+def test_two_views_of_one_widget_move_together_and_close_cleanly(lab):
+    opened, session = lab
+    page = opened.page
+    page.evaluate(
+        """() => {
+      const panel = jupyterapp.shell.currentWidget;
+      panel.content.activeCellIndex = 1;
+      panel.content.mode = 'command';
+    }"""
+    )
+    session.command("notebook:insert-cell-below")
+    page.evaluate(
+        "() => { const { content } = jupyterapp.shell.currentWidget;"
+        "content.activeCell.model.sharedModel.setSource('w'); }"
+    )
+    session.command("notebook:run-cell")
+    page.wait_for_function(
+        "document.querySelectorAll('.vdsr-compare[data-mode]').length === 3"
+    )
+    views = page.locator(".vdsr-compare").filter(has_text="coarse")
+    assert views.count() == 2
+    views.nth(0).get_by_role("button", name="Difference").click()
+    page.wait_for_function(
+        "document.querySelectorAll('.vdsr-compare[data-mode=difference]').length === 2"
+    )
+    session.command("notebook:delete-cell")
+    page.wait_for_function("document.querySelectorAll('.vdsr-compare').length === 2")
+    views.nth(0).get_by_role("button", name="Wipe").click()
+    session.until("w.mode", "wipe")
