@@ -127,10 +127,13 @@ def test_layers_that_draw_random_numbers_resume_too(
         layers = torch.nn.Conv2d(1, 1, 3, padding=1), torch.nn.Dropout(0.5)
         return torch.nn.Sequential(*layers)
 
+    config = TrainingConfig(  # not clipped: every step depends on what was drawn
+        epochs=4, batch_size=20, clipping="none", learning_rate=1e-4
+    )
     whole, resumed = make(), make()
-    run(whole, patches, None)
-    run(make(), patches, tmp_path, monitor=recorder(stop_at=10))
-    run(resumed, patches, tmp_path, resume=True)
+    run(whole, patches, None, config)
+    run(make(), patches, tmp_path, config, monitor=recorder(stop_at=10))
+    run(resumed, patches, tmp_path, config, resume=True)
     assert equal_weights(whole, resumed)
 
 
