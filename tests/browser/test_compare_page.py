@@ -344,6 +344,8 @@ def test_difference_is_signed_and_its_bar_is_in_levels(visit, tmp_path):
     assert bright == [0x67, 0x00, 0x1F]
     ends = page.locator(".vc-ends span").all_inner_texts()
     assert ends == ["\u22128", "\u22124", "0", "+4", "+8"]
+    assert page.locator(".vc-tag:visible").inner_text() == "other \u2212 true"
+    assert page.get_by_label("Picture").locator("option").first.is_disabled()
     page.get_by_label("Range").select_option("16")
     settle(page)
     assert drawn(page, ".vc-canvas")[4, 4].tolist() != dark

@@ -188,3 +188,15 @@ def test_the_loupe_begins_where_the_pictures_differ_most():
     row, column = most_different(content)
     assert abs(row - 56) <= 12
     assert abs(column - 26) <= 12
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 31, 32, 33, 500])
+def test_the_loupe_begins_inside_pictures_of_any_size(length):
+    flat = np.zeros((length, length), np.uint8)
+    dotted = flat.copy()
+    dotted[-1, -1] = 255
+    row, column = most_different(pack({"flat": flat, "dotted": dotted}))
+    assert 0 <= row < length
+    assert 0 <= column < length
+    if length >= 33:
+        assert 16 <= row <= length - 17

@@ -559,6 +559,13 @@ class View {
     return this.number(this.get("reference") || this.get("left"));
   }
 
+  /** The picture whose difference is shown: the right one, unless it is the base. */
+  subject() {
+    const base = this.get("names")[this.base()];
+    const chosen = [this.get("right"), this.get("left"), ...this.get("names")];
+    return chosen.find((name) => name !== base);
+  }
+
   schedule() {
     this.frameRequest ??= requestAnimationFrame(() => {
       this.frameRequest = undefined;
@@ -661,7 +668,8 @@ class View {
       this.canvas.height = t;
     }
     this.ratio = ratio;
-    this.tiles = side?.tiles ?? [{ x: 0, y: 0, width, height }];
+    const margin = side ? Math.max(0, Math.floor((width - side.width) / 2)) : 0;
+    this.tiles = side?.tiles.map((tile) => ({ ...tile, x: tile.x + margin })) ?? [{ x: 0, y: 0, width, height }];
     this.places = this.tiles.map((tile) =>
       placement(tile, this.size, this.get("zoom"), this.get("centre"), ratio));
     this.shownBoxes = this.tiles.map((tile, k) =>
@@ -706,7 +714,7 @@ class View {
       this.tiles.forEach((t, k) =>
         this.paint(context, this.store.bitmaps[this.now[k]], t, this.places[k]));
     } else if (mode === "difference") {
-      this.paint(context, this.differenceMap(right), tile, place);
+      this.paint(context, this.differenceMap(this.subject()), tile, place);
     } else if (mode === "blink") {
       this.paint(context, image(this.shown ? right : left), tile, place);
     } else {
@@ -805,10 +813,7 @@ class View {
       put(tags[0], this.shown ? right : left, box, "left");
     } else {
       const base = this.get("names")[this.base()];
-      const text = base === right
-        ? `${right} is what the others are compared with`
-        : `${right} ${MINUS} ${base}`;
-      put(tags[0], text, box, "left");
+      put(tags[0], `${this.subject()} ${MINUS} ${base}`, box, "left");
     }
     this.divider.hidden = mode !== "wipe";
     this.divider.style.transform = `translateX(${edge}px)`;
@@ -862,7 +867,10 @@ class View {
     setText(this.right.caption,
       { blink: "Second", difference: "Picture" }[mode] ?? "Right");
     this.left.box.value = left;
-    this.right.box.value = right;
+    this.right.box.value = differs ? this.subject() : right;
+    for (const [k, option] of [...this.right.box.options].entries()) {
+      option.disabled = differs && k === this.base();
+    }
     this.blinks.hidden = mode !== "blink";
     this.icon(this.pause, this.still);
     this.legend.hidden = !differs;
@@ -875,7 +883,7 @@ class View {
       wipe: `Wipe between ${left} and ${right}`,
       side: `${this.get("names").join(", ")} side by side`,
       blink: `Blinking between ${left} and ${right}`,
-      difference: `Difference of ${right} from ${this.get("names")[this.base()]}`,
+      difference: `Difference of ${this.subject()} from ${this.get("names")[this.base()]}`,
     }[mode];
     this.stage.setAttribute("aria-label",
       `${what}. Arrow keys move the loupe, plus and minus zoom, 0 fits.`);
@@ -945,7 +953,7 @@ class View {
       const frames = this.get("scores")[k];
       const [psnr, ssim] = frames[Math.min(this.get("frame"), frames.length - 1)];
       setText(whole.value,
-        dB(psnr) + (ssim === null || psnr === null ? "" : ` / ${ssim.toFixed(4)}`));
+        dB(psnr) + (ssim === null || psnr === null ? "" : ` / ${ssim.toFixed(4).replace("-", MINUS)}`));
     });
     this.cost = performance.now() - start;
     if (String(this.get("region")) !== String(region)) this.set({ region });

@@ -214,7 +214,8 @@ def most_different(content: Mapping[str, Any]) -> tuple[int, int]:
     Returns
     -------
     (int, int)
-        Row and column of the middle of that place.
+        Row and column of the middle of that place, a little inward where it lies at
+        the picture's edge.
     """
     names = content["names"]
     shown = {
@@ -223,7 +224,15 @@ def most_different(content: Mapping[str, Any]) -> tuple[int, int]:
     }
     reference = shown.pop(content["reference"], None)
     [box] = differing_boxes(list(shown.values()), reference, size=24)
-    return box.top + box.height // 2, box.left + box.width // 2
+    rows, columns = content["size"]
+    row, column = box.top + box.height // 2, box.left + box.width // 2
+    return _inward(row, rows), _inward(column, columns)
+
+
+def _inward(place: int, length: int, margin: int = 16) -> int:
+    """Keep a place away from the ends of an axis, as far as it is long enough."""
+    margin = min(margin, length // 2)
+    return min(max(place, margin), length - 1 - min(margin, length - 1 - margin))
 
 
 def decoded(png: bytes) -> NDArray[np.uint8]:

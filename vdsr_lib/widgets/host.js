@@ -46,7 +46,8 @@ window.vdsrShow ??= (() => {
 
   function bytes(base64) {
     const text = atob(base64);
-    const array = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+    const array = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) array[i] = text.charCodeAt(i);
     return new DataView(array.buffer);
   }
 
