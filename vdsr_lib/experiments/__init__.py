@@ -6,29 +6,36 @@ project, where there is one.
 """
 
 from vdsr_lib.experiments.catalogue import EXPERIMENTS, get_experiment
+from vdsr_lib.experiments.cost import Cost, run_cost
 from vdsr_lib.experiments.declare import PROFILES, Experiment, Pictures, Run, Watch
 from vdsr_lib.experiments.frames import Frames
 from vdsr_lib.experiments.material import Material
+from vdsr_lib.experiments.rate import Rate, measure_rate
 from vdsr_lib.experiments.results import ExperimentResult, Recording, recorded
-from vdsr_lib.experiments.running import make_run, run_experiment
+from vdsr_lib.experiments.running import StoppedError, make_run, run_experiment
 from vdsr_lib.experiments.store import FinishedRun, RunStore, default_store
 
 __all__ = [
     "EXPERIMENTS",
     "PROFILES",
+    "Cost",
     "Experiment",
     "ExperimentResult",
     "FinishedRun",
     "Frames",
     "Material",
     "Pictures",
+    "Rate",
     "Recording",
     "Run",
     "RunStore",
+    "StoppedError",
     "Watch",
     "default_store",
     "get_experiment",
     "make_run",
+    "measure_rate",
     "recorded",
+    "run_cost",
     "run_experiment",
 ]

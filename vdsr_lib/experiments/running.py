@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import tempfile
@@ -18,13 +17,14 @@ from torch import nn
 
 from vdsr_lib.devices import describe_machine, resolve_device
 from vdsr_lib.errors import RunError
-from vdsr_lib.evaluation import evaluate, means
 from vdsr_lib.experiments.catalogue import get_experiment
+from vdsr_lib.experiments.cost import run_cost
 from vdsr_lib.experiments.declare import Experiment, Run
 from vdsr_lib.experiments.frames import Camera, Frames
 from vdsr_lib.experiments.material import Material
 from vdsr_lib.experiments.progress import ExperimentBar
 from vdsr_lib.experiments.results import ExperimentResult
+from vdsr_lib.experiments.scoring import score_run
 from vdsr_lib.experiments.store import FinishedRun, RunStore
 from vdsr_lib.models import build
 from vdsr_lib.training import DivergedError, History, Monitor, train
@@ -32,11 +32,13 @@ from vdsr_lib.training import DivergedError, History, Monitor, train
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vdsr_lib.experiments.declare import Pictures
-
-__all__ = ["make_run", "run_experiment"]
+__all__ = ["StoppedError", "make_run", "run_experiment"]
 
 _FRAME = "frame"  # the key under which a validation's row names its frame
+
+
+class StoppedError(RunError):
+    """A run was stopped before its end; the same call goes on from its checkpoint."""
 
 
 def run_experiment(
@@ -47,6 +49,7 @@ def run_experiment(
     seed: int = 0,
     store: str | os.PathLike[str] | RunStore | None = None,
     monitor: Monitor | None = None,
+    scheduler: str | None = None,
 ) -> ExperimentResult:
     """Make those runs of an experiment that do not exist yet; return what all gave.
 
@@ -65,7 +68,13 @@ def run_experiment(
         that is thrown away, so that a lesson always trains before the reader's eyes;
         the longer profiles keep their runs in this user's own (`default_store`).
     monitor : Monitor, optional
-        Who watches each run; one progress bar over all of them if not given.
+        Who watches each run; one progress bar over all of them if not given. Of runs
+        that a scheduler spreads it is told the names only (``begin_run``).
+    scheduler : str, optional
+        Make each missing run a task of dask.distributed: "local" for workers on this
+        machine, one a CPU core or GPU, or the address of a scheduler, such as
+        ``"tcp://10.0.0.1:8786"``, whose workers share the store's folder. Needs the
+        extra ``cluster``. One run after another, here, if not given.
 
     Returns
     -------
@@ -74,29 +83,43 @@ def run_experiment(
     Raises
     ------
     ValueError
-        If there is no such experiment, profile or device.
+        If there is no such experiment, profile, device or kind of scheduler.
     DataError
         If a data set is absent; nothing has been trained then.
+    StoppedError
+        If a run was stopped: call again to go on from its checkpoint.
     RunError
-        If a run was stopped (call again to go on from its checkpoint), or the store
-        holds a damaged one. A run that diverges is a result and raises nothing.
+        If the store holds a damaged run, or the scheduler or its workers do not
+        answer. A run that diverges is a result and raises nothing.
     """
     experiment = get_experiment(name) if isinstance(name, str) else name
     runs = experiment.runs(profile)
-    where = resolve_device(device)
-    material = Material(where)
+    # With a scheduler the workers train; here the results are only laid out.
+    material = Material(resolve_device("cpu" if scheduler else device))
     material.require(runs)
     finished: dict[str, FinishedRun] = {}
     tables: list[pd.DataFrame] = []
     with _opened(store, profile) as opened, ExitStack() as stack:
-        watcher = monitor or stack.enter_context(ExperimentBar(len(runs)))
+        costs = _costs(runs, seed, opened, material)
+        watcher = monitor or stack.enter_context(ExperimentBar(costs))
+        if scheduler is not None:
+            from vdsr_lib.experiments.cluster import spread
+
+            spread(
+                runs,
+                seed,
+                store=opened,
+                scheduler=scheduler,
+                device=device,
+                monitor=watcher,
+            )
         for run in runs:
             announce = getattr(watcher, "begin_run", None)
-            if announce is not None:
+            if announce is not None and scheduler is None:
                 announce(run.name)
             made = make_run(run, seed, store=opened, material=material, monitor=watcher)
             finished[run.name] = made
-            tables += _scores(run, made, opened, material)
+            tables += score_run(run, made, opened, material)
     return ExperimentResult.of(experiment, profile, seed, finished, tables)
 
 
@@ -132,8 +155,10 @@ def make_run(
 
     Raises
     ------
+    StoppedError
+        If it was stopped before its end.
     RunError
-        If it was stopped before its end, or the one in the store is damaged.
+        If the one in the store is damaged, or another process is making it.
     """
     key, declaration = run.key(seed), run.declaration(seed)
     if key in store:
@@ -155,7 +180,7 @@ def make_run(
         device=material.device,
     )
     if not (message or history.finished):
-        raise RunError(
+        raise StoppedError(
             f"the run {run.name!r} was stopped; what it had learnt is in {folder}, and "
             "the same call goes on from there"
         )
@@ -243,33 +268,19 @@ def _provenance(history: History, device: torch.device) -> dict[str, Any]:
     }
 
 
-def _scores(
-    run: Run, made: FinishedRun, store: RunStore, material: Material
-) -> list[pd.DataFrame]:
-    """Return a run's mean scores on each of its test sets, beside bicubic's."""
-    tables = []
-    for pictures in run.test:
-        bicubic = means(material.bicubic(pictures))
-        table = bicubic[["psnr", "ssim"]] * math.nan  # what a diverged run scores
-        if made.model is not None:
-            scores = store.load_scores(made.record["key"], pictures)
-            if scores is None:
-                scores = _test(made.model, pictures, material)
-                store.save_scores(made.record["key"], pictures, scores)
-            table = means(scores)[["psnr", "ssim"]]
-        table = table.assign(bicubic=bicubic.psnr).reset_index()
-        labels = {"run": run.name, **run.factors, "dataset": pictures.dataset}
-        for place, (label, value) in enumerate(labels.items()):
-            table.insert(place, label, value)
-        seconds = made.record["provenance"]["seconds"]
-        tables.append(table.assign(outcome=made.record["outcome"], seconds=seconds))
-    return tables
+def _costs(
+    runs: tuple[Run, ...], seed: int, store: RunStore, material: Material
+) -> list[float]:
+    """Return what each run costs, in operations; 0 if it is there already."""
 
+    def sizes(dataset: str) -> list[tuple[int, int]]:
+        images = material.images(dataset).values()
+        return [(image.shape[0], image.shape[1]) for image in images]
 
-def _test(model: nn.Module, pictures: Pictures, material: Material) -> pd.DataFrame:
-    """Measure a trained network on some pictures."""
-    images = material.measured(pictures)
-    return evaluate(model, images, pictures.scales, device=material.device)
+    return [
+        0.0 if run.key(seed) in store else run_cost(run, sizes).operations
+        for run in runs
+    ]
 
 
 @contextmanager
