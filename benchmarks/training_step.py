@@ -7,7 +7,9 @@ float32 in the default layout, `clip_grad_norm_`, `torch.optim.SGD`, and the los
 fetched at each step. Ours is the step that `vdsr_lib.train` makes. They take turns,
 so that a slow moment of the machine falls on both. Each step's arithmetic is counted
 (forward, and twice that for backward) and set against the rate of a large matrix
-product, measured here in the same precision.
+product, measured here in the same precision. On a machine that other programs keep
+busy, `--threads 1` gives ratios of processor time, in which no thread waits for
+another.
 """
 
 from __future__ import annotations
@@ -81,13 +83,16 @@ def ours(
 
 
 def seconds(work: Callable[[], object], device: torch.device, count: int) -> float:
-    """Time `count` calls, and return the seconds of one."""
-    start = time.perf_counter()
+    """Time `count` calls, and return the seconds of one (of one thread: its own)."""
+    clock = time.perf_counter
+    if device.type == "cpu" and torch.get_num_threads() == 1:
+        clock = time.process_time
+    start = clock()
     for _ in range(count):
         work()
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return (time.perf_counter() - start) / count
+    return (clock() - start) / count
 
 
 def product_rate(dtype: torch.dtype, device: torch.device) -> float:
@@ -113,8 +118,11 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", help="of ours")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, help="a round; default 1 (GPU: 20)")
+    parser.add_argument("--threads", type=int, help="of a CPU; default: all cores")
     options = parser.parse_args()
 
+    if options.threads:
+        torch.set_num_threads(options.threads)
     device = join_processes(options.device).device
     choice = choose_precision(device, options.precision)
     count = options.steps or (20 if device.type == "cuda" else 1)
@@ -135,7 +143,8 @@ def main() -> None:
 
     machine = describe_machine(device)
     print(f"{machine['cpu']}, {machine['cores']} cores, device {machine['device']}")
-    print(f"torch {machine['torch']}; ours in {choice}")
+    threads = torch.get_num_threads()
+    print(f"torch {machine['torch']}, {threads} threads; ours in {choice}")
     work = step_flops(options.depth, options.batch_size)
     print(
         f"one step: VDSR of depth {options.depth}, {options.batch_size} patches of "

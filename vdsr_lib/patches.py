@@ -56,7 +56,7 @@ class PatchSet:
 
     Notes
     -----
-    Kim et al. 2016, section 4 and 5.1: patches as large as the receptive field and
+    Kim et al. 2016, section 3.2: patches as large as the receptive field and
     without overlap; one batch mixes the scales. Usually made by `from_images`.
     """
 

@@ -167,7 +167,7 @@ class TrainingConfig:
 
         Notes
         -----
-        Dong et al. 2016, section 4.1, for the rates. No weight decay: ours.
+        Dong et al. 2016, section 3.3, for the rates. No weight decay: ours.
         """
         given = {
             "learning_rate": 1e-4,
