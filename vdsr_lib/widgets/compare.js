@@ -20,8 +20,8 @@ const TALLEST = 560; // CSS pixels of the stage
 const WIDE = 720; // from this width on, the loupes stand beside the stage
 const GAP = 4; // between tiles
 const BLINK_MS = 800; // 1.25 changes a second: below the three that can harm
-const CONTENT = ["pixels", "series", "names", "colour", "size", "reference", "scores"];
-const SERIES_CONTENT = ["frame_labels", "frame_title", "curves"];
+const CONTENT = ["pixels", "series", "names", "colour", "size", "reference", "border",
+  "scores", "frame_labels", "frame_title", "frame_x", "curves", "curve_label"];
 // ColorBrewer's RdBu, reversed as in the static figures: blue too dark, red too bright.
 const DIVERGING = [
   "053061", "2166ac", "4393c3", "92c5de", "d1e5f0", "f7f7f7",
@@ -429,7 +429,7 @@ class View {
       for (const name of names) this.model.on(`change:${name}`, handler);
       this.off = [...(this.off ?? []), ...names.map((name) => [name, handler])];
     };
-    on([...CONTENT, ...SERIES_CONTENT], () => {
+    on(CONTENT, () => {
       this.stale = true; // many traits change at once: build anew when all have
       this.schedule();
     });

@@ -82,6 +82,14 @@ def compare(
     TypeError
         If `pictures` is not a mapping of arrays, or a name in `view` is unknown.
 
+    Notes
+    -----
+    The output also holds a static picture with alternative text, which shows where
+    no widget can: on GitHub, in a notebook that is not trusted, in print. papermill
+    saves the widget's state in the notebook; JupyterLab does so when "Save Widget
+    State Automatically" is on in its settings. Without it, a notebook of one's own
+    that is opened again says "model not found" there: run its cells once more.
+
     Examples
     --------
     >>> import numpy as np
@@ -103,6 +111,11 @@ class Compare(anywidget.AnyWidget):  # type: ignore[misc]
     """The comparison widget; `compare` makes one.
 
     Every attribute may be set from Python, and follows what the reader does.
+
+    Parameters
+    ----------
+    **traits
+        What it holds (see `pack` in ``widgets/content.py``) and how it is looked at.
 
     Attributes
     ----------
@@ -153,7 +166,6 @@ class Compare(anywidget.AnyWidget):  # type: ignore[misc]
     frame_title = t.Unicode("frame").tag(sync=True)
     frame_labels = t.List(t.Unicode()).tag(sync=True)
     frame_x = t.List(t.Float()).tag(sync=True)
-    frame_numeric = t.Bool().tag(sync=True)
     curves: t.List[Any] = t.List().tag(sync=True)
     curve_label = t.Unicode("PSNR (dB)").tag(sync=True)
     description = t.Unicode().tag(sync=True)
@@ -169,6 +181,9 @@ class Compare(anywidget.AnyWidget):  # type: ignore[misc]
     frame = t.Int(0, min=0).tag(sync=True)
     limit = t.Int(0, min=0, max=255).tag(sync=True)
     region = t.Tuple(*[t.Int()] * 4, default_value=(0, 0, 0, 0)).tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
 
     @t.validate("left", "right")
     def _known(self, proposal: Any) -> str:

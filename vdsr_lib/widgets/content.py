@@ -118,7 +118,7 @@ def packed_frames(frames: Frames | None) -> dict[str, Any]:
     dict
         ``frame_title``; ``frame_labels``, a list of str; ``frame_x``, where each
         frame stands on an axis: its label where all are finite numbers that grow,
-        else its position; ``frame_numeric``, which of the two.
+        else its position.
 
     Raises
     ------
@@ -145,7 +145,6 @@ def packed_frames(frames: Frames | None) -> dict[str, Any]:
         "frame_labels": [f"{label:g}" if _is_float(label) else str(label)
                          for label in labels],
         "frame_x": x or [float(i) for i in range(len(labels))],
-        "frame_numeric": bool(x),
     }  # fmt: skip
 
 
@@ -229,7 +228,7 @@ def most_different(content: Mapping[str, Any]) -> tuple[int, int]:
     return _inward(row, rows), _inward(column, columns)
 
 
-def _inward(place: int, length: int, margin: int = 16) -> int:
+def _inward(place: int, length: int, margin: int = 24) -> int:
     """Keep a place away from the ends of an axis, as far as it is long enough."""
     margin = min(margin, length // 2)
     return min(max(place, margin), length - 1 - min(margin, length - 1 - margin))
