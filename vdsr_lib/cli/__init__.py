@@ -31,6 +31,7 @@ app.callback()(lambda: None)
 COMMANDS: tuple[str, ...] = (
     "data",
     "evaluate",
+    "experiments",
     "notebooks",
     "reproduce",
     "train",

@@ -27,7 +27,7 @@ from vdsr_lib.experiments.store import RunStore
 from vdsr_lib.experiments.worker import Order, carry_out, leave
 from vdsr_lib.training import Monitor
 
-__all__ = ["spread"]
+__all__ = ["check_scheduler", "spread"]
 
 _ADDRESSES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 _CONNECTING = 15.0  # seconds in which a scheduler must answer
@@ -98,6 +98,35 @@ def spread(
             f"the workers made {', '.join(lost)}, but not in {folder}: give a store "
             "that all of them share"
         )
+
+
+def check_scheduler(scheduler: str) -> None:
+    """Refuse what is no scheduler, or say how to get Dask, before anything begins.
+
+    Parameters
+    ----------
+    scheduler : str
+        "local", or the address of a scheduler; nobody is asked whether it answers.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    RunError
+        If Dask is not installed.
+    """
+    if scheduler != "local" and not scheduler.startswith(_ADDRESSES):
+        raise ValueError(
+            "scheduler must be 'local' or an address like tcp://10.0.0.1:8786, got "
+            f"{scheduler!r}"
+        )
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        raise RunError(
+            "a scheduler needs dask.distributed, which is not installed here: "
+            "pip install 'vdsr-lib[cluster]'"
+        ) from None
 
 
 class _Sweep:
@@ -235,19 +264,9 @@ def _connected(
     scheduler: str, count: int, device: str | torch.device
 ) -> Iterator[tuple[Any, int | None]]:
     """Give a client, and the threads that a run may take (None: the workers know)."""
-    if scheduler != "local" and not scheduler.startswith(_ADDRESSES):
-        raise ValueError(
-            f"scheduler must be 'local' or an address like tcp://10.0.0.1:8786, got "
-            f"{scheduler!r}"
-        )
-    workers, threads = _local_size(count, device) if scheduler == "local" else (0, None)
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError:
-        raise RunError(
-            "a scheduler needs dask.distributed, which is not installed here: "
-            "pip install 'vdsr-lib[cluster]'"
-        ) from None
+    check_scheduler(scheduler)
+    from distributed import Client, LocalCluster
+
     if scheduler != "local":
         try:
             client = Client(scheduler, timeout=_CONNECTING, set_as_default=False)
@@ -259,6 +278,7 @@ def _connected(
         with client:
             yield client, None
         return
+    workers, threads = _local_size(count, device)
     with (
         LocalCluster(
             n_workers=workers,

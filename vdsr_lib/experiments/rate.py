@@ -54,7 +54,13 @@ class Rate:
 
     def __str__(self) -> str:
         """Return for example ``412 GFLOP/s (bfloat16, channels_last, AMX-BF16)``."""
-        return f"{self.training / 1e9:,.0f} GFLOP/s ({self.precision})"
+        return f"{self.speed} ({self.precision})"
+
+    @property
+    def speed(self) -> str:
+        """The rate of training, for people: ``412 GFLOP/s``."""
+        speed = self.training / 1e9
+        return f"{speed:,.0f} GFLOP/s" if speed >= 10 else f"{speed:.1f} GFLOP/s"
 
 
 def measure_rate(

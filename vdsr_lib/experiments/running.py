@@ -94,6 +94,10 @@ def run_experiment(
     """
     experiment = get_experiment(name) if isinstance(name, str) else name
     runs = experiment.runs(profile)
+    if scheduler is not None:
+        from vdsr_lib.experiments.cluster import check_scheduler, spread
+
+        check_scheduler(scheduler)
     # With a scheduler the workers train; here the results are only laid out.
     material = Material(resolve_device("cpu" if scheduler else device))
     material.require(runs)
@@ -103,8 +107,6 @@ def run_experiment(
         costs = _costs(runs, seed, opened, material)
         watcher = monitor or stack.enter_context(ExperimentBar(costs))
         if scheduler is not None:
-            from vdsr_lib.experiments.cluster import spread
-
             spread(
                 runs,
                 seed,

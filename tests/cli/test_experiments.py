@@ -1,0 +1,262 @@
+"""``vdsr experiments`` as a user meets it: estimates, runs, a stop, mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from vdsr_lib.cli import app, main
+from vdsr_lib.cli.experiments import _duration
+from vdsr_lib.experiments import (
+    EXPERIMENTS,
+    Experiment,
+    Pictures,
+    Run,
+    RunStore,
+    catalogue,
+    cost,
+)
+from vdsr_lib.experiments.rate import Rate
+from vdsr_lib.training import TrainingConfig
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Keep the other cores free."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def rates(monkeypatch: pytest.MonkeyPatch):
+    """Machines whose rates are known: 1 GFLOP/s on the CPU, 4 in training VDSR."""
+
+    def pretended(device: object, network: str = "VDSR", **_: object) -> Rate:
+        training = 4e9 if network == "VDSR" else 1e9
+        return Rate(training, measuring=1e9, precision=f"pretended {device}")
+
+    monkeypatch.setattr(cost, "measure_rate", pretended)
+    monkeypatch.setattr("vdsr_lib.experiments.measure_rate", pretended)
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        squares = rng.integers(16, 236, (6, 7, 3), dtype=np.uint8)
+        Image.fromarray(squares).resize((56, 48)).save(folder / f"{seed}.png")
+    return folder
+
+
+@pytest.fixture
+def tiny(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    """An experiment of two tiny runs, and another that shares one with it."""
+    run = Run(
+        name="one",
+        architecture={"name": "VDSR", "depth": 3, "width": 8, "residual": True},
+        training=TrainingConfig.paper(epochs=2, batch_size=4, max_steps=8),
+        train_on=(str(pictures),),
+        scales=(2,),
+        patch_size=12,
+        validate=Pictures(str(pictures), (2,)),
+        test=(Pictures(str(pictures), (2, 3)),),
+        factors={"part": 1},
+    )
+    both = (run, replace(run, name="two", scales=(3,), factors={"part": 2}))
+    made = {
+        name: Experiment(name, title, "nowhere", dict.fromkeys(PROFILES, runs))
+        for name, title, runs in (
+            ("tiny", "Two tiny networks", both),
+            ("half", "One of them", both[:1]),
+        )
+    }
+    for name in list(EXPERIMENTS):
+        monkeypatch.delitem(catalogue.EXPERIMENTS, name)
+    for name, experiment in made.items():
+        monkeypatch.setitem(catalogue.EXPERIMENTS, name, experiment)
+    return made["tiny"]
+
+
+PROFILES = ("quick", "classroom", "paper")
+
+
+def call(*arguments: str, store: Path):
+    command = ["experiments", *arguments, "--store", str(store)]
+    return CliRunner().invoke(app, command)
+
+
+def cells(output: str, first: str) -> list[str]:
+    """The cells of the line that begins so."""
+    line = next(line for line in output.splitlines() if line.startswith(first))
+    return re.split(r"  +", line)
+
+
+def test_the_list_tells_what_is_here_and_what_is_to_do(tiny: Experiment, tmp_path):
+    result = call("run", "half", store=tmp_path)
+    assert result.exit_code == 0, result.output
+    shown = call("--profile", "quick", "--device", "cpu", store=tmp_path).output
+    assert cells(shown, "tiny")[:4] == ["tiny", "2", "1", "16"]
+    assert cells(shown, "half")[:4] == ["half", "1", "1", "8"]
+    assert cells(shown, "half")[5:] == ["-", "One of them"]
+    assert cells(shown, "all of them")[1:4] == ["2", "1", "16"]  # the shared one once
+    assert "Profile quick, at 4.0 GFLOP/s for VDSR (pretended cpu)." in shown
+    assert f"Finished runs are kept in {tmp_path}." in shown
+    other = call("--seed", "1", store=tmp_path).output
+    assert cells(other, "tiny")[2] == "0"
+
+
+def test_the_papers_experiments_are_listed_without_their_pictures(
+    tmp_path, monkeypatch
+):
+    """The two schedules, reckoned by hand from the paper's and the sets' numbers."""
+    monkeypatch.setenv("VDSR_DATA_DIR", str(tmp_path / "none"))
+    shown = call("--profile", "paper", store=tmp_path)
+    assert shown.exit_code == 0, shown.output
+    for name, experiment in EXPERIMENTS.items():
+        assert cells(shown.output, name)[1] == str(len(experiment.runs("paper")))
+    training = 9_920 * 64 * 41 * 41 * (6 * 664_704 - 2 * 576)  # all three scales
+    validating = 81 * 200 * 3 * 96 * 96 * 2 * 664_704  # 80 epochs and the start
+    shown_days = float(cells(shown.output, "schedules")[4].removesuffix(" days"))
+    days = 2 * (training / 4e9 + validating / 1e9) / 86400  # of two such networks
+    assert shown_days == pytest.approx(days, rel=0.02)  # Set5 and rounding
+    assert "Not counted: the final measurement on urban100" in shown.output
+    assert "4.0 GFLOP/s for VDSR and 1.0 GFLOP/s for SRCNN" in shown.output
+
+
+def test_show_lists_the_runs_and_their_folders(tiny: Experiment, tmp_path):
+    call("run", "half", store=tmp_path)
+    shown = call("show", "tiny", store=tmp_path).output
+    assert "tiny: Two tiny networks (nowhere)" in shown
+    one, two = tiny.runs("quick")
+    assert cells(shown, "one")[1:] == ["8", "1 s", "yes", one.key()]
+    assert cells(shown, "two")[1:] == ["8", "1 s", "no", two.key()]
+    assert (tmp_path / one.key() / "record.json").is_file()
+
+
+def test_run_trains_once_and_prints_the_table(tiny: Experiment, tmp_path):
+    output = tmp_path / "tiny.json"
+    first = call("run", "tiny", "--output", str(output), store=tmp_path / "runs")
+    assert first.exit_code == 0, first.output
+    assert (
+        "tiny at quick: 2 runs, 2 to make: 16 steps, about 1 s at 4.0" in first.output
+    )
+    assert re.search(r"run +part +dataset +scale +psnr +ssim +bicubic", first.output)
+    assert len(re.findall(r"^ *(?:one|two) +[12] ", first.output, re.MULTILINE)) == 4
+    assert "profile quick, seed 0" in first.output
+    assert len(json.loads(output.read_text())["table"]) == 4
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("*.json")}
+    again = call("run", "tiny", store=tmp_path / "runs")
+    assert "tiny at quick: 2 runs, 0 to make." in again.output
+    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("*.json")}
+    assert before == after
+
+
+def test_quick_runs_are_kept_in_the_users_store(
+    tiny: Experiment, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VDSR_RUNS_DIR", str(tmp_path / "mine"))
+    result = CliRunner().invoke(app, ["experiments", "run", "half"])
+    assert result.exit_code == 0, result.output
+    assert len(list(RunStore(tmp_path / "mine"))) == 1
+
+
+def test_other_machines_are_not_measured_here(tiny: Experiment, tmp_path, monkeypatch):
+    asked = []
+
+    def pretended(*arguments: object, **options: object):
+        asked.append(options["scheduler"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vdsr_lib.experiments.run_experiment", pretended)
+    result = call("run", "tiny", "--scheduler", "tcp://host:8786", store=tmp_path)
+    assert asked == ["tcp://host:8786"]
+    assert result.exit_code == 130
+    assert re.search(r"16 steps, \S+ operations\.", result.output)
+    assert "GFLOP/s" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "tinny"], "no experiment 'tinny' (did you mean 'tiny'?)"),
+        (["show", "figure9"], "no experiment 'figure9'; there are tiny, half"),
+        (["--profile", "huge"], "profile must be one of quick, classroom, paper, got"),
+        (["run", "tiny", "--device", "cuda:99"], "device 'cuda:99' was asked for"),
+        (["run", "tiny", "--scheduler", "slurm"], "scheduler must be 'local' or an"),
+        (["run", "tiny", "--seed", "-1"], "seed must be an integer from 0"),
+        (["--profile", "paper", "run", "tiny"], "give --profile after 'run', not"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_2(
+    tiny: Experiment, tmp_path, monkeypatch, capsys, arguments, message
+):
+    command = ["vdsr", "experiments", *arguments]
+    monkeypatch.setattr(sys, "argv", command)
+    monkeypatch.setenv("VDSR_RUNS_DIR", str(tmp_path))
+    with pytest.raises(SystemExit) as caught:
+        main()
+    said = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert said.startswith("vdsr: ")
+    assert message in said
+    assert len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "1 s"),
+        (59, "59 s"),
+        (150, "2.5 min"),
+        (3000, "50 min"),
+        (5400, "1.5 h"),
+        (86400, "24 h"),
+        (4e6, "46 days"),
+    ],
+)
+def test_times_are_rounded_to_two_digits(seconds: float, text: str):
+    assert _duration(seconds) == text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_ctrl_c_ends_in_130_and_leaves_a_checkpoint(tmp_path):
+    """The real program on a real experiment, stopped when its first run has begun."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "vdsr_lib", "experiments", "run", "shallow"),
+            *("--store", str(tmp_path), "--device", "cpu"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    until = time.monotonic() + 120
+    while not list(tmp_path.glob("*/training/checkpoint.safetensors")):
+        assert time.monotonic() < until
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    shown, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.search(r"shallow at quick: 2 runs, 2 to make: [\d,]+ steps, about", shown)
+    assert "was stopped; what it had learnt is in" in said
+    assert "the same call goes on from there" in said
+    assert "Traceback" not in said

@@ -1,0 +1,242 @@
+"""``vdsr experiments``: what there is, what it costs here, and running one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from vdsr_lib.experiments import Cost, Experiment, RunStore
+
+__all__ = ["INTERRUPTED", "register"]
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
+
+Profile = Annotated[
+    str, typer.Option(help="quick (two CPU cores), classroom, or paper (a GPU).")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+Seed = Annotated[int, typer.Option(help="Of initial weights and order of patches.")]
+Store = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of finished runs. Default: VDSR_RUNS_DIR, else a cache folder."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command ``experiments`` with its subcommands to the command line.
+
+    Parameters
+    ----------
+    app : typer.Typer
+    """
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(list_all)
+    group.command(name="show")(show)
+    group.command(name="run")(run)
+    app.add_typer(group, name="experiments")
+
+
+def list_all(
+    context: typer.Context,
+    profile: Profile = "quick",
+    device: Device = "auto",
+    seed: Seed = 0,
+    store: Store = None,
+) -> None:
+    """List the paper's experiments, what each costs on this machine, and run them.
+
+    About two seconds of training measure the machine, as busy as it is just now;
+    nothing else is started. A run that several experiments share is made once.
+    """
+    if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
+        return
+    from vdsr_lib.experiments import EXPERIMENTS, RunStore, run_cost
+
+    kept = RunStore(store)
+    rows: list[Sequence[str]] = [
+        ("experiment", "runs", "here", "steps", "all runs", "to do", "what it compares")
+    ]
+    costs: dict[str, Cost] = {}
+    every: list[Cost] = []
+    for name, experiment in EXPERIMENTS.items():
+        own = {r.key(seed): run_cost(r) for r in experiment.runs(profile)}
+        every += own.values()
+        for key, cost in own.items():  # a shared run may be tested on different sets
+            both = cost, costs.get(key, cost)
+            costs[key] = max(both, key=lambda each: each.operations)
+        rows.append((name, *_numbers(own, kept, device), experiment.title))
+    rows.append(("all of them", *_numbers(costs, kept, device), "shared runs once"))
+    _print_table(rows, left={0, 6})
+    typer.echo(f"\nProfile {profile}, at {_rates(costs.values(), device)}.")
+    _print_uncounted(every)
+    typer.echo(f"Finished runs are kept in {kept.folder}.")
+    typer.echo("'vdsr experiments run NAME' makes what is to do.")
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A name from 'vdsr experiments'.")],
+    profile: Profile = "quick",
+    device: Device = "auto",
+    seed: Seed = 0,
+    store: Store = None,
+) -> None:
+    """List the runs of one experiment: steps, time on this machine, and folder."""
+    from vdsr_lib.experiments import RunStore, get_experiment, run_cost
+
+    experiment, kept = get_experiment(name), RunStore(store)
+    runs = experiment.runs(profile)
+    typer.echo(f"{name}: {experiment.title} ({experiment.source})\n")
+    costs = [run_cost(each) for each in runs]
+    rows: list[Sequence[str]] = [("run", "steps", "time", "here", "folder")]
+    for each, cost in zip(runs, costs, strict=True):
+        key, time = each.key(seed), _duration(cost.seconds(device))
+        here = "yes" if key in kept else "no"
+        rows.append((each.name, f"{cost.steps:,}", time, here, key))
+    _print_table(rows, left={0, 3, 4})
+    typer.echo(f"\nProfile {profile}, at {_rates(costs, device)}.")
+    _print_uncounted(costs)
+    typer.echo(f"Folders are in {kept.folder}.")
+
+
+def run(
+    name: Annotated[str, typer.Argument(help="A name from 'vdsr experiments'.")],
+    profile: Profile = "quick",
+    device: Device = "auto",
+    seed: Seed = 0,
+    store: Store = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Spread the runs over Dask workers: local (one a core or GPU), or "
+            "the address of a scheduler, tcp://HOST:8786. See docs/scaling.md."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Also write table and curves: FILE.json.")
+    ] = None,
+) -> None:
+    """Make the runs of an experiment that do not exist yet, and print its table.
+
+    Ctrl-C stops after the current step with a checkpoint written; the same command
+    goes on from there, also after a crash.
+
+    Exit status: 0 when the table is printed (a run that diverged is a result); 2 for
+    a mistake; 130 after Ctrl-C.
+    """
+    from vdsr_lib.experiments import (
+        RunStore,
+        StoppedError,
+        get_experiment,
+        run_experiment,
+    )
+
+    experiment, kept = get_experiment(name), RunStore(store)
+    _announce(experiment, profile, device, seed, (kept, scheduler))
+    try:
+        result = run_experiment(
+            name, profile, device=device, seed=seed, store=kept, scheduler=scheduler
+        )
+    except (StoppedError, KeyboardInterrupt) as stop:
+        typer.echo(f"vdsr: {stop or 'interrupted before a run began'}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    shown = result.table.assign(seconds=result.table.seconds.round(1))
+    decimals = {"psnr": "{:.2f}", "bicubic": "{:.2f}", "ssim": "{:.4f}"}
+    formats = {column: form.format for column, form in decimals.items()}
+    typer.echo(shown.to_string(index=False, formatters=formats))
+    typer.echo(f"\n{result.provenance}\nThe runs are in {kept.folder}.")
+    if output is not None:
+        typer.echo(f"Table and curves: {result.write(output)}")
+
+
+def _refuse_options_before(context: typer.Context) -> None:
+    """Refuse options that stand before a subcommand and would not reach it."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            command = context.invoked_subcommand
+            raise ValueError(f"give --{name} after '{command}', not before it")
+
+
+def _announce(
+    experiment: Experiment,
+    profile: str,
+    device: str,
+    seed: int,
+    where: tuple[RunStore, str | None],
+) -> None:
+    """Say what will be made, and how long that takes, before it begins."""
+    from vdsr_lib.experiments import run_cost
+
+    kept, scheduler = where
+    runs = experiment.runs(profile)
+    costs = [run_cost(each) for each in runs if each.key(seed) not in kept]
+    head = f"{experiment.name} at {profile}: {len(runs)} runs, {len(costs)} to make"
+    if not costs:
+        typer.echo(f"{head}.\n")
+        return
+    steps = f"{sum(cost.steps for cost in costs):,} steps"
+    if scheduler not in (None, "local"):  # other machines: nothing is measured here
+        operations = sum(cost.operations for cost in costs)
+        typer.echo(f"{head}: {steps}, {operations:.2g} operations.\n")
+        return
+    time = _duration(sum(cost.seconds(device) for cost in costs))
+    typer.echo(f"{head}: {steps}, about {time} at {_rates(costs, device)}.\n")
+
+
+def _numbers(costs: dict[str, Cost], kept: RunStore, device: str) -> Sequence[str]:
+    """Return the cells for some runs: how many, how many here, steps, times."""
+    seconds = {key: cost.seconds(device) for key, cost in costs.items()}
+    missing = [key for key in costs if key not in kept]
+    return (
+        str(len(costs)),
+        str(len(costs) - len(missing)),
+        f"{sum(cost.steps for cost in costs.values()):,}",
+        _duration(sum(seconds.values())),
+        _duration(sum(seconds[key] for key in missing)) if missing else "-",
+    )
+
+
+def _rates(costs: Iterable[Cost], device: str) -> str:
+    """Say at which measured rates the times were reckoned."""
+    from vdsr_lib.experiments import measure_rate
+
+    networks = dict.fromkeys(cost.network for cost in costs)
+    rates = {name: measure_rate(device, name) for name in networks}
+    speeds = " and ".join(f"{rate.speed} for {name}" for name, rate in rates.items())
+    return f"{speeds} ({next(iter(rates.values())).precision})"
+
+
+def _print_uncounted(costs: Iterable[Cost]) -> None:
+    """Name the test sets whose time is missing from the estimates."""
+    names = dict.fromkeys(name for cost in costs for name in cost.uncounted)
+    if names:
+        sets = ", ".join(names)
+        typer.echo(f"Not counted: the final measurement on {sets}, which is not here.")
+
+
+def _duration(seconds: float) -> str:
+    """Return a time to about two digits: nobody's estimate is better."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            value = seconds / size
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
+
+
+def _print_table(rows: Sequence[Sequence[str]], left: set[int]) -> None:
+    """Print rows in columns, those in `left` aligned to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if place in left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        typer.echo("  ".join(cells).rstrip())
