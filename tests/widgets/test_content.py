@@ -10,12 +10,8 @@ import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from vdsr_lib.widgets.content import (
-    most_different,
-    pack,
-    packed_curves,
-    packed_frames,
-)
+from vdsr_lib.widgets.content import most_different, pack
+from vdsr_lib.widgets.frames import packed_curves, packed_frames
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,9 @@ from typing import Any
 import anywidget
 import traitlets as t
 
-from vdsr_lib.widgets.content import (
-    Curve,
-    Frames,
-    Pictures,
-    most_different,
-    pack,
-    packed_curves,
-)
+from vdsr_lib.widgets.content import Pictures, most_different, pack
 from vdsr_lib.widgets.fallback import alternative_text, static_picture
+from vdsr_lib.widgets.frames import Curve, Frames, packed_curves
 from vdsr_lib.widgets.pages import standalone_page
 
 __all__ = ["Compare", "compare"]
