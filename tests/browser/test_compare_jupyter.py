@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from vdsr_lib.widgets import inline_widgets
+from vdsr_lib.suite.edition import lesson_html
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -85,8 +85,7 @@ def test_a_viewer_without_widgets_chooses_the_picture(executed):
     assert body.count('src="data:image/png;base64,iVBOR') == 2
     _, resources = MarkdownExporter().from_notebook_node(executed)
     assert len([name for name in resources["outputs"] if name.endswith(".png")]) == 2
-    edition = pytest.importorskip("vdsr_lib.suite.edition")
-    page = edition.lesson_html(notebook, "A lesson")
+    page = lesson_html(notebook, "A lesson")
     assert page.count('alt="Comparison of true') == 2
 
 
@@ -94,11 +93,9 @@ def test_a_viewer_without_widgets_chooses_the_picture(executed):
 def test_an_exported_lesson_is_alive_without_kernel_and_network(
     executed, visit, tmp_path, scheme
 ):
-    edition = pytest.importorskip("vdsr_lib.suite.edition")
     notebook = nbformat.from_dict(json.loads(json.dumps(executed)))
-    assert inline_widgets(notebook) == 2
     path = tmp_path / "lesson.html"
-    path.write_text(edition.lesson_html(notebook, "A lesson"), "utf-8")
+    path.write_text(lesson_html(notebook, "A lesson"), "utf-8")
     opened = visit(path, color_scheme=scheme)
     page = opened.page
     page.wait_for_function("document.querySelectorAll('.vdsr-compare').length === 2")

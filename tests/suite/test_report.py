@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
 from vdsr_lib.suite.edition import lesson_html, tex_to_mathml
@@ -16,6 +17,7 @@ from vdsr_lib.suite.lessons import Lesson, Outcome
 from vdsr_lib.suite.progress import Progress, earlier_times
 from vdsr_lib.suite.report import Report, duration, table, write_editions, write_report
 from vdsr_lib.suite.verdicts import Verdict
+from vdsr_lib.widgets import compare
 
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAA"
@@ -347,3 +349,20 @@ def test_earlier_times_are_read_from_the_last_report(
     data.write_text("{")
     assert earlier_times(data, "quick") == {}
     assert earlier_times(tmp_path / "nowhere.json", "quick") == {}
+
+
+def test_a_comparison_lives_on_in_a_lessons_page() -> None:
+    """Its code and state are in the page; the line for dead widgets is not."""
+    levels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    widget = compare({"left": levels, "right": 255 - levels})
+    data, metadata = widget._repr_mimebundle_()
+    output = nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+    cell = nbformat.v4.new_code_cell("widget", outputs=[output], execution_count=1)
+    state = widget.get_manager_state(widgets=[widget])
+    notebook = nbformat.v4.new_notebook(
+        cells=[cell],
+        metadata={"widgets": {"application/vnd.jupyter.widget-state+json": state}},
+    )
+    text = lesson_html(notebook, "A lesson")
+    assert text.count("window.vdsrShow ??=") == 1
+    assert "An interactive part stands here" not in text

@@ -2,7 +2,8 @@
 
 nbconvert's pages fetch MathJax, RequireJS and the widgets from four servers. Here the
 formulas become MathML, which every current browser draws by itself and screen readers
-speak; pictures are embedded with their alternative text; and a widget leaves a line
+speak; pictures are embedded with their alternative text; the course's own widgets live
+on, their code and state inside the page. A widget that needs a kernel leaves a line
 that says where it is alive, beside the static picture that the lesson shows anyway.
 """
 
@@ -13,6 +14,8 @@ import html
 import re
 from pathlib import Path
 from typing import Any
+
+from vdsr_lib.widgets import inline_widgets
 
 __all__ = ["lesson_html", "tex_to_mathml"]
 
@@ -50,6 +53,7 @@ def lesson_html(notebook: Any, title: str) -> str:
     exporter.register_filter("tex2mathml", _latex_output)
     page = copy.deepcopy(notebook)
     page.metadata["title"] = title
+    inline_widgets(page)
     _replace_widgets(page)
     body, _ = exporter.from_notebook_node(page, resources={"dark_css": dark})
     return re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", str(body))
