@@ -109,7 +109,7 @@ def inline_widgets(notebook: Any) -> int:
         for output in cell.get("outputs", []):
             view = output.get("data", {}).get(_VIEW)
             model = models.get(view["model_id"]) if view else None
-            if model is None or not _can_live(model["state"]):
+            if model is None or not _can_live(model.get("state", {})):
                 continue
             key = _key(model["state"])
             image = _image(output)
