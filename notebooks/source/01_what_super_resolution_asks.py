@@ -32,7 +32,7 @@ import numpy as np
 from IPython.display import display
 from torch.testing import assert_close
 
-from vdsr_lib import degrade, figures, imresize, protocol, psnr, ssim
+from vdsr_lib import compare, degrade, figures, imresize, protocol, psnr, ssim
 from vdsr_lib.claims import ClaimBook
 from vdsr_lib.datasets import load_images
 from vdsr_lib.evaluation import evaluate
@@ -85,18 +85,16 @@ assert_close(ilr, enlarged.clip(16 / 255, 235 / 255))
 print(f"{hr.shape} -> {small.shape} -> {ilr.shape}")
 
 # %% [markdown]
-# In the figure the small picture is blown up by repeating its pixels, so that
-# you see how little there is to work with. Beside it stands its bicubic
-# enlargement, with two scores that we shall build in a moment.
+# Below, the small picture is blown up by repeating its pixels, so that you
+# see how little there is to work with; its bicubic enlargement and the
+# original can be drawn across it. Drag the line, turn the wheel to zoom, and
+# watch the loupe. The two scores are built in a moment. (Where nothing moves,
+# you see a still picture of the same.)
 
 # %%
 blown_up = np.kron(small, np.ones((scale, scale)))  # (H, W)
 shown = {"HR": hr, "pixels repeated": blown_up, "bicubic (ILR)": ilr}
-figures.show(
-    figures.comparison(shown, "HR", crops=2, border=scale),
-    alt="""Crops of the original, of its small version with repeated pixels
-    (jagged edges), and of the bicubic enlargement (smooth, blurred edges).""",
-)
+compare(shown, reference="HR", border=scale, left="pixels repeated")
 
 # %% [markdown]
 # **Predict.** HR and ILR are clearly different pictures. Shrink the ILR by 3
@@ -245,11 +243,7 @@ spoilt = {
     "noisy": to_uint8((true + noise) / 255),
     "moved by a pixel": np.roll(true, 1, axis=1),
 }
-figures.show(
-    figures.comparison(spoilt, "original", border=scale),
-    alt="""Crops of the original and of four spoilt versions with PSNR and
-    SSIM: one blurred, one brighter, one grainy, one moved by a pixel.""",
-)
+compare(spoilt, reference="original", border=scale)
 
 # %% [markdown]
 # Bicubic, brighter and noisy have nearly the same PSNR and look nothing alike.
