@@ -6,7 +6,15 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["data_file", "notebooks_dir", "user_data_dir", "write_atomically"]
+from vdsr_lib.errors import LabError
+
+__all__ = [
+    "data_file",
+    "notebooks_dir",
+    "require_writable",
+    "user_data_dir",
+    "write_atomically",
+]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -68,6 +76,33 @@ def user_data_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
     return Path(pooch.os_cache("vdsr_lib"))
 
 
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse a place where no file can be written: before the work, not after it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that is to be written later. Nothing is made, not even its folder: a
+        nameless file is tried in the nearest folder that exists.
+
+    Raises
+    ------
+    LabError
+        If `path` is a folder, or nothing can be written there.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise LabError(f"{path} is a folder: give the name of a file")
+    try:
+        place = next(p for p in path.absolute().parents if p.exists())
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise LabError(
+            f"{path} cannot be written ({error.strerror}): choose another place"
+        ) from error
+
+
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path:
     """Write a file so that it is there whole or not at all, even if killed.
 
@@ -89,12 +124,24 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
     Raises
     ------
     OSError
-        If the disk is full or the folder cannot be written; no partial file stays,
-        and a file that was there before is unchanged.
+        If the disk is full or the folder cannot be written; it names `path`. No
+        partial file stays, and a file that was there before is unchanged.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     raw = content.encode() if isinstance(content, str) else content
+    try:
+        _replace(path, raw)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # The reader knows the file that was asked for, not the temporary one.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    return path
+
+
+def _replace(path: Path, raw: bytes) -> None:
+    """Write a temporary file in the same folder, and give it the final name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -106,7 +153,6 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    return path
 
 
 def _share(temporary: str) -> None:

@@ -96,6 +96,8 @@ def test_authors_files_are_read(folder: Path, oracles: Path) -> None:
     ("options", "expected"),
     [
         (["--scales", "two"], "--scales must be like 2,3,4, got 'two'"),
+        (["--csv", str(Path(__file__).parent)], "is a folder: give the name of a file"),
+        (["--csv", f"{__file__}/a.csv"], "a.csv cannot be written (Not a directory)"),
         (["--scales", "9"], "scale must be in [1.1, 8], got 9"),
         (["--data", "set6"], "set6"),
         (["--model", "nobody"], "no weights are named 'nobody'"),

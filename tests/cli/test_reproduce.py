@@ -114,6 +114,8 @@ def test_a_claim_of_another_profile_is_not_asked_for(reproduce: Reproduce) -> No
         (["--profile", "quik"], "profile is 'quik'; known: quick, classroom, paper"),
         (["--claims", "nowhere.toml"], "nowhere.toml: there is no such file of claims"),
         (["--device", "abacus"], "abacus"),
+        (["--timeout", "-5"], "timeout must be in seconds, 0 for no limit, got -5"),
+        (["--timeout", "nan"], "timeout must be in seconds, 0 for no limit, got nan"),
     ],
 )
 def test_wrong_options_end_in_one_sentence(
@@ -123,6 +125,17 @@ def test_wrong_options_end_in_one_sentence(
     assert isinstance(result.exception, LabError | ValueError)  # main() prints it
     assert message in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_cannot_be_written_ends_before_any_lesson(
+    reproduce: Reproduce, tmp_path: Path
+) -> None:
+    (tmp_path / "out").write_text("a file, where the folder belongs")
+    result = reproduce("good")
+    assert isinstance(result.exception, LabError)
+    assert "out/report.html cannot be written (Not a directory)" in str(
+        result.exception
+    )
 
 
 def test_signals_are_left_as_they_were(reproduce: Reproduce) -> None:
@@ -245,6 +258,14 @@ def test_notebooks_builds_checks_and_refuses(tmp_path: Path) -> None:
     assert "01_good.ipynb:cell 5: edited by hand" in call("--check").output
     assert "edited by hand" in str(call().exception)
     assert call("--force").exit_code == 0
+
+
+def test_a_folder_of_sources_that_is_not_there_is_named(tmp_path: Path) -> None:
+    for more in ([], ["--check"]):
+        options = ["--source", str(tmp_path / "nowhere"), "--target", str(tmp_path)]
+        result = CliRunner().invoke(app, ["notebooks", *options, *more])
+        assert isinstance(result.exception, LabError)
+        assert "nowhere: there is no such folder" in str(result.exception)
 
 
 def test_a_folder_without_problems_passes(tmp_path: Path) -> None:

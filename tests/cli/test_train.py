@@ -94,6 +94,7 @@ def test_the_same_command_with_resume_is_idempotent(pictures, tmp_path):
     [
         (["--resume"], "--resume needs the --run-dir"),
         (["--output", "net.pt"], "--output must end in .safetensors, got net.pt"),
+        (["--output", f"{__file__}/w.safetensors"], "w.safetensors cannot be written"),
         (["--scales", "2;3"], "--scales must be like 2,3,4, got '2;3'"),
         (["--scales", "9"], "scale must be in [1.1, 8], got 9"),
         (["--network", "edsr"], "--network must be vdsr or srcnn, got 'edsr'"),

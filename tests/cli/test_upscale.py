@@ -90,6 +90,7 @@ def test_nothing_is_replaced_without_force(photo: Path, tmp_path, monkeypatch, c
     ("target", "options", "expected"),
     [
         ("out.gif", ["--model", "bicubic"], "its name must end in .png"),
+        ("photo.png/out.png", ["--model", "bicubic"], "out.png cannot be written"),
         (
             "out.png",
             ["--model", "bicubic", "--scale", "0"],

@@ -2,7 +2,8 @@
 
 Torch and the notebook packages are imported inside the commands, so that ``--help``
 answers at once. A user's mistake (a `LabError`, a wrong value, a file that is not
-there) ends in one sentence on standard error and exit status 2, without a traceback.
+there or cannot be written, an extra that is not installed) ends in one sentence on
+standard error and exit status 2, without a traceback.
 """
 
 from __future__ import annotations
@@ -45,6 +46,20 @@ def main() -> None:
     """Run the command line and turn a user's mistake into one sentence."""
     try:
         app()
-    except (LabError, ValueError, FileNotFoundError, PermissionError) as error:
-        print(f"vdsr: {error}", file=sys.stderr)
+    except (LabError, ValueError, OSError, ModuleNotFoundError) as error:
+        print(f"vdsr: {_sentence(error)}", file=sys.stderr)
         sys.exit(2)
+
+
+def _sentence(error: Exception) -> str:
+    """Say in one sentence what a user can do about an error."""
+    if isinstance(error, ModuleNotFoundError):
+        if (error.name or "").startswith("vdsr_lib"):
+            raise error  # no package lacks: the library itself is broken
+        return (
+            f"the package {error.name} is not installed; what the lessons need comes "
+            "with 'pip install \".[notebooks]\"' in the project's folder"
+        )
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

@@ -51,11 +51,15 @@ def evaluate(
     """Measure a network, or bicubic, and print its table beside the paper's."""
     import pandas as pd
 
+    from vdsr_lib._files import require_writable, write_atomically
     from vdsr_lib.cli._networks import network_named
+    from vdsr_lib.cli._numbers import numbers
     from vdsr_lib.datasets import load_images
     from vdsr_lib.evaluation import evaluate as measure
 
-    factors = _factors(scales)
+    factors = numbers("--scales", scales)
+    if csv is not None:
+        require_writable(csv)
     sets = {name: load_images(name) for name in data or ["embedded-test"]}
     network = network_named(model)
     tables = []
@@ -66,17 +70,7 @@ def evaluate(
         _print(table, name, model, pictures=pictures)
         tables.append(table.assign(data=name))
     if csv is not None:
-        from vdsr_lib._files import write_atomically
-
         write_atomically(csv, pd.concat(tables).to_csv(index=False))
-
-
-def _factors(text: str) -> list[float]:
-    """Return the numbers of a list with commas."""
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise ValueError(f"--scales must be like 2,3,4, got {text!r}") from None
 
 
 def _print(table: pd.DataFrame, data: str, model: str, *, pictures: bool) -> None:

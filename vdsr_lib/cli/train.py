@@ -85,13 +85,17 @@ def train(
     'torchrun --nproc-per-node=2 -m vdsr_lib train ...'.
     """
     import vdsr_lib.training
+    from vdsr_lib._files import require_writable
+    from vdsr_lib.cli._numbers import numbers
     from vdsr_lib.patches import PatchSet
 
     if resume and run_dir is None:
         raise ValueError("--resume needs the --run-dir that it is to go on from")
-    if output is not None and output.suffix != ".safetensors":
-        raise ValueError(f"--output must end in .safetensors, got {output}")
-    factors = _numbers(scales)
+    if output is not None:
+        if output.suffix != ".safetensors":
+            raise ValueError(f"--output must end in .safetensors, got {output}")
+        require_writable(output)
+    factors = numbers("--scales", scales)
     model = _network(network, depth=depth, width=width, residual=residual, seed=seed)
     config = _config(
         recipe or ("srcnn" if network == "srcnn" else "paper"),
@@ -127,14 +131,6 @@ def train(
         raise typer.Exit(INTERRUPTED)
     if output is not None and _is_first():
         _save(model, output, data=data, config=config, history=history)
-
-
-def _numbers(text: str) -> list[float]:
-    """Return the numbers of a list with commas."""
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise ValueError(f"--scales must be like 2,3,4, got {text!r}") from None
 
 
 def _network(

@@ -44,6 +44,7 @@ def upscale(
     'vdsr upscale photo.jpg out.png --scale 3 --model bicubic' needs no weights.
     """
     from vdsr_lib import upscaling
+    from vdsr_lib._files import require_writable
     from vdsr_lib.cli._networks import network_named
     from vdsr_lib.images import check_target, read_picture, write_picture
 
@@ -51,6 +52,7 @@ def upscale(
         raise ValueError(f"{target} exists: choose another name, or pass --force")
     picture = read_picture(source)
     check_target(target, alpha=picture.alpha is not None)
+    require_writable(target)
     larger = upscaling.upscale(
         picture,
         scale,

@@ -34,8 +34,15 @@ def sources(folder: Folder = None) -> list[Path]:
     Returns
     -------
     list of pathlib.Path
+
+    Raises
+    ------
+    LabError
+        If there is no such folder.
     """
     where = Path(folder) if folder is not None else notebooks_dir() / "source"
+    if not where.is_dir():
+        raise LabError(f"{where}: there is no such folder of lesson sources")
     return sorted(where.glob("[0-9][0-9]_*.py"))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from vdsr_lib._files import require_writable
 from vdsr_lib.claims import PROFILES, load_claims
 from vdsr_lib.devices import describe_machine, resolve_device
 from vdsr_lib.errors import ClaimError
@@ -61,12 +63,17 @@ def reproduce(
     ClaimError
         If the profile is unknown or the declarations are wrong.
     ValueError
-        If there is no such device.
+        If there is no such device, or `timeout` is negative or not finite.
+    LabError
+        If nothing can be written to `output_dir`.
     KeyboardInterrupt
         On Ctrl-C: no kernel stays, and no file is half written.
     """
     if profile not in PROFILES:
         raise ClaimError(f"profile is {profile!r}; known: {', '.join(PROFILES)}")
+    if timeout is not None and not 0 <= timeout < math.inf:
+        raise ValueError(f"timeout must be in seconds, 0 for no limit, got {timeout:g}")
+    require_writable(Path(output_dir) / "report.html")
     claims = load_claims(claims_file)
     machine = describe_machine(resolve_device(device))
     output = Path(output_dir).resolve()

@@ -1,0 +1,64 @@
+"""Files written whole or not at all, and places that are refused beforehand."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from vdsr_lib._files import require_writable, write_atomically
+from vdsr_lib.errors import LabError
+
+
+def test_a_file_is_written_with_its_folder_and_ordinary_permissions(tmp_path: Path):
+    path = write_atomically(tmp_path / "new" / "a.txt", "\N{SNOWMAN}")
+    assert path.read_bytes() == b"\xe2\x98\x83"
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode
+
+
+def test_a_full_disk_names_the_file_asked_for_and_leaves_what_was_there(
+    tmp_path: Path, monkeypatch
+):
+    path = write_atomically(tmp_path / "a.txt", "old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_atomically(path, "new")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_text() == "old"
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path):
+    with pytest.raises(IsADirectoryError) as caught:
+        write_atomically(tmp_path, "text")
+    assert caught.value.filename == str(tmp_path)
+    with pytest.raises(LabError, match="is a folder: give the name of a file"):
+        require_writable(tmp_path)
+
+
+def test_a_place_is_tried_without_a_trace(tmp_path: Path):
+    require_writable(tmp_path / "not" / "yet" / "there.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_below_a_file_is_refused(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(LabError, match=r"b.txt cannot be written \(Not a directory\)"):
+        require_writable(tmp_path / "file" / "b.txt")
+
+
+def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path, monkeypatch):
+    def denied(**_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", denied)
+    with pytest.raises(LabError, match=r"c.txt cannot be written \(Permission denied"):
+        require_writable(tmp_path / "c.txt")
