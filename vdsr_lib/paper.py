@@ -4,7 +4,7 @@ Kim, Lee, Lee, "Accurate Image Super-Resolution Using Very Deep Convolutional
 Networks", CVPR 2016 (arXiv:1511.04587). Each row carries a ``mark``:
 
 ====  ==============================================================================
-M     measured by this project's evaluation protocol on the published weights
+M     measured by this project's evaluation protocol: published weights, or bicubic
 C     confirmed in a public text (the paper, its draft, the authors' code)
 D     read off the vector figures of the authors
 U     recollection, not confirmed; say so wherever it is shown

@@ -173,3 +173,11 @@ def test_the_datasheet_states_counts_sizes_uses_and_terms_as_declared(root: Path
         (line,) = [row for row in text.splitlines() if row.startswith(f"| `{name}` |")]
         assert line.startswith(start + source.use)
         assert line.endswith(f"| {source.terms} |")
+
+
+def test_the_datasheet_names_whatever_lies_in_data(root: Path):
+    text = (root / "data" / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `([\w.]+)/?` \| [a-z]", text, flags=re.M))
+    here = {path.name for path in (root / "data").iterdir()} - {"README.md"}
+    assert here >= {"sources.toml", "claims.toml", "paper"}
+    assert here <= named
