@@ -10,9 +10,10 @@
 # interpolation works, what PSNR and SSIM see and what they miss, and why two
 # papers can print different numbers for the very same bicubic.
 #
-# **You need** Python with NumPy and nothing else: no training happens here.
-# Reading takes about 30 minutes; the cells run in under a minute on a CPU, at
-# every profile, and a GPU would not make them faster.
+# **You need** to have used NumPy arrays, and no knowledge of networks: no
+# training happens here. Reading takes about 30 minutes; the cells run in
+# under a minute on a CPU, at every profile, downloads aside, and a GPU would
+# not make them faster.
 
 # %% [markdown]
 # The first cell holds what a run may change. Every profile measures the five
