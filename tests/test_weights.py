@@ -24,6 +24,7 @@ from vdsr_lib.weights import (
     import_matconvnet,
     import_srcnn,
     load_model,
+    network_on,
     read_card,
     save_model,
     shipped,
@@ -447,6 +448,18 @@ def test_a_name_does_not_leave_the_shelf(shelf: Path, model: VDSR) -> None:
 def test_bicubic_is_no_network() -> None:
     with pytest.raises(WeightsError, match="bicubic is no network: give model='bicub"):
         load_model("bicubic")
+
+
+def test_an_argument_model_is_a_network_a_file_or_bicubic(
+    model: VDSR, saved: Path
+) -> None:
+    assert network_on("bicubic", "cpu") is None
+    assert network_on(model, "cpu") is model
+    loaded = network_on(saved, "cpu")
+    assert loaded is not None
+    assert _same(loaded, model)
+    with pytest.raises(ValueError, match="cuda:99"):
+        network_on("bicubic", "cuda:99")
 
 
 def test_what_ships_can_be_loaded() -> None:

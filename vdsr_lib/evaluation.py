@@ -20,9 +20,9 @@ from torch import nn
 from vdsr_lib import paper
 from vdsr_lib.devices import resolve_device
 from vdsr_lib.images import check_scale, crop_to_multiple, degrade, to_luma, to_uint8
-from vdsr_lib.inference import placed, super_resolve
+from vdsr_lib.inference import super_resolve
 from vdsr_lib.metrics import psnr, ssim
-from vdsr_lib.weights import load_model
+from vdsr_lib.weights import network_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,7 @@ def evaluate(
     from tqdm.auto import tqdm
 
     named, factors = _named(images), _factors(scales)
-    network = _network(model, device)
+    network = network_on(model, device)
     rows: list[dict[str, Any]] = []
     for name, image in tqdm(named.items(), disable=not progress, unit="picture"):
         luma = to_luma(image)
@@ -300,14 +300,6 @@ def _scores(hr: Luma, luma: NDArray[Any], border: int) -> dict[str, float]:
         "psnr": psnr(hr, estimate, border=border),
         "ssim": ssim(hr, estimate, border=border),
     }
-
-
-def _network(model: nn.Module | str, device: str | torch.device) -> nn.Module | None:
-    """Return the network on its device; None for bicubic."""
-    where = resolve_device(device)
-    if isinstance(model, str) and model == "bicubic":
-        return None
-    return placed(model if isinstance(model, nn.Module) else load_model(model), where)
 
 
 def _named(images: Images) -> dict[str, NDArray[np.uint8]]:

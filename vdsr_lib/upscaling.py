@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from vdsr_lib.devices import resolve_device
 from vdsr_lib.images import (
     LUMA_RANGE,
     Picture,
@@ -24,9 +23,9 @@ from vdsr_lib.images import (
     to_uint8,
     ycbcr_to_rgb,
 )
-from vdsr_lib.inference import placed, super_resolve
+from vdsr_lib.inference import super_resolve
 from vdsr_lib.resize import imresize
-from vdsr_lib.weights import load_model
+from vdsr_lib.weights import network_on
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,7 +105,7 @@ def upscale(
             f"{picture.name} would become {shape[1]} x {shape[0]} pixels, more than "
             f"the limit of {max_pixels:,}: take a smaller scale, or raise max_pixels"
         )
-    network = _network(model, device)
+    network = network_on(model, device)
     pixels = _enlarged(picture.pixels, shape, network, tile=tile, precision=precision)
     alpha = None if picture.alpha is None else imresize(picture.alpha, shape=shape)
     if isinstance(image, np.ndarray):
@@ -123,14 +122,6 @@ def _as_picture(image: str | os.PathLike[str] | NDArray[np.uint8] | Picture) -> 
     if image.ndim == 3 and image.shape[2] == 4:
         return Picture(image[..., :3], image[..., 3])
     return Picture(image)
-
-
-def _network(model: nn.Module | str, device: str | torch.device) -> nn.Module | None:
-    """Return the network on its device; None for bicubic."""
-    where = resolve_device(device)
-    if isinstance(model, str) and model == "bicubic":
-        return None
-    return placed(model if isinstance(model, nn.Module) else load_model(model), where)
 
 
 def _enlarged(

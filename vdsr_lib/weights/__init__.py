@@ -7,13 +7,19 @@ the papers' authors. Nothing in this package unpickles anything.
 
 from vdsr_lib.weights.matlab import import_matconvnet, import_srcnn
 from vdsr_lib.weights.saving import save_model
-from vdsr_lib.weights.shipped import available_models, load_model, read_card
+from vdsr_lib.weights.shipped import (
+    available_models,
+    load_model,
+    network_on,
+    read_card,
+)
 
 __all__ = [
     "available_models",
     "import_matconvnet",
     "import_srcnn",
     "load_model",
+    "network_on",
     "read_card",
     "save_model",
 ]

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from vdsr_lib._files import data_file
+from vdsr_lib.devices import resolve_device
 from vdsr_lib.errors import WeightsError
+from vdsr_lib.inference import placed
 from vdsr_lib.models import SRCNN, VDSR, build
 from vdsr_lib.weights.loading import load_file, read_file_card
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["available_models", "load_model", "read_card"]
+__all__ = ["available_models", "load_model", "network_on", "read_card"]
 
 
 def load_model(
@@ -47,6 +50,37 @@ def load_model(
         If there is no such device.
     """
     return load_file(_locate(name_or_path), device)
+
+
+def network_on(
+    model: nn.Module | str | os.PathLike[str], device: str | torch.device = "auto"
+) -> nn.Module | None:
+    """Return the network that an argument `model` means, on a device.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, str or path-like
+        A network, which is copied if it lies on another device; or "bicubic"; or what
+        `load_model` takes.
+    device : str or torch.device
+        As for `devices.resolve_device`.
+
+    Returns
+    -------
+    torch.nn.Module or None
+        None for "bicubic", which needs no network.
+
+    Raises
+    ------
+    WeightsError
+        As for `load_model`.
+    ValueError
+        If there is no such device, also for "bicubic".
+    """
+    where = resolve_device(device)
+    if isinstance(model, str) and model == "bicubic":
+        return None
+    return placed(model if isinstance(model, nn.Module) else load_model(model), where)
 
 
 def read_card(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
