@@ -46,13 +46,13 @@ def one_thread():
 
 
 def test_the_residual_net_is_above_36_db_within_300_steps(material):
-    """An independent implementation had 36.28 dB after 287 steps."""
+    """36.20 at step 300 when written; an independent prototype: 36.28 at 287."""
     found = scores(material, residual=True)
     assert max(found) > 36.0, found
 
 
 def test_the_non_residual_net_is_far_below_bicubic_after_300_steps(material):
-    """Bicubic has 33.66 dB; the paper has 27.42 after 10 epochs (Table 1)."""
+    """22.0 dB at best when written; bicubic has 33.66 (the paper's own: 27.42)."""
     found = scores(material, residual=False)
     assert material[1].baseline["psnr_x2"] == pytest.approx(33.66, abs=0.005)
-    assert max(found) < 31.0, found
+    assert max(found) < 30.0, found
