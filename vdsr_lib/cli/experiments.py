@@ -178,7 +178,7 @@ def _announce(
     kept, scheduler = where
     runs = experiment.runs(profile)
     costs = [run_cost(each) for each in runs if each.key(seed) not in kept]
-    head = f"{experiment.name} at {profile}: {len(runs)} runs, {len(costs)} to make"
+    head = f"{experiment.name} at {profile}: {_runs(len(runs))}, {len(costs)} to make"
     if not costs:
         typer.echo(f"{head}.\n")
         return
@@ -229,6 +229,10 @@ def _duration(seconds: float) -> str:
             value = seconds / size
             return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
     return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def _print_table(rows: Sequence[Sequence[str]], left: set[int]) -> None:
