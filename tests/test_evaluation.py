@@ -215,6 +215,17 @@ def test_beside_paper_prints_as_the_paper(grey) -> None:
     assert list(beside_paper(table, "embedded-test").columns) == ["here"]
 
 
+def test_a_picture_that_cannot_be_measured_is_named(pictures) -> None:
+    tiny = {**pictures, "tiny": np.zeros((9, 30), np.uint8)}
+    with pytest.raises(ValueError, match=r"^picture 'tiny' at scale 2: SSIM needs 11"):
+        evaluate("bicubic", tiny, [2])
+    floats = {"floats": np.zeros((30, 30))}
+    with pytest.raises(
+        TypeError, match=r"^picture 'floats' at scale 2: .* got float64"
+    ):
+        evaluate("bicubic", floats, [2])
+
+
 # ---- the real pictures ----
 
 

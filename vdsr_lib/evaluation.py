@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -93,17 +94,12 @@ def evaluate(
     network = network_on(model, device)
     rows: list[dict[str, Any]] = []
     for name, image in tqdm(named.items(), disable=not progress, unit="picture"):
-        luma = to_luma(image)
         for scale in factors:
-            start = time.perf_counter()
-            hr, ilr = _pair(luma, scale)
-            estimate: NDArray[Any] = ilr
-            if network is not None:
-                start = time.perf_counter()
-                estimate = _through(network, ilr, tile=tile, precision=precision)
-            seconds = time.perf_counter() - start
-            scores = _scores(hr, estimate, math.ceil(scale))
-            rows.append({"image": name, "scale": scale, **scores, "seconds": seconds})
+            with _naming(name, scale):
+                scores = _measured(
+                    network, image, scale, tile=tile, precision=precision
+                )
+            rows.append({"image": name, "scale": scale, **scores})
     return pd.DataFrame(rows)
 
 
@@ -274,6 +270,31 @@ def _shaved(picture: Any, border: int) -> Any:
     """Leave out `border` pixels at each side of an (H, W) picture."""
     height, width = picture.shape
     return picture[border : height - border, border : width - border]
+
+
+@contextmanager
+def _naming(name: str, scale: float) -> Iterator[None]:
+    """Put the picture's name before what is wrong with it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"picture {name!r} at scale {scale:g}: {error}") from error
+
+
+def _measured(
+    network: nn.Module | None, image: NDArray[Any], scale: float, **options: Any
+) -> dict[str, float]:
+    """Return both measures and the seconds of one picture: the whole protocol."""
+    luma = to_luma(image)
+    start = time.perf_counter()
+    hr, ilr = _pair(luma, scale)
+    estimate: NDArray[Any] = ilr
+    if network is not None:
+        start = time.perf_counter()
+        estimate = _through(network, ilr, **options)
+    seconds = time.perf_counter() - start
+    return {**_scores(hr, estimate, math.ceil(scale)), "seconds": seconds}
 
 
 def _pair(luma: Luma, scale: float) -> tuple[Luma, NDArray[np.float64]]:

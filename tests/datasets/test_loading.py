@@ -106,6 +106,11 @@ def test_neither_a_set_nor_a_folder():
     )
 
 
+def test_an_empty_name_is_not_the_working_directory():
+    with pytest.raises(DataError, match="the name of the data set or folder is empty"):
+        load_images("")
+
+
 def test_a_name_wins_over_a_folder_which_a_dot_reaches(tmp_path, monkeypatch):
     save(tmp_path / "set5" / "mine.png")
     monkeypatch.chdir(tmp_path)

@@ -154,6 +154,8 @@ def _length(path: Path) -> int | None:
 
 def _pictures_of(folder: PathLike) -> list[Path]:
     """Return the picture files of a folder in natural order."""
+    if not str(folder):
+        raise DataError("the name of the data set or folder is empty; '.' is here")
     path = Path(folder).expanduser()
     if path.is_file():
         raise DataError(f"{path} is a file: give the folder that holds the pictures")
