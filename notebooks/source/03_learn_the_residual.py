@@ -293,11 +293,11 @@ pd.DataFrame(epoch_1).T[["gradient_norm", "clipped_share"]].round(3)
 
 # %% [markdown]
 # These are means over the first epoch. Where the whole picture is still
-# wrong, the gradient is a hundred times longer, the clip cuts off much of it,
-# and each weight that is cut moves by the same step, however wrong it is.
-# Many thousand equal steps in one direction overshoot together, and next
-# time all are turned back. The residual network asks for small changes and
-# gets them.
+# wrong, the gradient is about a hundred times longer, or more. The clip cuts
+# off much of it, and each weight that is cut moves by the same step, however
+# wrong it is. Many thousand equal steps in one direction overshoot together,
+# and next time all are turned back. The residual network asks for small
+# changes and gets them.
 
 # %% [markdown]
 # ## Beside the paper, at full scale
