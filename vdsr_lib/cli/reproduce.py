@@ -42,7 +42,7 @@ def reproduce(
     timeout: Annotated[
         float | None,
         typer.Option(
-            help="Seconds one cell may take, 0 for no limit. Default: 600 (quick), "
+            help="Seconds one cell may take, 0 for no limit. Default: 1800 (quick), "
             "3600 (classroom), no limit (paper)."
         ),
     ] = None,

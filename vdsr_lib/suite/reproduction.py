@@ -21,7 +21,7 @@ from vdsr_lib.suite.verdicts import verdicts
 
 __all__ = ["TIMEOUTS", "reproduce"]
 
-TIMEOUTS: dict[str, float | None] = {"quick": 600, "classroom": 3600, "paper": None}
+TIMEOUTS: dict[str, float | None] = {"quick": 1800, "classroom": 3600, "paper": None}
 """Seconds that one cell may take, by profile; None is no limit."""
 
 
