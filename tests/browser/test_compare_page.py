@@ -298,6 +298,7 @@ def test_blink_changes_by_itself_pauses_and_flips(visit, page_file):
     opened = visit(page_file)
     page = opened.page
     page.get_by_role("button", name="Blink").click()
+    settle(page)
     tag = page.locator(".vc-tag:visible")
     seen = set()
     for _ in range(30):
