@@ -52,8 +52,9 @@ def list_all(
 ) -> None:
     """List the paper's experiments, what each costs on this machine, and run them.
 
-    About two seconds of training measure the machine, as busy as it is just now;
-    nothing else is started. A run that several experiments share is made once.
+    About two seconds of training measure the machine; nothing else is started. Times
+    are those of a machine that does nothing else. A run that several experiments
+    share is made once.
     """
     if context.invoked_subcommand is not None:
         _refuse_options_before(context)

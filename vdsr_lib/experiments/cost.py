@@ -87,8 +87,8 @@ class Cost:
         Returns
         -------
         float
-            Seconds of this machine as busy as it is now. The first call for a device
-            takes about a second to measure it.
+            Seconds of this machine when nothing else runs on it. The first call for a
+            device takes about a second to measure it.
 
         Raises
         ------
