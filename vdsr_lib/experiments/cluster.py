@@ -26,6 +26,7 @@ from vdsr_lib.experiments.running import StoppedError
 from vdsr_lib.experiments.store import RunStore
 from vdsr_lib.experiments.worker import Order, carry_out, leave
 from vdsr_lib.training import Monitor
+from vdsr_lib.training.monitors import Interruption
 
 __all__ = ["check_scheduler", "spread"]
 
@@ -161,7 +162,9 @@ class _Sweep:
         }
         self._finished: set[Any] = set()
         try:
-            self._watch(futures, monitor)
+            # Noted, not raised: Dask's own callbacks could swallow an exception.
+            with Interruption() as interruption:
+                self._watch(futures, monitor, interruption)
         except KeyboardInterrupt:
             self._end(futures)
             raise _stopped(RunStore(self._orders[0].folder)) from None
@@ -171,7 +174,9 @@ class _Sweep:
         with suppress(OSError, TimeoutError):  # let go of pictures and patches
             self._client.run(leave, self._orders[0].sweep)
 
-    def _watch(self, futures: dict[Any, Order], monitor: Monitor) -> None:
+    def _watch(
+        self, futures: dict[Any, Order], monitor: Monitor, interruption: Interruption
+    ) -> None:
         """Wait for all runs; the first that fails, and a stop, end the waiting."""
         if not self._client.nthreads():
             self._note(monitor, "no worker yet: waiting for one")
@@ -183,7 +188,7 @@ class _Sweep:
                 self._finished.add(future)
                 _raise_failure(future, order)
                 self._parts[order.number] = 1.0
-            if monitor.stop_requested:
+            if monitor.stop_requested or interruption.requested:
                 raise KeyboardInterrupt
             self._show(monitor)
 
