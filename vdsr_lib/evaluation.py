@@ -193,7 +193,7 @@ def validator(
         key = f"psnr_x{scale:g}"
         pictures[key] = tuple(
             _Prepared(
-                torch.from_numpy(_shaved(hr, border)).to(where),
+                torch.from_numpy(_shaved(hr, border).copy()).to(where),
                 torch.from_numpy(ilr)[None, None].to(where, torch.float32),
                 border,
             )

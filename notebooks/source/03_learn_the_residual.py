@@ -13,7 +13,8 @@
 #
 # **You need** lesson 01 (luma, bicubic, PSNR) and the idea of gradient
 # descent. Reading takes about 40 minutes. At `quick` the cells run in about
-# three minutes on two CPU cores, and in less than one on a GPU.
+# two minutes on two CPU cores that do nothing else; on a GPU nobody has
+# timed them yet.
 
 # %% [markdown]
 # The first cell holds what a run may change. `quick` trains 200 steps of the
