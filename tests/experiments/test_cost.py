@@ -99,6 +99,11 @@ def test_a_run_is_the_sum_of_its_steps_and_measurements(run: Run):
     often = replace(run, training=replace(run.training, validate_every=3))
     more = run_cost(often).measuring - run_cost(run).measuring
     assert more == (4 - _validations(run)) * 2 * 32 * 32 * pixel.forward
+    fewer = replace(run, validate=replace(run.validate, count=1))
+    less = run_cost(run).measuring - run_cost(fewer).measuring
+    assert less == _validations(run) * 32 * 32 * pixel.forward
+    images = Material(torch.device("cpu")).measured(fewer.validate)
+    assert len(images) == 1  # and that is what is measured
 
 
 def _validations(run: Run) -> int:

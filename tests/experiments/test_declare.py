@@ -49,6 +49,7 @@ def a_run(**changes: object) -> Run:
         {"stride": 3},
         {"augment": True},
         {"validate": Pictures("embedded-test", (2,), crop=32)},
+        {"validate": Pictures("embedded-test", (2,), count=3)},
         {"watch": Watch("embedded-test", "camera", 2, (0, 0, 8, 8))},
         {"repeat": 1},
     ],
@@ -201,3 +202,19 @@ def test_wrong_pictures_are_refused():
         Pictures("set5", ())
     with pytest.raises(ValueError, match="crop must be at least 1 pixel"):
         replace(Pictures("set5"), crop=0)
+    with pytest.raises(ValueError, match="count must be at least 1 or None, got 0"):
+        Pictures("set5", count=0)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(None, "abcdef"), (1, "a"), (2, "ad"), (3, "ace"), (6, "abcdef"), (9, "abcdef")],
+)
+def test_the_pictures_to_measure_are_spread_over_the_set(
+    count: int | None, expected: str
+):
+    assert Pictures("set5", count=count).chosen("abcdef") == list(expected)
+
+
+def test_no_picture_is_chosen_from_none():
+    assert Pictures("set5", count=3).chosen([]) == []

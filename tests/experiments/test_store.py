@@ -62,7 +62,7 @@ def test_a_run_without_its_record_is_not_there(store: RunStore, run: Run):
     assert list(store) == []
 
 
-def test_scores_are_kept_by_set_scales_and_crop(store: RunStore, run: Run):
+def test_scores_are_kept_by_what_was_measured(store: RunStore, run: Run):
     table = pd.DataFrame({"image": ["a"], "scale": [2], "psnr": [np.float64(31.5)]})
     store.save_scores(run.key(), Pictures("set5", (2,)), table)
     again = store.load_scores(run.key(), Pictures("set5", (2,)))
@@ -71,6 +71,7 @@ def test_scores_are_kept_by_set_scales_and_crop(store: RunStore, run: Run):
         Pictures("set14", (2,)),
         Pictures("set5", (2, 3)),
         Pictures("set5", (2,), crop=64),
+        Pictures("set5", (2,), count=2),
     ):
         assert store.load_scores(run.key(), other) is None
 

@@ -229,7 +229,7 @@ def _patches(run: Run, sizes: Callable[[str], Sizes]) -> int:
 def _pixels(pictures: Pictures, sizes: Callable[[str], Sizes]) -> int:
     """Count the pixels that go through a network when pictures are measured."""
     side, count = pictures.crop, 0
-    for height, width in sizes(pictures.dataset):
+    for height, width in pictures.chosen(list(sizes(pictures.dataset))):
         size = (min(height, side or height), min(width, side or width))
         count += sum(h * w for h, w in _cropped(size, pictures.scales))
     return count

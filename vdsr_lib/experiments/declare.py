@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from vdsr_lib.training import TrainingConfig
 
@@ -25,6 +25,8 @@ RECIPE = 1
 that runs made before are not taken for runs of today."""
 
 Factor: TypeAlias = str | int | float | bool
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,22 +43,44 @@ class Pictures:
         Measure the square of this side, in pixels, in the middle of each picture, so
         that a validation takes a fraction of a second; None takes all of it, as the
         paper does.
+    count : int or None
+        Measure this many pictures, evenly spread over the set; None takes all.
 
     Raises
     ------
     ValueError
-        If there is no scale, or `crop` is below 1.
+        If there is no scale, or `crop` or `count` is below 1.
     """
 
     dataset: str
     scales: tuple[float, ...] = (2, 3, 4)
     crop: int | None = None
+    count: int | None = None
 
     def __post_init__(self) -> None:
         if not self.scales:
             raise ValueError(f"scales of {self.dataset} must not be empty")
         if self.crop is not None and self.crop < 1:
             raise ValueError(f"crop must be at least 1 pixel or None, got {self.crop}")
+        if self.count is not None and self.count < 1:
+            raise ValueError(f"count must be at least 1 or None, got {self.count}")
+
+    def chosen(self, pictures: Sequence[T]) -> list[T]:
+        """Return those of a set's pictures, or of their names or sizes, to measure.
+
+        Parameters
+        ----------
+        pictures : sequence
+            All of the set, in its order.
+
+        Returns
+        -------
+        list
+            `count` of them, evenly spread; all where there are no more.
+        """
+        total = len(pictures)
+        count = min(self.count or total, total)
+        return [pictures[place * total // count] for place in range(count)]
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,6 @@ class Material:
         return self._bicubic[pictures]
 
     def measured(self, pictures: Pictures) -> Mapping[str, NDArray[np.uint8]]:
-        """Return the pictures as they are measured: whole, or their middle."""
-        images = self.images(pictures.dataset)
-        return {name: middle(image, pictures.crop) for name, image in images.items()}
+        """Return those pictures that are measured: whole, or their middle."""
+        images = pictures.chosen(list(self.images(pictures.dataset).items()))
+        return {name: middle(image, pictures.crop) for name, image in images}

@@ -125,7 +125,7 @@ SIZES: dict[str, Size] = {
         profile="paper",
         depth=20,
         train_on=("t91",),
-        validate=Pictures("bsd500-test", _ALL, crop=96),
+        validate=Pictures("bsd500-test", _ALL, crop=96, count=24),
         test=(Pictures("set5", _ALL),),
         watch=Watch("set5", "butterfly_GT", 2, (64, 96, 96, 96)),
         training={"epochs": 80},

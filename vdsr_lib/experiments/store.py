@@ -211,10 +211,11 @@ class RunStore:
     def _scores_path(self, key: str, pictures: Pictures) -> Path:
         scales = "-".join(f"{scale:g}" for scale in pictures.scales)
         crop = f"_crop{pictures.crop}" if pictures.crop else ""
+        count = f"_{pictures.count}" if pictures.count else ""
         dataset = pictures.dataset
         if not re.fullmatch(r"[\w-]+", dataset):  # a folder: its path is no file name
             dataset = hashlib.sha256(dataset.encode()).hexdigest()[:16]
-        return self.path(key) / "scores" / f"{dataset}_x{scales}{crop}.json"
+        return self.path(key) / "scores" / f"{dataset}{count}_x{scales}{crop}.json"
 
 
 def _model(folder: Path) -> VDSR | SRCNN:
