@@ -131,7 +131,7 @@ def test_the_papers_experiments_are_listed_without_their_pictures(
     for name, experiment in EXPERIMENTS.items():
         assert cells(shown.output, name)[1] == str(len(experiment.runs("paper")))
     training = 9_920 * 64 * 41 * 41 * (6 * 664_704 - 2 * 576)  # all three scales
-    validating = 81 * 200 * 3 * 96 * 96 * 2 * 664_704  # 80 epochs and the start
+    validating = 81 * 24 * 3 * 96 * 96 * 2 * 664_704  # 80 epochs and the start
     shown_days = float(cells(shown.output, "schedules")[4].removesuffix(" days"))
     days = 2 * (training / 4e9 + validating / 1e9) / 86400  # of two such networks
     assert shown_days == pytest.approx(days, rel=0.02)  # Set5 and rounding
@@ -168,6 +168,15 @@ def test_run_trains_once_and_prints_the_table(tiny: Experiment, tmp_path):
     assert before == after
 
 
+def test_some_runs_are_listed_and_made(tiny: Experiment, tmp_path):
+    shown = call("show", "tiny", "--only", "t*", store=tmp_path).output
+    assert re.findall(r"^(one|two) ", shown, re.MULTILINE) == ["two"]
+    result = call("run", "tiny", "--only", "two", store=tmp_path)
+    assert "tiny at quick: 1 run, 1 to make" in result.output
+    assert set(re.findall(r"^ *(one|two) +\d", result.output, re.MULTILINE)) == {"two"}
+    assert list(RunStore(tmp_path)) == [tiny.runs("quick")[1].key()]
+
+
 def test_quick_runs_are_kept_in_the_users_store(
     tiny: Experiment, tmp_path, monkeypatch
 ):
@@ -196,6 +205,7 @@ def test_other_machines_are_not_measured_here(tiny: Experiment, tmp_path, monkey
     ("arguments", "message"),
     [
         (["run", "tinny"], "no experiment 'tinny' (did you mean 'tiny'?)"),
+        (["run", "tiny", "--only", "tow"], "no run fits 'tow'; did you mean 'two'?"),
         (["show", "figure9"], "no experiment 'figure9'; there are tiny, half"),
         (["--profile", "huge"], "profile must be one of quick, classroom, paper, got"),
         (["run", "tiny", "--device", "cuda:99"], "device 'cuda:99' was asked for"),

@@ -21,6 +21,13 @@ Profile = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Seed = Annotated[int, typer.Option(help="Of initial weights and order of patches.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Some runs alone: names or patterns ('residual*'), with commas or "
+        "repeated. 'vdsr experiments show NAME' lists the names."
+    ),
+]
 Store = Annotated[
     Path | None,
     typer.Option(
@@ -85,14 +92,15 @@ def list_all(
 def show(
     name: Annotated[str, typer.Argument(help="A name from 'vdsr experiments'.")],
     profile: Profile = "quick",
+    only: Only = None,
     device: Device = "auto",
     seed: Seed = 0,
     store: Store = None,
 ) -> None:
     """List the runs of one experiment: steps, time on this machine, and folder."""
-    from vdsr_lib.experiments import RunStore, get_experiment, run_cost
+    from vdsr_lib.experiments import RunStore, get_experiment, narrowed, run_cost
 
-    experiment, kept = get_experiment(name), RunStore(store)
+    experiment, kept = narrowed(get_experiment(name), profile, only), RunStore(store)
     runs = experiment.runs(profile)
     typer.echo(f"{name}: {experiment.title} ({experiment.source})\n")
     costs = [run_cost(each) for each in runs]
@@ -110,6 +118,7 @@ def show(
 def run(
     name: Annotated[str, typer.Argument(help="A name from 'vdsr experiments'.")],
     profile: Profile = "quick",
+    only: Only = None,
     device: Device = "auto",
     seed: Seed = 0,
     store: Store = None,
@@ -136,14 +145,20 @@ def run(
         RunStore,
         StoppedError,
         get_experiment,
+        narrowed,
         run_experiment,
     )
 
-    experiment, kept = get_experiment(name), RunStore(store)
+    experiment, kept = narrowed(get_experiment(name), profile, only), RunStore(store)
     _announce(experiment, profile, device, seed, (kept, scheduler))
     try:
         result = run_experiment(
-            name, profile, device=device, seed=seed, store=kept, scheduler=scheduler
+            experiment,
+            profile,
+            device=device,
+            seed=seed,
+            store=kept,
+            scheduler=scheduler,
         )
     except (StoppedError, KeyboardInterrupt) as stop:
         typer.echo(f"vdsr: {stop or 'interrupted before a run began'}", err=True)

@@ -6,6 +6,7 @@ project, where there is one.
 """
 
 from vdsr_lib.experiments.catalogue import EXPERIMENTS, get_experiment
+from vdsr_lib.experiments.choosing import chosen_runs, narrowed
 from vdsr_lib.experiments.cost import Cost, run_cost
 from vdsr_lib.experiments.declare import PROFILES, Experiment, Pictures, Run, Watch
 from vdsr_lib.experiments.frames import Frames
@@ -31,10 +32,12 @@ __all__ = [
     "RunStore",
     "StoppedError",
     "Watch",
+    "chosen_runs",
     "default_store",
     "get_experiment",
     "make_run",
     "measure_rate",
+    "narrowed",
     "recorded",
     "run_cost",
     "run_experiment",

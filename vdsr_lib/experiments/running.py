@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from torch import nn
 from vdsr_lib.devices import describe_machine, resolve_device
 from vdsr_lib.errors import RunError
 from vdsr_lib.experiments.catalogue import get_experiment
+from vdsr_lib.experiments.choosing import narrowed
 from vdsr_lib.experiments.cost import run_cost
 from vdsr_lib.experiments.declare import Experiment, Run
 from vdsr_lib.experiments.frames import Camera, Frames
@@ -45,6 +46,7 @@ def run_experiment(
     name: str | Experiment,
     profile: str = "quick",
     *,
+    only: str | Iterable[str] | None = None,
     device: str | torch.device = "auto",
     seed: int = 0,
     store: str | os.PathLike[str] | RunStore | None = None,
@@ -59,6 +61,9 @@ def run_experiment(
         One of ``experiments.EXPERIMENTS``, or an experiment of your own.
     profile : {"quick", "classroom", "paper"}
         The size.
+    only : str or iterable of str, optional
+        Names of runs, or patterns such as ``"residual*"``: make and lay out these
+        alone, as if the experiment had no others.
     device : str or torch.device
         "auto" takes a GPU if there is one.
     seed : int
@@ -83,7 +88,7 @@ def run_experiment(
     Raises
     ------
     ValueError
-        If there is no such experiment, profile, device or kind of scheduler.
+        If there is no such experiment, profile, run, device or kind of scheduler.
     DataError
         If a data set is absent; nothing has been trained then.
     StoppedError
@@ -92,7 +97,8 @@ def run_experiment(
         If the store holds a damaged run, or the scheduler or its workers do not
         answer. A run that diverges is a result and raises nothing.
     """
-    experiment = get_experiment(name) if isinstance(name, str) else name
+    whole = get_experiment(name) if isinstance(name, str) else name
+    experiment = narrowed(whole, profile, only)
     runs = experiment.runs(profile)
     if scheduler is not None:
         from vdsr_lib.experiments.cluster import check_scheduler, spread
