@@ -151,6 +151,12 @@ class Camera:
         Where frames are kept until the run is over. A frame that is there stays, so
         that an interrupted run keeps those that it took.
 
+    Attributes
+    ----------
+    reference, bicubic, latest : (h, w) array of uint8
+        The true detail, what the network is given, and the last frame taken (bicubic
+        before the first).
+
     Raises
     ------
     ValueError
@@ -183,9 +189,26 @@ class Camera:
         self.reference: NDArray[np.uint8] = luma[top:bottom, left:right]
         self.bicubic: NDArray[np.uint8] = to_uint8(seen[inner])
         self.folder = Path(folder)
+        self.latest: NDArray[np.uint8] = self.bicubic
+
+    def render(self, model: nn.Module) -> NDArray[np.uint8]:
+        """Return what a network makes of the detail.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            (1, 1, h, w) to the same.
+
+        Returns
+        -------
+        (h, w) array of uint8
+            8-bit luma.
+        """
+        luma = super_resolve(model, self._input)[0, 0]  # (h', w')
+        return to_uint8(luma.nan_to_num(0).clamp(0, 1).numpy())[self._inner]
 
     def take(self, model: nn.Module) -> int:
-        """Keep what the network makes of the detail.
+        """Keep what the network makes of the detail, and call it the latest.
 
         Parameters
         ----------
@@ -197,8 +220,7 @@ class Camera:
         int
             The frame's number, to find it by.
         """
-        luma = super_resolve(model, self._input)[0, 0]  # (h', w')
-        pixels = to_uint8(luma.nan_to_num(0).clamp(0, 1).numpy())[self._inner]
+        pixels = self.latest = self.render(model)
         self.folder.mkdir(parents=True, exist_ok=True)
         number = len(list(self.folder.glob("*.npy")))
         stream = io.BytesIO()

@@ -73,8 +73,9 @@ def run_experiment(
         that is thrown away, so that a lesson always trains before the reader's eyes;
         the longer profiles keep their runs in this user's own (`default_store`).
     monitor : Monitor, optional
-        Who watches each run; one progress bar over all of them if not given. Of runs
-        that a scheduler spreads it is told the names only (``begin_run``).
+        Who watches each run, for example a ``LiveMonitor()``; one progress bar over
+        all of them if not given. Of runs that a scheduler spreads it is told the
+        names only (``begin_run``).
     scheduler : str, optional
         Make each missing run a task of dask.distributed: "local" for workers on this
         machine, one a CPU core or GPU, or the address of a scheduler, such as
@@ -92,7 +93,8 @@ def run_experiment(
     DataError
         If a data set is absent; nothing has been trained then.
     StoppedError
-        If a run was stopped: call again to go on from its checkpoint.
+        If a run was stopped: call again to go on from its checkpoint. A temporary
+        folder is kept then, and the text says where.
     RunError
         If the store holds a damaged run, or the scheduler or its workers do not
         answer. A run that diverges is a result and raises nothing.
@@ -112,6 +114,7 @@ def run_experiment(
     with _opened(store, profile) as opened, ExitStack() as stack:
         costs = _costs(runs, seed, opened, material)
         watcher = monitor or stack.enter_context(ExperimentBar(costs))
+        stack.enter_context(_announced(watcher, runs, costs))
         if scheduler is not None:
             spread(
                 runs,
@@ -175,7 +178,10 @@ def make_run(
     model = build(run.architecture, generator=_generator(run, seed))
     model = model.to(material.device)
     observer = _Observer(run, model, material, folder)
+    _tell(monitor, "watch", observer.camera)
     start = observer(model)  # before the first step
+    row = {"epoch": 0, "step": 0, **start}
+    _tell(monitor, "look", model, row, baseline=observer.baseline)
     patches = material.patches(run)
     history, message = _attempt(
         trainer,
@@ -208,6 +214,27 @@ def make_run(
     for leftover in ("training", "frames"):  # checkpoint and single frames
         shutil.rmtree(folder / leftover, ignore_errors=True)
     return made
+
+
+@contextmanager
+def _announced(
+    monitor: Monitor, runs: tuple[Run, ...], costs: list[float]
+) -> Iterator[None]:
+    """Tell a monitor which runs come, and when all are over."""
+    _tell(monitor, "begin_runs", [run.name for run in runs], costs)
+    try:
+        yield
+    except BaseException as error:
+        _tell(monitor, "end_runs", error)
+        raise
+    _tell(monitor, "end_runs", None)
+
+
+def _tell(monitor: Monitor | None, what: str, *news: Any, **more: Any) -> None:
+    """Call a method of a monitor, if it has it."""
+    method = getattr(monitor, what, None)
+    if method is not None:
+        method(*news, **more)
 
 
 def _attempt(
@@ -301,5 +328,12 @@ def _opened(
     elif store is not None or profile != "quick":
         yield RunStore(store)
     else:
-        with tempfile.TemporaryDirectory(prefix="vdsr-runs-") as folder:
+        folder = tempfile.mkdtemp(prefix="vdsr-runs-")
+        try:
             yield RunStore(folder)
+        except StoppedError as error:  # what was learnt is kept
+            raise StoppedError(f"{error}, if it is given store={folder!r}") from None
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        shutil.rmtree(folder, ignore_errors=True)

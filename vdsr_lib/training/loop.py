@@ -123,6 +123,9 @@ class Loop:
                     self._stop()
                     break
             return self.history
+        except BaseException as error:
+            self.watchers.fail(error)
+            raise
         finally:
             monitor.finish(self.history)
 
@@ -269,8 +272,10 @@ class Loop:
             return
         self._halt_clock()
         scores = self.watchers.score(self.model)
+        row: Row = {"epoch": self.position.epoch, "step": step, **(scores or {})}
         if scores is not None:
-            rows.append({"epoch": self.position.epoch, "step": step, **scores})
+            rows.append(row)
+        self.watchers.look(self.model, dict(row))
         self.began = time.perf_counter()
 
     def _scores(self) -> Row:

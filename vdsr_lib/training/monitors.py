@@ -27,6 +27,14 @@ class Monitor(Protocol):
     A monitor may also have ``note(line)``, which is given the precision and the
     warnings, and ``seconds_between_steps`` (0.1 if absent): `step` is called no more
     often than that, because each call waits for a GPU. 0 asks for every step.
+
+    These, too, are called where a monitor has them: ``look(model, row, baseline=)``
+    at each validation, with the network in evaluation mode, ``epoch``, ``step`` and
+    the scores, and bicubic's scores or None; ``fail(error)`` with the exception that
+    ends a training, before `finish`. `run_experiment` also calls ``begin_runs(names,
+    costs)`` before the first run, ``begin_run(name)`` before each, ``watch(camera)``
+    with the `Camera` of a run that watches a detail, and ``end_runs(error)`` after
+    all, with None if nothing went wrong.
     """
 
     stop_requested: bool

@@ -69,6 +69,21 @@ class Watchers:
         model.train()
         return scores
 
+    @torch.no_grad()
+    def look(self, model: nn.Module, row: Row) -> None:
+        """Let the monitor look at the network, if it wants to."""
+        look = getattr(self.monitor, "look", None)
+        if look is not None:
+            model.eval()
+            look(model, row, baseline=self.baseline)
+            model.train()
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the monitor of the exception that ends the run, if it listens."""
+        fail = getattr(self.monitor, "fail", None)
+        if fail is not None:
+            fail(error)
+
     def tell(self, model: nn.Module, row: Row) -> None:
         """Tell everybody of an epoch that is over."""
         self.monitor.epoch(row)
