@@ -9,7 +9,7 @@ import pytest
 
 FLOORS: tuple[set[str], ...] = (
     {"errors", "_files", "paper", "devices", "resize", "models", "clipping"},
-    {"images", "metrics", "inference"},
+    {"images", "metrics", "inference", "receptive"},
     {"datasets", "patches", "weights"},
     {"training", "upscaling", "evaluation", "protocol"},
     {"experiments"},

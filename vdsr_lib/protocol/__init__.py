@@ -7,6 +7,7 @@ of its authors' code; `MISTAKES` holds the usual deviations.
 """
 
 from vdsr_lib.protocol.benchmarks import load_benchmarks
+from vdsr_lib.protocol.combinations import SWITCHES, combined, switch_costs
 from vdsr_lib.protocol.measuring import Pair, bicubic_pair, bicubic_psnr
 from vdsr_lib.protocol.switches import MISTAKES, PAPER, Mistake, Protocol
 from vdsr_lib.protocol.tables import (
@@ -19,6 +20,7 @@ from vdsr_lib.protocol.tables import (
 __all__ = [
     "MISTAKES",
     "PAPER",
+    "SWITCHES",
     "Mistake",
     "Pair",
     "Protocol",
@@ -26,7 +28,9 @@ __all__ = [
     "bicubic_pair",
     "bicubic_psnr",
     "bicubic_scores",
+    "combined",
     "costs",
     "load_benchmarks",
     "published_costs",
+    "switch_costs",
 ]

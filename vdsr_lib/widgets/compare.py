@@ -6,22 +6,20 @@ traits, so that a saved notebook or an exported page works without a kernel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets as t
 
-from vdsr_lib.widgets.content import Pictures, most_different, pack
+from vdsr_lib.widgets.content import Pictures, first_view, pack
 from vdsr_lib.widgets.fallback import alternative_text, static_picture
 from vdsr_lib.widgets.frames import Curve, Frames, packed_curves
-from vdsr_lib.widgets.pages import standalone_page
+from vdsr_lib.widgets.pictured import Pictured
 
 __all__ = ["Compare", "compare"]
 
 _HERE = Path(__file__).parent
-_PNG = "image/png"
 
 
 def compare(
@@ -98,11 +96,14 @@ def compare(
             f"{', '.join(Compare.VIEW)}"
         )
     content = _content(pictures, reference, frames, curves, curve_label, border)
-    return Compare(**{**_first_view(content), **content, **view})
+    return Compare(**{**first_view(content), **content, **view})
 
 
-class Compare(anywidget.AnyWidget):  # type: ignore[misc]
+class Compare(Pictured):
     """The comparison widget; `compare` makes one.
+
+    Its static picture shows magnified crops of all pictures, with their scores; of
+    series the first, a middle and the last frame, and the curves below.
 
     Every attribute may be set from Python, and follows what the reader does.
 
@@ -162,7 +163,6 @@ class Compare(anywidget.AnyWidget):  # type: ignore[misc]
     frame_x = t.List(t.Float()).tag(sync=True)
     curves: t.List[Any] = t.List().tag(sync=True)
     curve_label = t.Unicode("PSNR (dB)").tag(sync=True)
-    description = t.Unicode().tag(sync=True)
 
     mode = t.Enum(("wipe", "side", "blink", "difference"), "wipe").tag(sync=True)
     left = t.Unicode().tag(sync=True)
@@ -176,8 +176,7 @@ class Compare(anywidget.AnyWidget):  # type: ignore[misc]
     limit = t.Int(0, min=0, max=255).tag(sync=True)
     region = t.Tuple(*[t.Int()] * 4, default_value=(0, 0, 0, 0)).tag(sync=True)
 
-    def __init__(self, **traits: Any) -> None:
-        super().__init__(**traits)
+    _title = "Comparison"
 
     @t.validate("left", "right")
     def _known(self, proposal: Any) -> str:
@@ -235,7 +234,7 @@ class Compare(anywidget.AnyWidget):  # type: ignore[misc]
             As `compare`; the widget is then unchanged.
         """
         content = _content(pictures, reference, frames, curves, curve_label, border)
-        view = _first_view(content)
+        view = first_view(content)
         if {self.left, self.right} <= set(content["names"]):
             view["left"], view["right"] = self.left, self.right
         if content["size"] == self.size:
@@ -247,46 +246,6 @@ class Compare(anywidget.AnyWidget):  # type: ignore[misc]
             for name, value in {**content, **view}.items():
                 setattr(self, name, value)
 
-    def to_png(self) -> bytes:
-        """Return the static picture: magnified crops of all pictures, with scores.
-
-        Returns
-        -------
-        bytes
-            A PNG file, 880 nominal pixels wide at twice the resolution. Of series it
-            shows the first, a middle and the last frame, and the curves below.
-        """
-        return self._static()[0]
-
-    def to_html(
-        self, path: str | Path | None = None, *, title: str = "Comparison"
-    ) -> str:
-        """Return this comparison, in its present state, as a page of its own.
-
-        The page works from disk, without a kernel and without a network.
-
-        Parameters
-        ----------
-        path : path-like, optional
-            Where to write it too.
-        title : str, default "Comparison"
-            The page's title and heading.
-
-        Returns
-        -------
-        str
-            HTML.
-        """
-        from vdsr_lib._files import write_atomically
-
-        models = self.get_manager_state(widgets=[self])["state"]
-        page = standalone_page(
-            models[self.model_id], self._static(), alt=self.description, title=title
-        )
-        if path is not None:
-            write_atomically(path, page)
-        return page
-
     def __repr__(self) -> str:
         """Return names, size and reference."""
         rows, columns = self.size
@@ -297,26 +256,13 @@ class Compare(anywidget.AnyWidget):  # type: ignore[misc]
             facts.append(f"against {self.reference}")
         return f"Compare({', '.join(self.names)})  # {', '.join(facts)}"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Show the widget, and leave a picture for whoever cannot show it."""
-        from base64 import b64encode
+    def _draw(self) -> tuple[bytes, int, int]:
+        """Draw magnified crops of all pictures, with scores, and the curves."""
+        return static_picture({name: getattr(self, name) for name in _STATIC})
 
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        png, width, height = self._static()
-        data[_PNG] = b64encode(png).decode()
-        size = {"width": width, "height": height}
-        return data, {**metadata, _PNG: {"alt": self.description, **size}}
-
-    def _static(self) -> tuple[bytes, int, int]:
-        """Return the static picture and its nominal size, drawn when first needed."""
-        key = (id(self.pixels), str(self.series), str(self.curves))
-        if getattr(self, "_drawn_for", None) != key:
-            self._drawn_for = key
-            self._drawing = static_picture({n: getattr(self, n) for n in _STATIC})
-        return self._drawing
+    def _drawing_key(self) -> Hashable:
+        """Return what the static picture depends on."""
+        return id(self.pixels), str(self.series), str(self.curves)
 
 
 _STATIC = (
@@ -341,17 +287,3 @@ def _content(
     content["curve_label"] = curve_label
     content["description"] = alternative_text(content)
     return content
-
-
-def _first_view(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose the pair, the centre and the loupe's point to begin with."""
-    names, reference = content["names"], content["reference"]
-    others = [name for name in names if name != reference]
-    pair = (others[0] if len(others) > 1 else reference, others[-1])
-    rows, columns = content["size"]
-    return {
-        "left": pair[0],
-        "right": pair[1],
-        "centre": (columns / 2, rows / 2),
-        "point": most_different(content),
-    }

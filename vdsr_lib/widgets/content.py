@@ -20,7 +20,7 @@ from vdsr_lib.images import to_luma
 from vdsr_lib.metrics import psnr, ssim
 from vdsr_lib.widgets.frames import Frames, packed_frames
 
-__all__ = ["Pictures", "decoded", "most_different", "pack", "png_bytes"]
+__all__ = ["Pictures", "decoded", "first_view", "most_different", "pack", "png_bytes"]
 
 Picture: TypeAlias = NDArray[Any]
 Pictures: TypeAlias = Mapping[str, Picture | Sequence[Picture]]
@@ -139,6 +139,30 @@ def most_different(content: Mapping[str, Any]) -> tuple[int, int]:
     rows, columns = content["size"]
     row, column = box.top + box.height // 2, box.left + box.width // 2
     return _inward(row, rows), _inward(column, columns)
+
+
+def first_view(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose the pair, the centre and the loupe's point to begin with.
+
+    Parameters
+    ----------
+    content : mapping
+        What `pack` returned.
+
+    Returns
+    -------
+    dict
+        ``left``, ``right``, ``centre`` and ``point``, as `Compare` has them.
+    """
+    names, reference = content["names"], content["reference"]
+    others = [name for name in names if name != reference]
+    rows, columns = content["size"]
+    return {
+        "left": others[0] if len(others) > 1 else reference,
+        "right": others[-1],
+        "centre": (columns / 2, rows / 2),
+        "point": most_different(content),
+    }
 
 
 def _inward(place: int, length: int, margin: int = 24) -> int:
