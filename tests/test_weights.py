@@ -413,6 +413,7 @@ def test_without_shipped_weights_the_text_points_to_bicubic(shelf: Path) -> None
         load_model("vdsr")
     assert list(available_models().columns) == [
         "name",
+        "short",
         "network",
         "parameters",
         "data",

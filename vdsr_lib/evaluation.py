@@ -23,7 +23,7 @@ from vdsr_lib.devices import resolve_device
 from vdsr_lib.images import check_scale, crop_to_multiple, degrade, to_luma, to_uint8
 from vdsr_lib.inference import super_resolve
 from vdsr_lib.metrics import psnr, ssim
-from vdsr_lib.weights import network_on
+from vdsr_lib.weights import networks_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,13 +91,13 @@ def evaluate(
     from tqdm.auto import tqdm
 
     named, factors = _named(images), _factors(scales)
-    network = network_on(model, device)
+    networks = networks_on(model, factors, device)
     rows: list[dict[str, Any]] = []
     for name, image in tqdm(named.items(), disable=not progress, unit="picture"):
         for scale in factors:
             with _naming(name, scale):
                 scores = _measured(
-                    network, image, scale, tile=tile, precision=precision
+                    networks[scale], image, scale, tile=tile, precision=precision
                 )
             rows.append({"image": name, "scale": scale, **scores})
     return pd.DataFrame(rows)

@@ -105,7 +105,7 @@ def upscale(
             f"{picture.name} would become {shape[1]} x {shape[0]} pixels, more than "
             f"the limit of {max_pixels:,}: take a smaller scale, or raise max_pixels"
         )
-    network = network_on(model, device)
+    network = network_on(model, device, scale=factor)
     pixels = _enlarged(picture.pixels, shape, network, tile=tile, precision=precision)
     alpha = None if picture.alpha is None else imresize(picture.alpha, shape=shape)
     if isinstance(image, np.ndarray):

@@ -12,7 +12,7 @@ __all__ = ["network_named"]
 
 
 def network_named(name: str) -> nn.Module | str:
-    """Return the network that ``--model`` means, or the word "bicubic".
+    """Return the network that ``--model`` means, or a name that means several or none.
 
     Parameters
     ----------
@@ -23,7 +23,8 @@ def network_named(name: str) -> nn.Module | str:
     Returns
     -------
     torch.nn.Module or str
-        On the CPU.
+        On the CPU; "bicubic" and, where several networks ship under it, "srcnn" as
+        they are.
 
     Raises
     ------
@@ -33,6 +34,9 @@ def network_named(name: str) -> nn.Module | str:
     from vdsr_lib.weights import import_matconvnet, import_srcnn, load_model
 
     if name == "bicubic":
+        return name
+    if name == "srcnn":
+        load_model(name, scale=2)  # or say now that there is none
         return name
     if Path(name).suffix.lower() != ".mat":
         return load_model(name)

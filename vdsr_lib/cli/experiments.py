@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from vdsr_lib.experiments import Cost, Experiment, RunStore
+    from vdsr_lib.experiments import Cost, Experiment, Recorded, RunStore
 
 __all__ = ["INTERRUPTED", "register"]
 
@@ -47,6 +47,7 @@ def register(app: typer.Typer) -> None:
     group.callback()(list_all)
     group.command(name="show")(show)
     group.command(name="run")(run)
+    group.command(name="record")(record)
     app.add_typer(group, name="experiments")
 
 
@@ -170,6 +171,71 @@ def run(
     typer.echo(f"\n{result.provenance}\nThe runs are in {kept.folder}.")
     if output is not None:
         typer.echo(f"Table and curves: {result.write(output)}")
+
+
+def record(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Experiments; all that have a finished run if none."),
+    ] = None,
+    profile: Profile = "paper",
+    device: Device = "auto",
+    seed: Seed = 0,
+    store: Store = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of NAME.json. Default: data/recorded.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of the weights. Default: data/weights.")
+    ] = None,
+) -> None:
+    """Write finished runs down: table, curves, frames, and weights with their cards.
+
+    Nothing is trained; scores that are not in the store yet are measured. Runs that
+    are not finished are named in the file with what they would cost.
+    """
+    from vdsr_lib.experiments import EXPERIMENTS, RunStore, record_experiment
+
+    kept = RunStore(store)
+    for name in names or _with_finished_runs(EXPERIMENTS, profile, seed, kept):
+        done = record_experiment(
+            name,
+            profile,
+            seed=seed,
+            store=kept,
+            output=output,
+            weights=weights,
+            device=device,
+        )
+        _print_recorded(name, done)
+
+
+def _with_finished_runs(
+    experiments: Mapping[str, Experiment], profile: str, seed: int, kept: RunStore
+) -> list[str]:
+    """Return the experiments of which a store has a run."""
+    names = [
+        name
+        for name, experiment in experiments.items()
+        if any(each.key(seed) in kept for each in experiment.runs(profile))
+    ]
+    if not names:
+        raise ValueError(f"{kept.folder} holds no finished run at profile {profile}")
+    return names
+
+
+def _print_recorded(name: str, done: Recorded) -> None:
+    """Say what was written, and what is still missing."""
+    from vdsr_lib.weights import read_card
+
+    typer.echo(f"{name}: {done.recording.provenance}\n  {done.path}")
+    for run, path in done.weights.items():
+        card = read_card(path)
+        stored = "float16" if card["float16"]["used"] else "float32"
+        scores = ", ".join(f"{n} {v:.2f}" for n, v in card["scores"]["Set5"].items())
+        typer.echo(f"  {path.stem} ({run}): {stored}, Set5 {scores}")
+    for run, cost in done.recording.record["missing"].items():
+        typer.echo(f"  {run}: {cost}")
 
 
 def _refuse_options_before(context: typer.Context) -> None:

@@ -12,6 +12,7 @@ from vdsr_lib.experiments.declare import PROFILES, Experiment, Pictures, Run, Wa
 from vdsr_lib.experiments.frames import Frames
 from vdsr_lib.experiments.material import Material
 from vdsr_lib.experiments.rate import Rate, measure_rate
+from vdsr_lib.experiments.recording import Recorded, record_experiment
 from vdsr_lib.experiments.results import ExperimentResult, Recording, recorded
 from vdsr_lib.experiments.running import StoppedError, make_run, run_experiment
 from vdsr_lib.experiments.store import FinishedRun, RunStore, default_store
@@ -27,6 +28,7 @@ __all__ = [
     "Material",
     "Pictures",
     "Rate",
+    "Recorded",
     "Recording",
     "Run",
     "RunStore",
@@ -38,6 +40,7 @@ __all__ = [
     "make_run",
     "measure_rate",
     "narrowed",
+    "record_experiment",
     "recorded",
     "run_cost",
     "run_experiment",

@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from vdsr_lib._files import data_file, write_atomically
 from vdsr_lib.errors import RunError
+from vdsr_lib.experiments.layout import (
+    columns,
+    history_columns,
+    read_history,
+    readable,
+    rounded_rows,
+)
+from vdsr_lib.experiments.strips import read_strip
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExperimentResult", "Recording", "recorded"]
 
-_FORMAT = "vdsr-lib experiment 1"
+_FORMAT = "vdsr-lib experiment 2"
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,17 +43,26 @@ class Recording:
     record : dict
         ``experiment``, ``profile``, ``seed``, and for each run its ``runs`` entry: key,
         factors, declaration, outcome, provenance (machine, precision, seconds, date).
+        What ships with the project has also ``missing``: the runs that were not made
+        yet, by name, each with what it costs.
     table : pandas.DataFrame
         A row for each run, test set and scale: ``run``, the run's factors, ``dataset``,
         ``scale``, ``psnr`` (dB), ``ssim``, ``bicubic`` (dB), ``outcome``, ``seconds``
         (of training). A run that diverged has NaN.
     curves : dict of str to pandas.DataFrame
         What `curve` returns, by the run's name.
+    histories : dict of str to History
+        By the run's name: loss, gradient norm, share clipped, seconds and scores of
+        each epoch. Its first validation is that of step 0.
+    frames : dict of str to Frames
+        The watched detail at some validations, of the runs that watch one.
     """
 
     record: dict[str, Any]
     table: pd.DataFrame
     curves: dict[str, pd.DataFrame] = field(default_factory=dict)
+    histories: dict[str, History] = field(default_factory=dict)
+    frames: dict[str, Frames] = field(default_factory=dict)
 
     def curve(self, run: str) -> pd.DataFrame:
         """Return how a run went.
@@ -102,29 +119,46 @@ class Recording:
         return groups
 
     def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write record, table and curves as one JSON file, whole or not at all.
+        """Write record, table, curves and histories as one JSON file.
 
         Parameters
         ----------
         path : path-like
-            For example ``data/recorded/table1.json``.
+            For example ``data/recorded/table1.json``. It is there whole or not at all.
 
         Returns
         -------
         pathlib.Path
-            `path`.
+            `path`. Frames are pictures, and stay out of it.
         """
+        return write_atomically(path, self.text())
+
+    def text(self, **more: Any) -> str:
+        """Return what `write` writes.
+
+        Parameters
+        ----------
+        **more
+            Added to the file's contents.
+
+        Returns
+        -------
+        str
+            JSON, laid out to be read.
+        """
+        curves = {n: c.to_dict("records") for n, c in self.curves.items()}
         content = {
             "format": _FORMAT,
             "record": self.record,
-            "table": json.loads(self.table.to_json(orient="records")),
-            "curves": {name: _columns(curve) for name, curve in self.curves.items()},
+            "table": rounded_rows(self.table),
+            "curves": {name: columns(rows) for name, rows in curves.items()},
+            "histories": {n: history_columns(h) for n, h in self.histories.items()},
         }
-        return write_atomically(path, json.dumps(content, indent=1) + "\n")
+        return readable(content | more)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Recording:
-        """Read what `write` wrote.
+        """Read what `write` wrote, and the frames that were recorded beside it.
 
         Parameters
         ----------
@@ -140,14 +174,12 @@ class Recording:
         RunError
             If the file is absent or holds something else.
         """
-        import pandas as pd
-
+        path = Path(path)
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
             if content["format"] != _FORMAT:
                 raise ValueError(f"its format is {content['format']!r}")
-            curves = {n: pd.DataFrame(c) for n, c in content["curves"].items()}
-            return cls(content["record"], pd.DataFrame(content["table"]), curves)
+            return _from_content(content, path.parent)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunError(f"{path} is not a recorded experiment: {error}") from error
 
@@ -158,10 +190,13 @@ class Recording:
         machine, seconds = each[-1]["machine"], sum(one["seconds"] for one in each)
         device = machine["device"]
         name = machine["cpu"] if device == "cpu" else device
+        lacking = len(self.record.get("missing", ()))
+        count = f"{len(each)} of {len(each) + lacking}" if lacking else f"{len(each)}"
+        runs = "run" if count == "1" else "runs"
         return (
             f"profile {self.record['profile']}, seed {self.record['seed']}; {name} "
             f"({each[-1]['precision']}), torch {machine['torch']}, "
-            f"{each[-1]['date'][:10]}; {len(each)} runs trained in {_duration(seconds)}"
+            f"{each[-1]['date'][:10]}; {count} {runs} trained in {_duration(seconds)}"
         )
 
     def __repr__(self) -> str:
@@ -174,19 +209,13 @@ class ExperimentResult(Recording):
 
     Parameters
     ----------
-    record, table, curves
-        As in `Recording`.
-    histories : dict of str to History
-        By the run's name. Its first validation is that of step 0.
+    record, table, curves, histories, frames
+        As in `Recording`, with a frame at each validation.
     models : dict of str to VDSR or SRCNN
         The trained networks, on the CPU; without those that diverged.
-    frames : dict of str to Frames
-        The watched detail at each validation, of the runs that watch one.
     """
 
-    histories: dict[str, History] = field(default_factory=dict)
     models: dict[str, VDSR | SRCNN] = field(default_factory=dict)
-    frames: dict[str, Frames] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -197,13 +226,14 @@ class ExperimentResult(Recording):
         finished: Mapping[str, FinishedRun],
         tables: Sequence[pd.DataFrame],
     ) -> ExperimentResult:
-        """Put the result together from its runs and their scores."""
+        """Put the result together from those of its runs that are finished."""
         import pandas as pd
 
         runs = {
             run.name: finished[run.name].record
             | {"name": run.name, "factors": dict(run.factors)}
             for run in experiment.runs(profile)
+            if run.name in finished
         }
         head = {"experiment": experiment.name, "profile": profile, "seed": seed}
         return cls(
@@ -211,8 +241,8 @@ class ExperimentResult(Recording):
             pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(),
             {n: pd.DataFrame(run.history.validations) for n, run in finished.items()},
             {name: run.history for name, run in finished.items()},
-            {n: run.model for n, run in finished.items() if run.model is not None},
             {n: run.frames for n, run in finished.items() if run.frames is not None},
+            {n: run.model for n, run in finished.items() if run.model is not None},
         )
 
 
@@ -238,14 +268,33 @@ def recorded(name: str) -> Recording | None:
     return Recording.read(path) if path.is_file() else None
 
 
-def _columns(curve: pd.DataFrame) -> dict[str, list[float | None]]:
-    """Return a curve as JSON holds it: numbers to four decimals, None for NaN."""
-    return {
-        str(name): [None if v != v else round(v, 4) for v in column.tolist()]
-        for name, column in curve.items()
+def _from_content(content: dict[str, Any], folder: Path) -> Recording:
+    """Make a recording of a file's content; its frames lie below `folder`."""
+    import pandas as pd
+
+    record, curves = content["record"], content["curves"]
+    table = pd.DataFrame(content["table"])
+    for scores in {"psnr", "ssim", "bicubic"} & set(table):
+        table[scores] = table[scores].astype(float)
+    histories = {
+        name: read_history(
+            epochs,
+            curves[name],
+            finished=record["runs"][name]["outcome"] == "finished",
+            precision=record["runs"][name]["provenance"]["precision"],
+        )
+        for name, epochs in content["histories"].items()
     }
+    frames = {
+        name: read_strip(folder / strip["file"], strip["steps"])
+        for name, strip in content.get("frames", {}).items()
+    }
+    shown = {name: pd.DataFrame(curve) for name, curve in curves.items()}
+    return Recording(record, table, shown, histories, frames)
 
 
 def _duration(seconds: float) -> str:
+    if seconds >= 2 * 3600:
+        return f"{seconds / 3600:.1f} h"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -162,7 +162,9 @@ class RunStore:
                 "and the run is made again"
             ) from error
 
-    def save_scores(self, key: str, pictures: Pictures, scores: pd.DataFrame) -> None:
+    def save_scores(
+        self, key: str, pictures: Pictures, scores: pd.DataFrame, *, half: bool = False
+    ) -> None:
         """Keep a run's scores on test pictures beside the run.
 
         Parameters
@@ -173,11 +175,15 @@ class RunStore:
             What was measured.
         scores : pandas.DataFrame
             What ``evaluate`` returned.
+        half : bool
+            Whether they are those of the weights rounded to float16.
         """
         rows = scores.to_dict(orient="records")
-        _write_json(self._scores_path(key, pictures), rows)
+        _write_json(self._scores_path(key, pictures, half), rows)
 
-    def load_scores(self, key: str, pictures: Pictures) -> pd.DataFrame | None:
+    def load_scores(
+        self, key: str, pictures: Pictures, *, half: bool = False
+    ) -> pd.DataFrame | None:
         """Return a run's scores on test pictures, or None if there are none yet.
 
         Parameters
@@ -186,6 +192,8 @@ class RunStore:
             Of a finished run.
         pictures : Pictures
             What was measured.
+        half : bool
+            As for `save_scores`.
 
         Returns
         -------
@@ -198,7 +206,7 @@ class RunStore:
         """
         import pandas as pd
 
-        path = self._scores_path(key, pictures)
+        path = self._scores_path(key, pictures, half)
         if not path.is_file():
             return None
         try:
@@ -208,14 +216,16 @@ class RunStore:
                 f"{path} is damaged ({error}): delete it, and it is measured again"
             ) from error
 
-    def _scores_path(self, key: str, pictures: Pictures) -> Path:
+    def _scores_path(self, key: str, pictures: Pictures, half: bool) -> Path:
         scales = "-".join(f"{scale:g}" for scale in pictures.scales)
         crop = f"_crop{pictures.crop}" if pictures.crop else ""
         count = f"_{pictures.count}" if pictures.count else ""
         dataset = pictures.dataset
         if not re.fullmatch(r"[\w-]+", dataset):  # a folder: its path is no file name
             dataset = hashlib.sha256(dataset.encode()).hexdigest()[:16]
-        return self.path(key) / "scores" / f"{dataset}{count}_x{scales}{crop}.json"
+        stored = "_float16" if half else ""
+        name = f"{dataset}{count}_x{scales}{crop}{stored}.json"
+        return self.path(key) / "scores" / name
 
 
 def _model(folder: Path) -> VDSR | SRCNN:

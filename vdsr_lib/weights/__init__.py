@@ -11,6 +11,7 @@ from vdsr_lib.weights.shipped import (
     available_models,
     load_model,
     network_on,
+    networks_on,
     read_card,
 )
 
@@ -20,6 +21,7 @@ __all__ = [
     "import_srcnn",
     "load_model",
     "network_on",
+    "networks_on",
     "read_card",
     "save_model",
 ]

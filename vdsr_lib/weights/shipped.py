@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +15,26 @@ from vdsr_lib.devices import resolve_device
 from vdsr_lib.errors import WeightsError
 from vdsr_lib.inference import placed
 from vdsr_lib.models import SRCNN, VDSR, build
+from vdsr_lib.weights.families import FAMILIES, best_of, short_names
 from vdsr_lib.weights.loading import load_file, read_file_card
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["available_models", "load_model", "network_on", "read_card"]
+__all__ = [
+    "available_models",
+    "load_model",
+    "network_on",
+    "networks_on",
+    "read_card",
+]
 
 
 def load_model(
-    name_or_path: str | os.PathLike[str], device: str | torch.device = "cpu"
+    name_or_path: str | os.PathLike[str],
+    device: str | torch.device = "cpu",
+    *,
+    scale: float | None = None,
 ) -> VDSR | SRCNN:
     """Make a trained network from shipped weights or from a file.
 
@@ -32,9 +42,12 @@ def load_model(
     ----------
     name_or_path : str or path-like
         The name of shipped weights (`available_models` lists them), or the path of a
-        file that `save_model` wrote.
+        file that `save_model` wrote. "vdsr" and "srcnn" mean the best of theirs, by
+        the validation pictures.
     device : str or torch.device
         Where the network goes: "cpu", "cuda", "auto", ...
+    scale : float, optional
+        For "srcnn", which is another network for each scale.
 
     Returns
     -------
@@ -49,11 +62,14 @@ def load_model(
     ValueError
         If there is no such device.
     """
-    return load_file(_locate(name_or_path), device)
+    return load_file(_locate(name_or_path, scale), device)
 
 
 def network_on(
-    model: nn.Module | str | os.PathLike[str], device: str | torch.device = "auto"
+    model: nn.Module | str | os.PathLike[str],
+    device: str | torch.device = "auto",
+    *,
+    scale: float | None = None,
 ) -> nn.Module | None:
     """Return the network that an argument `model` means, on a device.
 
@@ -64,6 +80,8 @@ def network_on(
         `load_model` takes.
     device : str or torch.device
         As for `devices.resolve_device`.
+    scale : float, optional
+        At which it is to be used, for "srcnn".
 
     Returns
     -------
@@ -80,7 +98,39 @@ def network_on(
     where = resolve_device(device)
     if isinstance(model, str) and model == "bicubic":
         return None
-    return placed(model if isinstance(model, nn.Module) else load_model(model), where)
+    if not isinstance(model, nn.Module):
+        model = load_model(model, scale=scale)
+    return placed(model, where)
+
+
+def networks_on(
+    model: nn.Module | str | os.PathLike[str],
+    scales: Iterable[float],
+    device: str | torch.device = "auto",
+) -> dict[float, nn.Module | None]:
+    """Return the network that an argument `model` means at each of some scales.
+
+    Parameters
+    ----------
+    model, device
+        As for `network_on`.
+    scales : iterable of float
+        At which it is to be used.
+
+    Returns
+    -------
+    dict of float to (torch.nn.Module or None)
+        The same one at each scale, unless `model` is a name that means several.
+
+    Raises
+    ------
+    WeightsError, ValueError
+        As for `network_on`.
+    """
+    scales = list(scales)
+    if isinstance(model, str) and model in FAMILIES:
+        return {scale: network_on(model, device, scale=scale) for scale in scales}
+    return dict.fromkeys(scales, network_on(model, device))
 
 
 def read_card(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -111,9 +161,10 @@ def available_models() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a file, sorted by name: ``name`` (what `load_model` takes),
-        ``network``, ``parameters``, ``data``, ``scores`` (text, "Set5 x2 37.53, ...").
-        No row where nothing is shipped.
+        One row a file, sorted by name: ``name`` (what `load_model` takes), ``short``
+        (the short name that means it too, or empty), ``network``, ``parameters``,
+        ``data``, ``scores`` (text, "Set5 x2 37.53, ..."). No row where nothing is
+        shipped.
 
     Raises
     ------
@@ -122,8 +173,9 @@ def available_models() -> pd.DataFrame:
     """
     import pandas as pd
 
-    columns = ["name", "network", "parameters", "data", "scores"]
-    rows = [_describe(path) for path in _shipped_files()]
+    columns = ["name", "short", "network", "parameters", "data", "scores"]
+    short = short_names(_shipped_files())
+    rows = [_describe(p) | {"short": short.get(p, "")} for p in _shipped_files()]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -131,7 +183,7 @@ def _shipped_files() -> list[Path]:
     return sorted(data_file("weights").glob("*.safetensors"))
 
 
-def _locate(name_or_path: str | os.PathLike[str]) -> Path:
+def _locate(name_or_path: str | os.PathLike[str], scale: float | None = None) -> Path:
     """Return the file that a name or path means."""
     path = Path(name_or_path)
     is_name = isinstance(name_or_path, str) and str(path) == path.name == path.stem
@@ -142,6 +194,9 @@ def _locate(name_or_path: str | os.PathLike[str]) -> Path:
         return shipped
     if path.is_file():
         return path
+    best = best_of(path.name, _shipped_files(), scale)
+    if best is not None:
+        return best
     raise WeightsError(_unknown(path.name))
 
 

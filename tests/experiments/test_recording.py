@@ -1,0 +1,322 @@
+"""Recording: what is written of a store's finished runs, and what is not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vdsr_lib.errors import RunError
+from vdsr_lib.evaluation import evaluate, means
+from vdsr_lib.experiments import (
+    Experiment,
+    Material,
+    Recording,
+    Run,
+    RunStore,
+    Watch,
+    make_run,
+    record_experiment,
+    shipping,
+)
+from vdsr_lib.experiments.telling import command_for, cost_text
+from vdsr_lib.training import Silent
+from vdsr_lib.weights import load_model, read_card
+
+
+@pytest.fixture
+def measured(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two tiny pictures stand for Set5, and for nothing else."""
+    monkeypatch.setattr(shipping, "MEASURED_SETS", {str(pictures): "Set5"})
+    monkeypatch.setattr(shipping, "_JUDGED", str(pictures))
+    return pictures
+
+
+@pytest.fixture
+def ablation(run: Run) -> Experiment:
+    """Three tiny runs under the names of real ones: the weights of the first ship."""
+    watch = Watch("embedded-test", "camera", 2, (104, 196, 16, 20))
+    first = replace(run, name="T91", watch=watch, factors={"data": "T91"})
+    second = replace(run, name="T91 + augmentation", augment=True)
+    third = replace(run, name="291", repeat=1)
+    runs = (first, second, third)
+    return Experiment("ablation", "Tiny", "none", dict.fromkeys(PROFILES, runs))
+
+
+PROFILES = ("quick", "classroom", "paper")
+
+
+@pytest.fixture
+def store(ablation: Experiment, material: Material, tmp_path: Path) -> RunStore:
+    """The first two runs of three, trained."""
+    kept = RunStore(tmp_path / "runs")
+    for run in ablation.runs("paper")[:2]:
+        make_run(run, store=kept, material=material, monitor=Silent())
+    return kept
+
+
+def record(experiment: Experiment, store: RunStore, folder: Path, **more: Any):
+    places = {"output": folder / "recorded", "weights": folder / "weights"}
+    return record_experiment(experiment, store=store, device="cpu", **(places | more))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_what_was_finished_is_recorded_and_the_rest_named_with_its_cost(
+    ablation, store, measured, tmp_path
+):
+    done = record(ablation, store, tmp_path / "a")
+    read = Recording.read(done.path)
+    assert list(read.record["runs"]) == ["T91", "T91 + augmentation"]
+    assert read.record["missing"] == {"291": cost_text(ablation.runs("paper")[2])}
+    assert read.record["missing"]["291"].startswith("not run (about ")
+    assert set(read.table.run) == {"T91", "T91 + augmentation"}
+    assert "profile paper, seed 0" in read.provenance
+    assert "2 of 3 runs trained in" in read.provenance
+    entry = read.record["runs"]["T91 + augmentation"]
+    assert entry["command"] == (
+        'vdsr experiments run ablation --profile paper --only "T91 + augmentation"'
+    )
+    assert "platform" not in entry["provenance"]["machine"]
+    assert {"cpu", "commit", "torch"} <= entry["provenance"]["machine"].keys()
+
+
+def test_recording_twice_gives_the_same_bytes(ablation, store, measured, tmp_path):
+    record(ablation, store, tmp_path / "a")
+    first = contents(tmp_path / "a")
+    record(ablation, store, tmp_path / "a")
+    record(ablation, store, tmp_path / "b")
+    assert sorted(first) == [
+        "recorded/ablation.json",
+        "recorded/ablation/T91.png",
+        "weights/vdsr-t91.safetensors",
+    ]
+    assert contents(tmp_path / "a") == contents(tmp_path / "b") == first
+
+
+def test_the_histories_are_those_of_the_store(ablation, store, measured, tmp_path):
+    read = Recording.read(record(ablation, store, tmp_path).path)
+    run = ablation.runs("paper")[0]
+    kept = store.load(run.key(), run.declaration()).history
+    found = read.histories["T91"]
+    assert found.finished
+    assert found.precision == kept.precision
+    for ours, theirs in zip(found.epochs, kept.epochs, strict=True):
+        assert ours.keys() == theirs.keys()
+        for name in ("loss", "gradient_norm"):
+            assert ours[name] == pytest.approx(theirs[name], rel=5e-4)
+        for name in ("clipped_share", "psnr_x2"):
+            assert ours[name] == pytest.approx(theirs[name], abs=5.1e-5)
+        assert ours["seconds"] == pytest.approx(theirs["seconds"], abs=0.0051)
+    assert [row["step"] for row in found.validations] == [0, 8]
+    assert read.curve("T91").psnr_x2[0] == pytest.approx(
+        kept.validations[0]["psnr_x2"], abs=5.1e-5
+    )
+
+
+def test_frames_of_a_free_picture_come_along_and_of_no_other(
+    ablation, store, measured, tmp_path
+):
+    read = Recording.read(record(ablation, store, tmp_path).path)
+    run = ablation.runs("paper")[0]
+    kept = store.load(run.key(), run.declaration()).frames
+    assert list(read.frames) == ["T91"]  # the other one watches a folder's picture
+    frames = read.frames["T91"]
+    assert frames.steps == kept.steps == (0, 8)
+    np.testing.assert_array_equal(frames.pictures, kept.pictures)
+    np.testing.assert_array_equal(frames.reference, kept.reference)
+    np.testing.assert_array_equal(frames.bicubic, kept.bicubic)
+
+
+def test_a_later_store_adds_to_what_was_recorded(
+    ablation, store, measured, material, tmp_path
+):
+    record(ablation, store, tmp_path)
+    before = Recording.read(tmp_path / "recorded" / "ablation.json")
+    other = RunStore(tmp_path / "other")
+    last = ablation.runs("paper")[2]
+    make_run(last, store=other, material=material, monitor=Silent())
+    whole = Recording.read(record(ablation, other, tmp_path).path)
+    assert list(whole.record["runs"]) == ["T91", "T91 + augmentation", "291"]
+    assert whole.record["missing"] == {}
+    assert whole.record["runs"]["T91"] == before.record["runs"]["T91"]
+    assert (
+        list(whole.table.run) == ["T91"] * 2 + ["T91 + augmentation"] * 2 + ["291"] * 2
+    )
+    assert list(whole.frames) == ["T91"]
+    text = (tmp_path / "recorded" / "ablation.json").read_bytes()
+    record(ablation, store, tmp_path)  # back to the first store: nothing is lost
+    assert (tmp_path / "recorded" / "ablation.json").read_bytes() == text
+
+
+def test_what_was_declared_otherwise_is_forgotten(ablation, store, measured, tmp_path):
+    record(ablation, store, tmp_path)
+    first, *rest = ablation.runs("paper")
+    changed = replace(first, training=replace(first.training, max_steps=7))
+    sizes = dict.fromkeys(PROFILES, (changed, *rest))
+    whole = record(replace(ablation, sizes=sizes), store, tmp_path).recording
+    assert list(whole.record["runs"]) == ["T91 + augmentation"]
+    assert list(whole.record["missing"]) == ["T91", "291"]
+
+
+def test_a_run_that_diverged_is_recorded_without_weights(
+    run, material, measured, tmp_path
+):
+    wild = replace(run.training, clipping="none", learning_rate=1e6)
+    runs = (replace(run, name="T91", training=wild),)
+    experiment = Experiment("ablation", "Wild", "none", dict.fromkeys(PROFILES, runs))
+    store = RunStore(tmp_path / "runs")
+    make_run(runs[0], store=store, material=material, monitor=Silent())
+    done = record(experiment, store, tmp_path)
+    read = Recording.read(done.path)
+    assert done.weights == {}
+    assert read.record["runs"]["T91"]["outcome"] == "diverged"
+    assert np.isnan(read.table.psnr).all()
+    assert np.isfinite(read.table.bicubic).all()
+    assert not read.histories["T91"].epochs[-1]["loss"] < 1e9
+    assert not read.histories["T91"].finished
+
+
+def test_nothing_to_record_is_a_sentence(ablation, tmp_path):
+    with pytest.raises(
+        RunError, match=r"none of the 3 runs of ablation at paper is in"
+    ):
+        record(ablation, RunStore(tmp_path / "none"), tmp_path)
+    assert not (tmp_path / "recorded").exists()
+
+
+def test_another_size_is_not_mixed_in(ablation, store, measured, tmp_path):
+    record(ablation, store, tmp_path)
+    with pytest.raises(RunError, match="holds profile paper, seed 0; give another"):
+        record(ablation, store, tmp_path, profile="quick")
+
+
+# --- weights --------------------------------------------------------------------------
+
+
+def test_weights_ship_with_all_that_is_known_of_them(
+    ablation, store, measured, tmp_path
+):
+    done = record(ablation, store, tmp_path)
+    path = done.weights["T91"]
+    card, run = read_card(path), ablation.runs("paper")[0]
+    assert path.name == "vdsr-t91.safetensors"
+    assert card["key"] == run.key()
+    assert card["training"] == run.recipe().to_dict()
+    assert card["architecture"] == run.architecture
+    assert card["steps"] == 8
+    assert "8 steps of 4 patches" in card["recipe"]
+    assert "32 patches of 12 x 12" in card["data"]
+    assert card["command"].startswith("vdsr experiments run ablation --profile paper")
+    assert card["check"] == "vdsr evaluate --model vdsr-t91 --data set5"
+    assert {"commit", "machine", "seconds", "date", "terms"} <= card.keys()
+
+
+def test_the_cards_scores_are_those_of_the_stored_weights(
+    ablation, store, measured, tmp_path, material
+):
+    path = record(ablation, store, tmp_path).weights["T91"]
+    card = read_card(path)
+    assert card["float16"]["used"]
+    scores = means(evaluate(load_model(path), material.images(str(measured)), (2, 3)))
+    for scale in (2, 3):
+        assert card["scores"]["Set5"][f"x{scale}"] == pytest.approx(
+            scores.psnr[scale], abs=1e-4
+        )
+        assert card["ssim"]["Set5"][f"x{scale}"] == pytest.approx(
+            scores.ssim[scale], abs=1e-4
+        )
+
+
+def test_half_the_digits_are_kept_where_they_cost_nothing_and_all_elsewhere(
+    ablation, store, measured, tmp_path, monkeypatch
+):
+    light = record(ablation, store, tmp_path / "a").weights["T91"]
+    monkeypatch.setattr(shipping, "FLOAT16_LIMIT", -1.0)
+    exact = record(ablation, store, tmp_path / "b").weights["T91"]
+    assert not read_card(exact)["float16"]["used"]
+    run = ablation.runs("paper")[0]
+    model = store.load(run.key(), run.declaration()).model
+    whole, half = load_model(exact).state_dict(), load_model(light).state_dict()
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(whole[name], tensor)
+        assert torch.equal(half[name], tensor.half().float())
+
+
+def test_the_loss_is_measured_on_validation_pictures_and_on_set5(
+    ablation, store, measured, tmp_path, monkeypatch
+):
+    """Half the weights are spoilt here: the loss must be seen, and be the true one."""
+    halved = shipping._halved
+
+    def spoilt(model):
+        copy = halved(model)
+        with torch.no_grad():
+            next(copy.parameters()).mul_(1.5)
+            list(copy.parameters())[-1].add_(0.05)
+        return copy
+
+    monkeypatch.setattr(shipping, "_halved", spoilt)
+    path = record(ablation, store, tmp_path).weights["T91"]
+    loss = read_card(path)["float16"]
+    assert not loss["used"]
+    assert len(loss["loss in dB"]) == 3  # Set5 x2, x3; validation x2
+    run = ablation.runs("paper")[0]
+    model = store.load(run.key(), run.declaration()).model
+    images = Material(torch.device("cpu")).images(str(measured))
+    exact = means(evaluate(model, images, (2, 3))).psnr
+    worse = means(evaluate(spoilt(model), images, (2, 3))).psnr
+    for scale in (2, 3):
+        assert loss["loss in dB"][f"Set5 x{scale}"] == pytest.approx(
+            exact[scale] - worse[scale], abs=1e-4
+        )
+        assert exact[scale] - worse[scale] > 0.002
+        # All digits ship, and the card says what these score.
+        scores = read_card(path)["scores"]["Set5"]
+        assert scores[f"x{scale}"] == pytest.approx(exact[scale], abs=1e-4)
+
+
+# --- words ----------------------------------------------------------------------------
+
+
+def test_a_command_is_one_that_a_shell_takes():
+    import shlex
+
+    command = command_for("table1", "paper", "residual, rate 0.1", 2)
+    assert shlex.split(command) == [
+        *("vdsr", "experiments", "run", "table1", "--profile", "paper"),
+        *("--only", "residual, rate 0.1", "--seed", "2"),
+    ]
+    assert command_for("ablation", "paper", "T91").endswith("--only T91")
+
+
+def test_the_cost_of_the_papers_network_by_hand():
+    """9,920 steps of 64 patches of 41x41 at 530 GFLOP/s, and 81 validations."""
+    from vdsr_lib.experiments import get_experiment
+
+    (run,) = (r for r in get_experiment("ablation").runs("paper") if r.name == "T91")
+    training = 9_920 * 64 * 41 * 41 * (6 * 664_704 - 2 * 576)
+    validating = 81 * 24 * 3 * 96 * 96 * 2 * 664_704
+    hours = (training / 530e9 + validating / 110e9) / 3600
+    text = cost_text(run)
+    assert text.startswith("not run (about ")
+    assert float(text.split()[3]) == pytest.approx(hours, abs=0.06)
+
+
+def test_a_recording_is_laid_out_to_be_read(ablation, store, measured, tmp_path):
+    path = record(ablation, store, tmp_path).path
+    lines = path.read_text().splitlines()
+    assert len(lines) < 250
+    content = json.loads("\n".join(lines))
+    psnr = content["curves"]["T91"]["psnr_x2"]
+    assert sum(json.dumps(psnr) in line for line in lines) == 1
+    rows = [line for line in lines if line.strip().startswith('{"run": ')]
+    assert len(rows) == len(content["table"]) == 4

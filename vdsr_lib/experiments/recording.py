@@ -1,0 +1,266 @@
+"""Write the finished runs of an experiment down, for those who cannot run it.
+
+What is recorded is what was measured, and nothing else: runs that nobody has made yet
+are named with what they would cost. Recording the same runs twice gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vdsr_lib._files import data_file, write_atomically
+from vdsr_lib.datasets import EMBEDDED
+from vdsr_lib.devices import resolve_device
+from vdsr_lib.errors import RunError
+from vdsr_lib.experiments.catalogue import get_experiment
+from vdsr_lib.experiments.declare import Experiment, Run
+from vdsr_lib.experiments.material import Material
+from vdsr_lib.experiments.results import ExperimentResult, Recording
+from vdsr_lib.experiments.scoring import score_run
+from vdsr_lib.experiments.shipping import ship, weights_name
+from vdsr_lib.experiments.store import FinishedRun, RunStore
+from vdsr_lib.experiments.strips import some_frames, write_strip
+from vdsr_lib.experiments.telling import command_for, cost_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SHOWN_EPOCHS", "Recorded", "record_experiment"]
+
+SHOWN_EPOCHS = (0, 1, 2, 5, 10, 20, 40, 80)
+"""After these epochs the watched detail is kept."""
+
+_FREE = ("CC0", "public domain")  # terms under which a detail may be published
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was written.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The JSON file.
+    recording : Recording
+        Its content.
+    weights : dict of str to pathlib.Path
+        The weights that were written, by the run's name.
+    """
+
+    path: Path
+    recording: Recording
+    weights: dict[str, Path] = field(default_factory=dict)
+
+
+def record_experiment(
+    name: str | Experiment,
+    profile: str = "paper",
+    *,
+    seed: int = 0,
+    store: str | os.PathLike[str] | RunStore | None = None,
+    output: str | os.PathLike[str] | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    device: str | torch.device = "auto",
+) -> Recorded:
+    """Write down those runs of an experiment that are finished.
+
+    Parameters
+    ----------
+    name : str or Experiment
+        One of ``experiments.EXPERIMENTS``, or an experiment of your own.
+    profile : {"quick", "classroom", "paper"}
+        The size; what ships with the project has the paper's.
+    seed : int
+        Of the runs.
+    store : path-like or RunStore, optional
+        Where the finished runs are; `default_store` if not given. Nothing is trained.
+    output : path-like, optional
+        The folder of ``NAME.json`` and of the frames; ``data/recorded`` if not given.
+        Runs that an earlier file there holds, and the store does not, stay in it.
+    weights : path-like, optional
+        The folder of the weights; ``data/weights`` if not given.
+    device : str or torch.device
+        Where scores are measured that the store does not hold yet.
+
+    Returns
+    -------
+    Recorded
+
+    Raises
+    ------
+    ValueError
+        If there is no such experiment, profile or device.
+    RunError
+        If no run is finished, or one in the store is damaged.
+    DataError
+        If the test pictures are absent.
+    """
+    experiment = get_experiment(name) if isinstance(name, str) else name
+    kept = store if isinstance(store, RunStore) else RunStore(store)
+    folder = data_file("recorded") if output is None else Path(output)
+    path = folder / f"{experiment.name}.json"
+    runs = experiment.runs(profile)
+    finished = {
+        run.name: kept.load(run.key(seed), run.declaration(seed))
+        for run in runs
+        if run.key(seed) in kept
+    }
+    earlier = _earlier(path, runs, profile, seed)
+    if not finished and earlier is None:
+        raise RunError(
+            f"none of the {len(runs)} runs of {experiment.name} at {profile} is in "
+            f"{kept.folder}: 'vdsr experiments run {experiment.name} --profile "
+            f"{profile}' makes them"
+        )
+    material = Material(resolve_device(device))
+    fresh = _fresh(experiment, profile, seed, finished, (kept, material))
+    whole = _merged(fresh, earlier, experiment, profile, seed)
+    place = data_file("weights") if weights is None else Path(weights)
+    shipped = {
+        run.name: ship(
+            run,
+            finished[run.name],
+            place / f"{called}.safetensors",
+            store=kept,
+            material=material,
+            made_by=command_for(experiment.name, profile, run.name, seed),
+        )
+        for run in runs
+        if (called := weights_name(experiment.name, run.name))
+        and run.name in finished
+        and finished[run.name].model is not None
+    }
+    return Recorded(_write(whole, path), whole, shipped)
+
+
+def _fresh(
+    experiment: Experiment,
+    profile: str,
+    seed: int,
+    finished: Mapping[str, FinishedRun],
+    where: tuple[RunStore, Material],
+) -> ExperimentResult:
+    """Lay out what the store holds, measured on its test pictures."""
+    store, material = where
+    tables: list[pd.DataFrame] = []
+    for run in experiment.runs(profile):
+        if run.name in finished:
+            tables += score_run(run, finished[run.name], store, material)
+    result = ExperimentResult.of(experiment, profile, seed, finished, tables)
+    for run in experiment.runs(profile):
+        if run.name in finished:
+            entry = _published(result.record["runs"][run.name])
+            entry["command"] = command_for(experiment.name, profile, run.name, seed)
+            if called := weights_name(experiment.name, run.name):
+                entry["weights"] = called
+            result.record["runs"][run.name] = entry
+            frames = result.frames.pop(run.name, None)
+            if frames is not None and _may_be_shown(run):
+                steps = _shown_steps(finished[run.name])
+                result.frames[run.name] = some_frames(frames, steps)
+    return result
+
+
+def _published(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's record without what says nothing to another reader."""
+    provenance = dict(entry["provenance"])
+    machine = provenance["machine"]
+    provenance["machine"] = {n: v for n, v in machine.items() if n != "platform"}
+    return {**entry, "provenance": provenance}
+
+
+def _may_be_shown(run: Run) -> bool:
+    """Whether the terms of the watched picture allow a detail to be published."""
+    if run.watch is None:
+        return False
+    pictures = {each.name: each for each in EMBEDDED.get(run.watch.dataset, ())}
+    picture = pictures.get(run.watch.picture)
+    return picture is not None and picture.terms in _FREE
+
+
+def _shown_steps(made: FinishedRun) -> list[int]:
+    """Return the step of the last frame in each epoch that is shown."""
+    last = {row["epoch"]: row["step"] for row in made.history.validations}
+    return [step for epoch, step in last.items() if epoch in SHOWN_EPOCHS]
+
+
+def _earlier(
+    path: Path, runs: Sequence[Run], profile: str, seed: int
+) -> Recording | None:
+    """Return what was recorded before, if any of it is of today's declarations."""
+    if not path.is_file():
+        return None
+    found = Recording.read(path)
+    head = found.record["profile"], found.record["seed"]
+    if head != (profile, seed):
+        raise RunError(
+            f"{path} holds profile {head[0]}, seed {head[1]}; give another --output "
+            f"for profile {profile}, seed {seed}"
+        )
+    keys = {run.name: run.key(seed) for run in runs}
+    entries = found.record["runs"]
+    alike = any(keys.get(name) == entry["key"] for name, entry in entries.items())
+    return found if alike else None
+
+
+def _merged(
+    fresh: Recording,
+    earlier: Recording | None,
+    experiment: Experiment,
+    profile: str,
+    seed: int,
+) -> Recording:
+    """Put what the store holds before what was recorded earlier, in declared order."""
+    import pandas as pd
+
+    record: dict[str, Any] = {**fresh.record, "runs": {}, "missing": {}}
+    sources: dict[str, Recording] = {}
+    for run in experiment.runs(profile):
+        source = _source(run, seed, fresh, earlier)
+        if source is None:
+            record["missing"][run.name] = cost_text(run)
+        else:
+            record["runs"][run.name] = source.record["runs"][run.name]
+            sources[run.name] = source
+    tables = [each.table[each.table["run"] == n] for n, each in sources.items()]
+    return Recording(
+        record,
+        pd.concat(tables, ignore_index=True),
+        {name: each.curves[name] for name, each in sources.items()},
+        {name: each.histories[name] for name, each in sources.items()},
+        {n: each.frames[n] for n, each in sources.items() if n in each.frames},
+    )
+
+
+def _source(
+    run: Run, seed: int, fresh: Recording, earlier: Recording | None
+) -> Recording | None:
+    """Return the recording that holds a run as it is declared today."""
+    for recording in (fresh, earlier):
+        if recording is not None:
+            entry = recording.record["runs"].get(run.name)
+            if entry is not None and entry["key"] == run.key(seed):
+                return recording
+    return None
+
+
+def _write(recording: Recording, path: Path) -> Path:
+    """Write the file, and one film strip for each run that watched a detail."""
+    strips: dict[str, Any] = {}
+    for name, frames in recording.frames.items():
+        slug = re.sub(r"[^\w.-]+", "_", name)
+        strip = write_strip(frames, path.with_suffix("") / f"{slug}.png")
+        watch = recording.record["runs"][name]["declaration"]["watch"]
+        strips[name] = {
+            "file": strip.relative_to(path.parent).as_posix(),
+            "picture": watch["picture"],
+            "steps": list(frames.steps),
+        }
+    return write_atomically(path, recording.text(frames=strips))

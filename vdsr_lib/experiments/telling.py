@@ -1,0 +1,59 @@
+"""What is said about a run: the command that makes it, and what it would cost."""
+
+from __future__ import annotations
+
+import re
+
+from vdsr_lib.experiments.cost import run_cost
+from vdsr_lib.experiments.declare import Run
+
+__all__ = ["command_for", "cost_text"]
+
+# One core of an Intel Xeon (Sapphire Rapids, AMX) that does nothing else; training in
+# bfloat16 (benchmarks/training_step.py), measuring in float32. SRCNN's is coarse.
+_RATES = {"VDSR": (530e9, 110e9), "SRCNN": (40e9, 50e9)}
+
+
+def command_for(experiment: str, profile: str, run: str, seed: int = 0) -> str:
+    """Return the command that makes a run again.
+
+    Parameters
+    ----------
+    experiment, profile, run : str
+        Which run.
+    seed : int
+        The experiment's.
+
+    Returns
+    -------
+    str
+        For a POSIX shell.
+    """
+    quoted = run if re.fullmatch(r"[\w.-]+", run) else f'"{run}"'
+    other = f" --seed {seed}" if seed else ""
+    start = f"vdsr experiments run {experiment} --profile {profile}"
+    return f"{start} --only {quoted}{other}"
+
+
+def cost_text(run: Run) -> str:
+    """Say that a run was not made, and what it would cost.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    str
+        ``"not run (about 18 h on one CPU core)"``: reckoned from its operations at the
+        speed of one core that has AMX, so that it is the same on every machine.
+    """
+    cost = run_cost(run)
+    training, measuring = _RATES[cost.network]
+    hours = (cost.training / training + cost.measuring / measuring) / 3600
+    if hours >= 48:
+        text = f"{hours / 24:.1f} days"
+    else:
+        text = f"{hours:.1f} h" if hours >= 1 else f"{max(1, 60 * hours):.0f} min"
+    return f"not run (about {text} on one CPU core)"
