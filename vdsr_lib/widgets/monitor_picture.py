@@ -1,0 +1,190 @@
+"""The picture that a live monitor leaves where no widget can be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vdsr_lib.figures.style import COLOURS, styled
+from vdsr_lib.widgets.content import decoded
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["alternative_text", "drawn_score", "static_picture"]
+
+_CYCLE = tuple(COLOURS.values())
+_DPI = 200  # twice the nominal resolution, as `figures.show`
+_FEW = 16  # points; a curve with so few shows each of them
+
+
+def static_picture(facts: Mapping[str, Any]) -> tuple[bytes, int, int]:
+    """Draw the loss and the PSNR of all trainings, and the detail of the last.
+
+    Parameters
+    ----------
+    facts : mapping
+        Traits of a `LiveMonitor`: ``runs``, ``past``, ``frames``, ``reference``,
+        ``bicubic`` and ``score``.
+
+    Returns
+    -------
+    (bytes, int, int)
+        A PNG file, and the nominal width and height in pixels to show it at.
+    """
+    figure = _drawing(facts)
+    stream = BytesIO()
+    figure.savefig(stream, format="png", dpi=_DPI)
+    width, height = figure.get_size_inches() * 100
+    return stream.getvalue(), round(width), round(height)
+
+
+def alternative_text(facts: Mapping[str, Any]) -> str:
+    """Say in words how the trainings went, for readers who cannot see the curves.
+
+    Parameters
+    ----------
+    facts : mapping
+        As for `static_picture`, with ``status``, ``elapsed`` and ``problem``.
+
+    Returns
+    -------
+    str
+        How many trainings there are and how they ended, then each one's loss and PSNR
+        at its first and last reading.
+    """
+    runs, score = facts["runs"], drawn_score(facts)
+    count = "One training" if len(runs) == 1 else f"{len(runs)} trainings"
+    text = f"{count}, {facts['status']} after {_duration(facts['elapsed'])}."
+    for run, curves in zip(runs, facts["past"], strict=True):
+        phrases = []
+        if loss := _ends(curves.get("loss", [])):
+            phrases.append(f"loss {loss[0]:.3g} to {loss[1]:.3g}")
+        if decibels := _ends(run["scores"].get(score, [])):
+            phrases.append(f"PSNR {decibels[0]:.2f} to {decibels[1]:.2f} dB")
+        if run["state"] not in ("finished", facts["status"]):
+            phrases.append(run["state"])
+        if phrases:
+            text += f" {run['name']}: {', '.join(phrases)}."
+    level = next((r["baseline"].get(score) for r in runs if r["baseline"]), None)
+    text += f" Bicubic: {level:.2f} dB." if level is not None else ""
+    return " ".join(f"{text} {facts['problem']}".split())
+
+
+def drawn_score(facts: Mapping[str, Any]) -> str:
+    """Return the name of the score that is drawn.
+
+    Parameters
+    ----------
+    facts : mapping
+        With ``runs`` and ``score``.
+
+    Returns
+    -------
+    str
+        The one that was chosen, else the first there is; empty if there is none.
+    """
+    names = [name for run in facts["runs"] for name in run["scores"]]
+    return facts["score"] if facts["score"] in names else next(iter(names), "")
+
+
+@styled
+def _drawing(facts: Mapping[str, Any]) -> Figure:
+    """Draw charts in one row, the detail below."""
+    from matplotlib.figure import Figure
+
+    score, details = drawn_score(facts), _details(facts)
+    figure = Figure()
+    heights = [3.3, 3.0] if details else [3.3]
+    figure.set_figheight(sum(heights))
+    rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    charts = rows[0].subgridspec(1, 2 if score else 1)
+    loss = figure.add_subplot(charts[0])
+    _draw_loss(loss, facts)
+    if score:
+        _draw_score(figure.add_subplot(charts[1]), facts, score)
+    lines, names = loss.get_legend_handles_labels()
+    if len(names) > 1:
+        columns = min(3, len(names))
+        figure.legend(lines, names, loc="outside upper center", ncols=columns)
+    strip = rows[-1].subgridspec(1, max(1, len(details)))
+    for i, (title, png) in enumerate(details.items()):
+        axes = figure.add_subplot(strip[i])
+        axes.imshow(decoded(png), cmap="gray", vmin=0, vmax=255)
+        axes.set(xticks=[], yticks=[], title=title)
+    return figure
+
+
+def _details(facts: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the detail as bicubic, as the last training renders it, and the truth."""
+    made = [
+        (run["name"], frame)
+        for run, frame in zip(facts["runs"], facts["frames"], strict=True)
+        if frame
+    ]
+    if not made:
+        return {}
+    name, frame = made[-1]
+    title = "network" if len(facts["runs"]) == 1 else name
+    return {"bicubic": facts["bicubic"], title: frame, "original": facts["reference"]}
+
+
+def _draw_loss(axes: Axes, facts: Mapping[str, Any]) -> None:
+    """Draw the losses on a logarithmic axis."""
+    for i, (run, curves) in enumerate(zip(facts["runs"], facts["past"], strict=True)):
+        if curves:
+            steps, values = _numbers(curves["step"]), _numbers(curves["loss"])
+            marker = "." if len(steps) <= _FEW else ""
+            colour = _CYCLE[i % len(_CYCLE)]
+            axes.plot(steps, values, color=colour, marker=marker, label=run["name"])
+    axes.set(xlabel="step", ylabel="loss")
+    if any(np.nanmax(line.get_ydata(), initial=0) > 0 for line in axes.lines):
+        axes.set_yscale("log")
+
+
+def _draw_score(axes: Axes, facts: Mapping[str, Any], score: str) -> None:
+    """Draw the PSNR at each validation, and bicubic's."""
+    for i, run in enumerate(facts["runs"]):
+        values = _numbers(run["scores"].get(score, []))
+        marker = "o" if len(values) <= _FEW else ""
+        colour = _CYCLE[i % len(_CYCLE)]
+        axes.plot(
+            run["steps"][: len(values)], values, color=colour, marker=marker, ms=4
+        )
+        if (level := run["baseline"].get(score)) is not None and i == 0:
+            axes.axhline(level, color="#333333", linestyle=":", linewidth=1.5)
+            axes.annotate(
+                f"bicubic {level:.2f}", (1, level), (-2, 3), ha="right", fontsize=9.5,
+                xycoords=("axes fraction", "data"), textcoords="offset points",
+            )  # fmt: skip
+    axes.set(xlabel="step", ylabel=f"{_spoken(score)} (dB)")
+
+
+def _spoken(score: str) -> str:
+    """Return a score's name as it is written: ``psnr_x2`` is "PSNR, x2"."""
+    return score.replace("psnr", "PSNR").replace("_x", ", x")
+
+
+def _numbers(values: list[float | None]) -> np.ndarray:
+    """Return a curve with NaN for gaps."""
+    return np.array([np.nan if v is None else v for v in values], dtype=float)
+
+
+def _ends(values: list[float | None]) -> tuple[float, float] | None:
+    """Return the first and the last number of a curve."""
+    known = [value for value in values if value is not None]
+    return (known[0], known[-1]) if known else None
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in words."""
+    whole = round(seconds)
+    if whole < 90:
+        return f"{whole} s"
+    return (
+        f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole / 3600:.1f} h"
+    )
