@@ -72,6 +72,19 @@ def test_each_picture_on_request_and_in_a_file(folder: Path, tmp_path: Path) -> 
     assert table.data.tolist() == [str(folder)] * 2 + [str(other)] * 2
 
 
+def test_what_a_card_records_stands_beside_what_is_measured(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the set's name, however it is written; another set has no record."""
+    card = {"scores": {"Pictures": {"x2": 30.126}}, "ssim": {"Pictures": {"x2": 0.9}}}
+    weights = save_model(VDSR(3, 8), tmp_path / "w.safetensors", card=card)
+    assert "recorded" not in vdsr("--model", weights, "--data", folder)
+    monkeypatch.chdir(folder.parent)
+    table = lines(vdsr("--model", weights, "--data", "pictures", "--scales", "2"))
+    assert table.recorded.tolist() == ["30.13/0.9000"]
+    assert list(table.columns) == ["scale", "measured", "recorded", "seconds"]
+
+
 @pytest.mark.datasets
 def test_set5_beside_the_paper(real_data) -> None:
     text = vdsr("--model", "bicubic", "--data", "set5")

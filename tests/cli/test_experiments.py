@@ -177,6 +177,22 @@ def test_some_runs_are_listed_and_made(tiny: Experiment, tmp_path):
     assert list(RunStore(tmp_path)) == [tiny.runs("quick")[1].key()]
 
 
+def test_what_is_finished_is_recorded(tiny: Experiment, tmp_path):
+    store, output = tmp_path / "runs", ("--output", str(tmp_path / "out"))
+    size = ("--profile", "quick")
+    none = call("record", *size, *output, store=store)
+    assert none.exit_code == 1
+    assert "holds no finished run at profile quick" in str(none.exception)
+    call("run", "tiny", "--only", "two", store=store)
+    shown = call("record", *size, *output, store=store)
+    assert shown.exit_code == 0, shown.output
+    assert re.search(r"^tiny: profile quick.*1 of 2 runs trained", shown.output)
+    assert "  one: not run (about 1 min on one CPU core)" in shown.output
+    written = json.loads((tmp_path / "out" / "tiny.json").read_text())
+    assert list(written["record"]["runs"]) == ["two"]
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["tiny.json"]  # not half
+
+
 def test_quick_runs_are_kept_in_the_users_store(
     tiny: Experiment, tmp_path, monkeypatch
 ):
@@ -206,6 +222,8 @@ def test_other_machines_are_not_measured_here(tiny: Experiment, tmp_path, monkey
     [
         (["run", "tinny"], "no experiment 'tinny' (did you mean 'tiny'?)"),
         (["run", "tiny", "--only", "tow"], "no run fits 'tow'; did you mean 'two'?"),
+        (["record", "tabel"], "no experiment 'tabel'"),
+        (["record", "tiny"], "none of the 2 runs of tiny at paper is in"),
         (["show", "figure9"], "no experiment 'figure9'; there are tiny, half"),
         (["--profile", "huge"], "profile must be one of quick, classroom, paper, got"),
         (["run", "tiny", "--device", "cuda:99"], "device 'cuda:99' was asked for"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -20,12 +21,14 @@ from vdsr_lib.experiments import (
     Run,
     RunStore,
     Watch,
+    get_experiment,
     make_run,
     record_experiment,
+    recording,
     shipping,
 )
 from vdsr_lib.experiments.telling import command_for, cost_text
-from vdsr_lib.training import Silent
+from vdsr_lib.training import History, Silent
 from vdsr_lib.weights import load_model, read_card
 
 
@@ -114,11 +117,11 @@ def test_the_histories_are_those_of_the_store(ablation, store, measured, tmp_pat
         for name in ("loss", "gradient_norm"):
             assert ours[name] == pytest.approx(theirs[name], rel=5e-4)
         for name in ("clipped_share", "psnr_x2"):
-            assert ours[name] == pytest.approx(theirs[name], abs=5.1e-5)
+            assert ours[name] == pytest.approx(theirs[name], abs=5.1e-4)
         assert ours["seconds"] == pytest.approx(theirs["seconds"], abs=0.0051)
     assert [row["step"] for row in found.validations] == [0, 8]
     assert read.curve("T91").psnr_x2[0] == pytest.approx(
-        kept.validations[0]["psnr_x2"], abs=5.1e-5
+        kept.validations[0]["psnr_x2"], abs=5.1e-4
     )
 
 
@@ -197,6 +200,57 @@ def test_another_size_is_not_mixed_in(ablation, store, measured, tmp_path):
     record(ablation, store, tmp_path)
     with pytest.raises(RunError, match="holds profile paper, seed 0; give another"):
         record(ablation, store, tmp_path, profile="quick")
+
+
+def test_a_large_recording_is_two_files_that_are_read_as_one(
+    ablation, store, measured, tmp_path, monkeypatch
+):
+    whole = Recording.read(record(ablation, store, tmp_path / "a").path)
+    size = (tmp_path / "a" / "recorded" / "ablation.json").stat().st_size
+    monkeypatch.setattr(recording, "LARGEST", size - 1)
+    path = record(ablation, store, tmp_path / "b").path
+    assert path.stat().st_size < size
+    assert (path.parent / "ablation" / "histories.json").is_file()
+    parts = Recording.read(path)
+    assert parts.histories == whole.histories
+    assert parts.record == whole.record
+
+
+def test_figure_3_fits_into_files_that_git_may_hold(tmp_path):
+    """48 runs of 80 epochs, with as many digits as they will have: 250 KB a file."""
+    rng, runs = np.random.default_rng(0), get_experiment("figure3").runs("paper")
+    record, curves, histories = {}, {}, {}
+    for run in runs:
+        names = ("loss", "gradient_norm", "clipped_share", "seconds")
+        rows = [
+            {"epoch": e, "step": 1977 * e, "learning_rate": 0.0001}
+            | {name: 100 * rng.uniform() for name in names}
+            for e in range(1, 81)
+        ]
+        scores = [
+            {"epoch": e, "step": 1977 * e}
+            | {f"psnr_x{scale}": 10 + 30 * rng.uniform() for scale in (2, 3, 4)}
+            for e in range(81)
+        ]
+        machine = {"cpu": "C" * 40, "torch": "2.13.0", "commit": "0" * 40}
+        record[run.name] = {
+            "key": run.key(),
+            "declaration": run.declaration(),
+            "provenance": {"machine": machine, "precision": "p" * 40, "seconds": 1.0},
+            "command": command_for("figure3", "paper", run.name),
+            "outcome": "finished",
+        }
+        curves[run.name] = pd.DataFrame(scores)
+        histories[run.name] = History(rows, scores, True)
+    rows = [
+        {"run": run.name, "scale": s, "psnr": 33.3333} for run in runs for s in "234"
+    ]
+    made = Recording({"runs": record}, pd.DataFrame(rows), curves, histories)
+    path = recording._write(made, tmp_path / "figure3.json")
+    sizes = [file.stat().st_size for file in tmp_path.rglob("*.json")]
+    assert len(sizes) == 2
+    assert max(sizes) < 250_000
+    assert Recording.read(path).histories.keys() == histories.keys()
 
 
 # --- weights --------------------------------------------------------------------------
@@ -300,8 +354,6 @@ def test_a_command_is_one_that_a_shell_takes():
 
 def test_the_cost_of_the_papers_network_by_hand():
     """9,920 steps of 64 patches of 41x41 at 530 GFLOP/s, and 81 validations."""
-    from vdsr_lib.experiments import get_experiment
-
     (run,) = (r for r in get_experiment("ablation").runs("paper") if r.name == "T91")
     training = 9_920 * 64 * 41 * 41 * (6 * 664_704 - 2 * 576)
     validating = 81 * 24 * 3 * 96 * 96 * 2 * 664_704

@@ -317,7 +317,7 @@ def test_recording_survives_being_written(experiment: Experiment, tmp_path: Path
     assert read.record == json.loads(json.dumps(result.record))
     pd.testing.assert_frame_equal(read.table, result.table, atol=5.1e-5, rtol=0)
     np.testing.assert_allclose(
-        read.curve("plain").psnr_x2, result.curve("plain").psnr_x2, atol=1e-4
+        read.curve("plain").psnr_x2, result.curve("plain").psnr_x2, atol=5.1e-4
     )
     assert list(read.curve("plain").step) == [0, 8]
     assert "2 runs trained in" in read.provenance
@@ -349,7 +349,7 @@ def test_curves_are_grouped_by_factors(experiment: Experiment, tmp_path: Path):
         steps, decibels = groups["rate 0.001"]["residual"]
         assert steps == [0, 8]
         curve = result.curve("tiny 0.001")
-        np.testing.assert_allclose(decibels, curve.psnr_x2, atol=1e-4)
+        np.testing.assert_allclose(decibels, curve.psnr_x2, atol=5.1e-4)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"format": "other"}', "[1]"])

@@ -48,7 +48,10 @@ def evaluate(
         Path | None, typer.Option(help="Write each picture's line to this file.")
     ] = None,
 ) -> None:
-    """Measure a network, or bicubic, and print its table beside the paper's."""
+    """Measure a network, or bicubic, and print its table beside the paper's.
+
+    Of weights that ship with the project, what was recorded of them stands there too.
+    """
     import pandas as pd
 
     from vdsr_lib._files import require_writable, write_atomically
@@ -83,8 +86,27 @@ def _print(table: pd.DataFrame, data: str, model: str, *, pictures: bool) -> Non
     compared = beside_paper(table, data)
     printed = {method: f"paper's {method}" for method in compared.columns[1:]}
     compared = compared.rename(columns={"here": "measured", **printed})
+    noted = [_recorded(model, data, scale) for scale in compared.index]
+    if any(noted):
+        compared.insert(1, "recorded", noted)
     compared["seconds"] = means(table)["seconds"].map("{:.3f}".format)
     count = table["image"].nunique()
     source = ", beside the paper's Table 3" if printed else ""
     typer.echo(f"{data}, {count} pictures: mean PSNR/SSIM of {model}{source}")
     typer.echo(compared.reset_index().to_string(index=False))
+
+
+def _recorded(model: str, data: str, scale: float) -> str:
+    """Return what the card of a network states for a set and a scale, or nothing."""
+    from vdsr_lib.errors import WeightsError
+    from vdsr_lib.weights import read_card
+
+    try:
+        card = read_card(model, scale=scale)
+    except WeightsError:  # bicubic, or a file of the authors
+        return ""
+    sets = {name.lower(): name for name in card.get("scores", {})}
+    name, key = sets.get(data.lower(), ""), f"x{scale:g}"
+    psnr = card.get("scores", {}).get(name, {}).get(key)
+    ssim = card.get("ssim", {}).get(name, {}).get(key)
+    return "" if psnr is None or ssim is None else f"{psnr:.2f}/{ssim:.4f}"

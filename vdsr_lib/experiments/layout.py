@@ -1,7 +1,8 @@
 """The JSON file of an experiment: small, and laid out so that a person can read it.
 
 A column of numbers is one line, and so is a row of the table. Numbers are rounded to
-what they are good for: decibels to 0.0001, losses and gradients to four digits.
+what they are good for: the decibels of a table to 0.0001 and those of a curve to 0.001,
+losses and gradients to four digits.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ __all__ = ["columns", "history_columns", "read_history", "readable", "rounded_ro
 
 _WIDTH = 88
 _SCORES = ("psnr", "ssim")  # how the columns of a validation begin
-_DECIMALS = {"clipped_share": 4, "seconds": 2}
+_DECIMALS = {"clipped_share": 3, "seconds": 2}
+_CURVE = 3  # decimals of a curve's decibels
 _DIGITS = {"loss": 4, "gradient_norm": 4, "learning_rate": 6}
 
 
@@ -159,7 +161,8 @@ def _rounded(name: str, value: Any) -> Any:
         return None
     if name in _DIGITS:
         return float(f"{value:.{_DIGITS[name]}g}")
-    return round(value, _DECIMALS.get(name, 4))
+    score = name.startswith("psnr_")  # the table's column is "psnr"
+    return round(value, _CURVE if score else _DECIMALS.get(name, 4))
 
 
 def _lines(value: Any, indent: str, lead: str) -> list[str]:

@@ -6,6 +6,7 @@ are named with what they would cost. Recording the same runs twice gives the sam
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from vdsr_lib.devices import resolve_device
 from vdsr_lib.errors import RunError
 from vdsr_lib.experiments.catalogue import get_experiment
 from vdsr_lib.experiments.declare import Experiment, Run
+from vdsr_lib.experiments.layout import readable
 from vdsr_lib.experiments.material import Material
 from vdsr_lib.experiments.results import ExperimentResult, Recording
 from vdsr_lib.experiments.scoring import score_run
@@ -32,10 +34,13 @@ from vdsr_lib.experiments.telling import command_for, cost_text
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SHOWN_EPOCHS", "Recorded", "record_experiment"]
+__all__ = ["LARGEST", "SHOWN_EPOCHS", "Recorded", "record_experiment"]
 
 SHOWN_EPOCHS = (0, 1, 2, 5, 10, 20, 40, 80)
 """After these epochs the watched detail is kept."""
+
+LARGEST = 240_000
+"""Characters of a recording's file; above that, histories have a file of their own."""
 
 _FREE = ("CC0", "public domain")  # terms under which a detail may be published
 
@@ -263,4 +268,11 @@ def _write(recording: Recording, path: Path) -> Path:
             "picture": watch["picture"],
             "steps": list(frames.steps),
         }
-    return write_atomically(path, recording.text(frames=strips))
+    text = recording.text(frames=strips)
+    if len(text) > LARGEST:
+        kept_apart = path.with_suffix("") / "histories.json"
+        histories = json.loads(text)["histories"]
+        write_atomically(kept_apart, readable(histories))
+        place = kept_apart.relative_to(path.parent).as_posix()
+        text = recording.text(frames=strips, histories={}, histories_in=place)
+    return write_atomically(path, text)

@@ -139,7 +139,7 @@ class Recording:
         Parameters
         ----------
         **more
-            Added to the file's contents.
+            Added to the file's contents, or put in place of what `write` writes.
 
         Returns
         -------
@@ -276,6 +276,8 @@ def _from_content(content: dict[str, Any], folder: Path) -> Recording:
     table = pd.DataFrame(content["table"])
     for scores in {"psnr", "ssim", "bicubic"} & set(table):
         table[scores] = table[scores].astype(float)
+    file = folder / content.get("histories_in", "")
+    apart = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     histories = {
         name: read_history(
             epochs,
@@ -283,7 +285,7 @@ def _from_content(content: dict[str, Any], folder: Path) -> Recording:
             finished=record["runs"][name]["outcome"] == "finished",
             precision=record["runs"][name]["provenance"]["precision"],
         )
-        for name, epochs in content["histories"].items()
+        for name, epochs in (content["histories"] or apart).items()
     }
     frames = {
         name: read_strip(folder / strip["file"], strip["steps"])

@@ -133,26 +133,32 @@ def networks_on(
     return dict.fromkeys(scales, network_on(model, device))
 
 
-def read_card(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_card(
+    name_or_path: str | os.PathLike[str], *, scale: float | None = None
+) -> dict[str, Any]:
     """Return the model card of shipped weights or of a file.
 
     Parameters
     ----------
     name_or_path : str or path-like
         As for `load_model`.
+    scale : float, optional
+        As for `load_model`.
 
     Returns
     -------
     dict
-        ``architecture``, and what was given when the weights were saved: usually
-        ``recipe``, ``data``, ``scores``, ``commit``.
+        ``architecture``, and what was given when the weights were saved. Those that
+        ship have ``data``, ``recipe``, ``scores`` (dB), ``ssim``, ``validation``,
+        ``steps``, ``seconds``, ``machine``, ``commit``, and the ``command`` that makes
+        them again.
 
     Raises
     ------
     WeightsError
         As for `load_model`.
     """
-    return read_file_card(_locate(name_or_path))
+    return read_file_card(_locate(name_or_path, scale))
 
 
 def available_models() -> pd.DataFrame:
