@@ -99,8 +99,8 @@ class ClippingStudy:
     steps : int
         Updates of each training, all at one rate.
     every : int
-        Steps from one count of the gradients to the next; the first and the last step
-        are counted too.
+        Steps from one count of the gradients to the next; each of the first steps, in
+        which a training may diverge, and the last are counted too.
     batch_size : int
         Patches a step; the paper has 64.
     scales : sequence of int
@@ -226,7 +226,8 @@ class ClippingStudy:
 
     def _counted(self) -> set[int]:
         """Return the steps at which gradients are counted."""
-        return {1, 2, self.steps, *range(self.every, self.steps + 1, self.every)}
+        later = range(self.every, self.steps + 1, self.every)
+        return {*range(1, 2 * self.every + 1), *later, self.steps}
 
     def _model(self) -> VDSR:
         """Return the network with its first weights, the same every time."""

@@ -1,0 +1,312 @@
+/* What the explorers' pages share: nodes, the theme, controls, and a view of a model.
+ *
+ * It stands before the explorer's own code in one ES module (`page_source` joins them).
+ * State lives in the model's traits; a view draws it, once a frame, when it changed.
+ */
+
+const MINUS = "\u2212";
+const SVG = new Set(["svg", "path", "line", "text", "circle", "g", "rect", "title"]);
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+/** Make an element: `h("button", {class: "x", type: "button"}, "text", child)`. */
+function h(tag, attributes = {}, ...children) {
+  const node = SVG.has(tag)
+    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** A number with a true minus and, if asked for, a plus. */
+function number(value, digits, { sign = false } = {}) {
+  const text = Math.abs(value).toFixed(digits);
+  const zero = Number(text) === 0;
+  return (zero ? "" : value < 0 ? MINUS : sign ? "+" : "") + text;
+}
+
+/** Round numbers between `low` and `high`, about `count` of them. */
+function niceTicks(low, high, count) {
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 2.5, 5, 10].find((s) => s * power >= rough * 0.999);
+  const ticks = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
+    ticks.push(Number((i * step).toPrecision(10)));
+  }
+  return ticks;
+}
+
+/** A power of ten such as 10 to the -4, as text that reads well. */
+function power(exponent) {
+  const raised = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079";
+  const digits = [...String(Math.abs(exponent))].map((d) => raised[d]).join("");
+  return `10${exponent < 0 ? "\u207b" : ""}${digits}`;
+}
+
+/** A view of one model: subclasses have `build()` and `draw()`. */
+class Explorer {
+  constructor(model, el, name) {
+    this.model = model;
+    this.el = el;
+    this.abort = new AbortController();
+    this.off = [];
+    this.live = Boolean(model.widget_manager); // else nobody answers a request
+    this.problem = h("div", { class: "vk-problem", role: "alert", hidden: true });
+    this.root = h("div", { class: `vdsr-kit ${name}`, role: "group" });
+    this.build();
+    this.root.append(this.problem);
+    el.append(this.root);
+    this.root.setAttribute("aria-label", this.get("description"));
+    this.keepKeys();
+    this.watchTheme();
+    this.sizes = new ResizeObserver(() => this.schedule());
+    this.sizes.observe(this.root);
+    this.on(["description"], () =>
+      this.root.setAttribute("aria-label", this.get("description")));
+    this.on(["problem"], () => this.schedule());
+    this.schedule();
+  }
+
+  get(name) {
+    return this.model.get(name);
+  }
+
+  /** Change the state: at once on the page, a moment later in the kernel. */
+  set(changes) {
+    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => this.model.save_changes(), 120);
+  }
+
+  on(names, handler) {
+    for (const name of names) {
+      this.model.on(`change:${name}`, handler);
+      this.off.push([name, handler]);
+    }
+  }
+
+  listen(node, types, handler, options = {}) {
+    for (const type of types.split(" ")) {
+      node.addEventListener(type, handler, { signal: this.abort.signal, ...options });
+    }
+  }
+
+  schedule() {
+    this.frameRequest ??= requestAnimationFrame(() => {
+      this.frameRequest = undefined;
+      if (this.closed) return;
+      try {
+        this.draw();
+        this.complain(this.get("problem"));
+      } catch (error) {
+        this.complain(`This cannot be drawn: ${error.message}`);
+        throw error;
+      }
+      if (!this.painted) {
+        this.painted = true;
+        performance.mark("vdsr-explorer:painted");
+      }
+    });
+  }
+
+  complain(text) {
+    this.problem.hidden = !text;
+    setText(this.problem, text || "");
+  }
+
+  close() {
+    this.closed = true;
+    this.abort.abort();
+    this.sizes.disconnect();
+    this.themes.disconnect();
+    cancelAnimationFrame(this.frameRequest);
+    for (const timer of [this.saving, this.judging, this.playTimer]) clearTimeout(timer);
+    for (const [name, handler] of this.off) this.model.off(`change:${name}`, handler);
+    this.root.remove();
+  }
+
+  /** Keep plain keys from the notebook, where "d d" deletes the cell. */
+  keepKeys() {
+    this.listen(this.root, "keydown", (event) => {
+      const ours = !(event.ctrlKey || event.metaKey || event.altKey);
+      if (ours && event.key !== "Escape") event.stopPropagation();
+    });
+    const focusable = "button, select, input, summary, [tabindex]";
+    for (const node of this.root.querySelectorAll(focusable)) {
+      node.setAttribute("data-lm-suppress-shortcuts", "true");
+    }
+  }
+
+  /** Follow the page's theme: dark is what stands on a dark background. */
+  watchTheme() {
+    const judge = () => {
+      let dark = matchMedia("(prefers-color-scheme: dark)").matches &&
+        getComputedStyle(document.documentElement).colorScheme.includes("dark");
+      for (let node = this.el; node; node = node.parentElement) {
+        const parts = getComputedStyle(node).backgroundColor.match(/[\d.]+/g);
+        const [r, g, b, alpha = 1] = (parts ?? [0, 0, 0, 0]).map(Number);
+        if (alpha > 0.5) {
+          dark = 0.299 * r + 0.587 * g + 0.114 * b < 128;
+          break;
+        }
+      }
+      const theme = dark ? "dark" : "light";
+      if (this.root.dataset.theme !== theme) {
+        this.root.dataset.theme = theme;
+        this.schedule();
+      }
+    };
+    const later = () => {
+      clearTimeout(this.judging);
+      this.judging = setTimeout(judge, 60);
+    };
+    judge();
+    later(); // a view is built before it stands in the page
+    this.themes = new MutationObserver(later);
+    for (const node of [document.documentElement, document.body]) {
+      this.themes.observe(node, { attributes: true });
+    }
+    this.listen(matchMedia("(prefers-color-scheme: dark)"), "change", later);
+  }
+
+  // ------------------------------------------------------------------ controls
+
+  /** A row of buttons of which one is pressed; `mark(value)` presses it. */
+  choice(label, handler) {
+    const group = h("div", { class: "vk-group", role: "group", "aria-label": label });
+    const node = h("div", { class: "vk-field" }, h("span", { class: "vk-label" }, label), group);
+    const fill = (options) => {
+      group.replaceChildren(...options.map(([value, text, title]) => {
+        const button = h("button", { type: "button", title: title ?? null }, text);
+        button.value = value;
+        button.setAttribute("data-lm-suppress-shortcuts", "true");
+        this.listen(button, "click", () => handler(value));
+        return button;
+      }));
+    };
+    const mark = (value) => {
+      for (const button of group.children) {
+        button.setAttribute("aria-pressed", button.value === String(value));
+      }
+    };
+    return { node, group, fill, mark };
+  }
+
+  select(label, handler) {
+    const box = h("select");
+    this.listen(box, "change", () => handler(box.value));
+    const fill = (options) => {
+      const key = JSON.stringify(options);
+      if (box.dataset.filled === key) return;
+      box.dataset.filled = key;
+      box.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
+    };
+    const node = h("label", { class: "vk-field" }, h("span", { class: "vk-label" }, label), box);
+    return { node, box, fill };
+  }
+
+  /** A slider over the members of a list, with a button that plays them. */
+  player(label, handler, count, rest = 700) {
+    const input = h("input", { type: "range", min: 0, step: 1, "aria-label": label });
+    const button = h("button", { type: "button", class: "vk-play" });
+    const text = h("output", { class: "vk-now" });
+    const node = h("div", { class: "vk-player" }, button, input, text);
+    let playing = false;
+    const icon = () => {
+      const name = playing ? "Pause" : "Play";
+      if (button.title === name) return;
+      button.title = name;
+      button.setAttribute("aria-label", name);
+      const shape = playing ? "M4 2.5h3v11H4zM9 2.5h3v11H9z" : "M4 2.5v11l9-5.5z";
+      button.replaceChildren(
+        h("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
+          h("path", { d: shape, fill: "currentColor" })));
+    };
+    const tick = () => {
+      handler((Number(input.value) + 1) % count());
+      this.playTimer = setTimeout(tick, rest);
+    };
+    const toggle = (wanted = !playing) => {
+      playing = wanted && count() > 1;
+      clearTimeout(this.playTimer);
+      if (playing) tick();
+      icon();
+    };
+    icon();
+    this.listen(button, "click", () => toggle());
+    this.listen(input, "input", () => handler(Number(input.value)));
+    const mark = (index, said) => {
+      input.max = Math.max(0, count() - 1);
+      if (Number(input.value) !== index) input.value = index;
+      input.setAttribute("aria-valuetext", said);
+      setText(text, said);
+    };
+    return { node, input, mark, toggle };
+  }
+
+  /** A small table of facts: `write([[what, how much], ...])`. */
+  facts() {
+    const node = h("dl", { class: "vk-facts" });
+    const write = (rows) => {
+      const key = JSON.stringify(rows);
+      if (node.dataset.written === key) return;
+      node.dataset.written = key;
+      node.replaceChildren(...rows.map(([what, much]) =>
+        h("div", {}, h("dt", {}, what), h("dd", {}, much))));
+    };
+    return { node, write };
+  }
+}
+
+/** An SVG chart with axes; `x` and `y` map values to places. */
+function chart(width, height, { x: [x0, x1], y: [y0, y1], left = 52, bottom = 40,
+  top = 12, right = 12 }) {
+  const x = (value) => left + ((value - x0) / (x1 - x0 || 1)) * (width - left - right);
+  const y = (value) => top + (1 - (value - y0) / (y1 - y0 || 1)) * (height - top - bottom);
+  const svg = h("svg", { width, height, role: "img" });
+  const axes = ({ xTicks, yTicks, xLabel, yLabel }) => {
+    for (const [value, text] of yTicks) {
+      svg.append(
+        h("line", { class: "vk-grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
+        h("text", { x: left - 7, y: y(value) + 4, "text-anchor": "end" }, text));
+    }
+    svg.append(h("line", { class: "vk-axis", x1: left, x2: width - right,
+      y1: height - bottom, y2: height - bottom }));
+    for (const [value, text] of xTicks) {
+      svg.append(
+        h("line", { class: "vk-axis", x1: x(value), x2: x(value),
+          y1: height - bottom, y2: height - bottom + 4 }),
+        h("text", { x: x(value), y: height - bottom + 17, "text-anchor": "middle" }, text));
+    }
+    svg.append(h("text", { class: "vk-title", x: (left + width - right) / 2,
+      y: height - 5, "text-anchor": "middle" }, xLabel));
+    if (yLabel) {
+      svg.append(h("text", { class: "vk-title", "text-anchor": "middle",
+        transform: `translate(12 ${(top + height - bottom) / 2}) rotate(-90)` }, yLabel));
+    }
+  };
+  const line = (points, attributes) => {
+    let pen = "M";
+    const d = points.map(([a, b]) => {
+      if (b === null || !Number.isFinite(b)) {
+        pen = "M";
+        return "";
+      }
+      const part = `${pen}${x(a).toFixed(1)} ${y(b).toFixed(1)}`;
+      pen = "L";
+      return part;
+    }).join("");
+    svg.append(h("path", { class: "vk-line", d, ...attributes }));
+  };
+  const value = (px) => x0 + ((px - left) / (width - left - right)) * (x1 - x0);
+  return { svg, x, y, axes, line, value, left, right, top, bottom };
+}
