@@ -6,6 +6,13 @@ also leaves a static picture in its output, for readers who have none of these.
 """
 
 from vdsr_lib.widgets.compare import Compare, compare
+from vdsr_lib.widgets.monitor import LiveMonitor
 from vdsr_lib.widgets.pages import inline_widgets, standalone_page
 
-__all__ = ["Compare", "compare", "inline_widgets", "standalone_page"]
+__all__ = [
+    "Compare",
+    "LiveMonitor",
+    "compare",
+    "inline_widgets",
+    "standalone_page",
+]
