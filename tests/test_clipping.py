@@ -250,7 +250,7 @@ def test_norm_with_nan_or_infinity_does_as_torch_does(bad: float) -> None:
         ("value", {"theta": math.inf}, ValueError, "theta must be a positive .* inf"),
         (
             "adjustable",
-            {"theta": 1.0, "learning_rate": torch.tensor(-0.1)},
+            {"theta": 1.0, "learning_rate": -0.1},
             ValueError,
             "learning_rate must be a positive number, got -0.1",
         ),

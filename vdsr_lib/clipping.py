@@ -69,8 +69,8 @@ def clip_gradients(
         1e-4 with ``adjustable``; the paper gives no value.
     learning_rate : float or torch.Tensor, optional
         The rate of the step to come, above 0; needed by ``adjustable`` only. A 0-dim
-        tensor on the GPU is read there, so that a captured CUDA graph follows the
-        schedule; its value is not checked, since that would wait for the GPU.
+        tensor is read where it is, so that a captured CUDA graph follows the
+        schedule; its value is not checked, since that would wait for a GPU.
     statistics : bool
         False skips the count of clipped elements, which needs one temporary copy of
         the gradients; the clipping itself allocates at most a few scalars.
@@ -122,10 +122,9 @@ def _bound(
     limit = _positive("theta", theta, rule)
     if rule != "adjustable":
         return limit
-    if isinstance(learning_rate, torch.Tensor) and learning_rate.device.type != "cpu":
-        return limit / learning_rate
-    rate = None if learning_rate is None else float(learning_rate)
-    return limit / _positive("learning_rate", rate, rule)
+    if isinstance(learning_rate, torch.Tensor):
+        return limit / learning_rate  # ()
+    return limit / _positive("learning_rate", learning_rate, rule)
 
 
 def _positive(name: str, value: float | None, rule: str) -> float:

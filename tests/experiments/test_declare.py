@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -94,6 +96,39 @@ def test_key_is_the_same_in_another_process_with_another_hash_seed():
     here = [run.key() for run in get_experiment("table1").runs("paper")]
     assert other.stdout.split() == here
     assert all(re.fullmatch(r"[0-9a-f]{16}", key) for key in here)
+
+
+# The declaration of a run that took days, as it was written when the run began.
+FROZEN = """
+{"architecture": {"depth": 20, "name": "VDSR", "residual": true, "width": 64},
+ "augment": false, "patch_size": 41, "recipe": 1, "scales": [2.0, 3.0, 4.0],
+ "stride": 41, "train_on": ["t91"],
+ "training": {"batch_size": 64, "clipping": "adjustable", "drop_divisor": 10.0,
+              "drop_every": 20, "epochs": 80, "last_layer_rate": 1.0,
+              "learning_rate": 0.1, "loss": "sum", "max_steps": null, "momentum": 0.9,
+              "optimiser": "sgd", "reset_momentum": true, "seed": 0, "theta": 0.0001,
+              "validate_every": null, "weight_decay": 0.0001},
+ "validate": {"count": 24, "crop": 96, "dataset": "bsd500-test",
+              "scales": [2.0, 3.0, 4.0]},
+ "watch": null}
+"""
+
+
+def test_a_run_that_was_made_is_found_under_its_key_for_ever():
+    frozen = json.loads(FROZEN)
+    text = json.dumps(frozen, sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "65feca5cd9ffedb9"
+    (run,) = (r for r in get_experiment("ablation").runs("paper") if r.name == "T91")
+    assert run.declaration() == frozen
+    assert run.key() == "65feca5cd9ffedb9"
+
+
+@pytest.mark.parametrize(
+    "later", [{"schedule": "cosine"}, {"warm_up": 0.5}, {"averaging": 0.99}]
+)
+def test_what_a_recipe_could_not_say_before_has_a_key_of_its_own(later):
+    recipe = TrainingConfig.paper(epochs=1, **later)
+    assert a_run(training=recipe).key() != a_run().key()
 
 
 def test_table_1_is_declared_as_the_paper_describes_it():

@@ -8,6 +8,7 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 
 from vdsr_lib.training import TrainingConfig
+from vdsr_lib.training.schedule import middles
 
 
 def test_the_papers_recipe():
@@ -57,6 +58,70 @@ def test_srcnns_recipe():
     assert config.clipping == "none"
 
 
+def test_a_cosine_after_a_warm_up():
+    """By hand: half a cosine over epochs 1 to 5 falls by 0, 15, 50, 85 and 100 %."""
+    config = TrainingConfig(epochs=5, schedule="cosine", warm_up=1.0, learning_rate=0.4)
+    assert config.learning_rate_at(1, 0.25) == pytest.approx(0.1, rel=1e-15)
+    assert config.learning_rate_at(1, 0.75) == pytest.approx(0.3, rel=1e-15)
+    falling = [config.learning_rate_at(epoch) for epoch in (2, 3, 4, 5)]
+    halves = (1, (1 + 0.5**0.5) / 2, 0.5, (1 - 0.5**0.5) / 2)
+    assert falling == pytest.approx([0.4 * half for half in halves], rel=1e-14)
+    assert config.learning_rate_at(4, 0.5) == pytest.approx(
+        0.4 * 0.308658283817455,  # (1 + cos(5 pi / 8)) / 2
+        rel=1e-14,
+    )
+    assert 0 < config.learning_rate_at(5, 0.999) < 1e-6
+
+
+def test_a_warm_up_rises_into_steps_too():
+    config = TrainingConfig(epochs=4, drop_every=2, warm_up=0.5, learning_rate=1.0)
+    rates = [config.learning_rate_at(e, p) for e, p in ((1, 0.1), (1, 0.5), (3, 0.0))]
+    assert rates == pytest.approx([0.2, 1.0, 0.1])
+
+
+def test_no_step_is_made_at_rate_0():
+    """The middle of each step counts: 0.5 / 7 of an epoch for the first of seven."""
+    config = TrainingConfig(epochs=1, schedule="cosine", warm_up=0.5, learning_rate=1)
+    rates = [config.learning_rate_at(1, moment) for moment in middles(7)]
+    assert rates[0] == pytest.approx(1 / 7)
+    assert min(rates) > 0.01
+    assert len(rates) == 7
+
+
+def test_our_own_recipe():
+    config = TrainingConfig.modern(epochs=7)
+    assert (config.schedule, config.optimiser, config.clipping) == (
+        "cosine",
+        "adam",
+        "none",
+    )
+    assert (config.warm_up, config.averaging) == (0.5, 0.999)
+    assert config.epochs == 7
+
+
+def test_a_recipe_of_before_is_written_as_it_was():
+    """The names that a configuration had when the first long runs were made."""
+    written = TrainingConfig.paper().to_dict()
+    assert " ".join(written) == (
+        "epochs batch_size optimiser learning_rate drop_every drop_divisor "
+        "last_layer_rate momentum reset_momentum weight_decay clipping theta loss seed "
+        "validate_every max_steps"
+    )
+    assert TrainingConfig.from_dict(written) == TrainingConfig.paper()
+    later = TrainingConfig.modern()
+    assert later.to_dict().keys() - written.keys() == {
+        "schedule",
+        "warm_up",
+        "averaging",
+    }
+    assert TrainingConfig.from_dict(later.to_dict()) == later
+
+
+def test_a_warm_up_is_over_before_the_run():
+    with pytest.raises(ValueError, match="warm_up must be below the 3 epochs, got 3"):
+        TrainingConfig(epochs=3, warm_up=3)
+
+
 def test_total_steps():
     """124 steps an epoch: T91 at the scales 2, 3 and 4."""
     assert TrainingConfig.paper().total_steps(124) == 9_920
@@ -96,6 +161,11 @@ def test_it_survives_json_and_stays_frozen():
         ("seed", -1, "an integer from 0"),
         ("validate_every", 0, "an integer of at least 1, or None"),
         ("max_steps", 0, "an integer of at least 1, or None"),
+        ("schedule", "linear", "one of steps, cosine"),
+        ("warm_up", -0.5, "0 or above"),
+        ("warm_up", float("inf"), "0 or above"),
+        ("averaging", 1.0, r"in \[0, 1\)"),
+        ("averaging", "0.9", r"in \[0, 1\)"),
     ],
 )
 def test_each_wrong_value_is_named(name, value, wanted):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from vdsr_lib.clipping import RULES
+from vdsr_lib.training.rules import VALUE_RULES
+from vdsr_lib.training.schedule import cosine, steps, warmed_up
 
-__all__ = ["LOSSES", "OPTIMISERS", "TrainingConfig"]
+__all__ = ["TrainingConfig"]
 
-LOSSES = ("sum", "mean")
-"""How squared errors are brought together over the pixels of a patch."""
-
-OPTIMISERS = ("sgd", "adam")
-"""The update rules."""
+_LATER = ("schedule", "warm_up", "averaging")
+"""Attributes that came later: `to_dict` leaves them out at their defaults, so that
+runs made before they existed keep their keys and their checkpoints."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +57,15 @@ class TrainingConfig:
         Steps between validations; at each epoch's end if not given.
     max_steps : int, optional
         Where to end when the epochs are not over. The schedule is that of `epochs`.
+    schedule : {"steps", "cosine"}
+        How the rate falls: in the drops above, or along half a cosine from
+        `learning_rate` to almost 0, which has no drops and never empties the momentum.
+    warm_up : float
+        Epochs, or parts of one, in which the rate rises from almost 0.
+    averaging : float
+        In [0, 1). Above 0 the result is not the last weights but a running average:
+        at each step it keeps this share of itself and takes the rest from the weights
+        as they are. Validation measures the average too.
 
     Raises
     ------
@@ -73,10 +80,8 @@ class TrainingConfig:
 
     Examples
     --------
-    >>> TrainingConfig.paper().learning_rate_at(21)
+    >>> TrainingConfig.paper(epochs=8).learning_rate_at(3)
     0.01
-    >>> TrainingConfig.paper(epochs=8).drop_every
-    2
     """
 
     epochs: int = 80  # the paper's
@@ -95,12 +100,19 @@ class TrainingConfig:
     seed: int = 0  # ours: the order of the patches
     validate_every: int | None = None  # ours: steps; None: at each epoch's end
     max_steps: int | None = None  # ours: end here, before the epochs are over
+    schedule: str = "steps"  # the paper's; "cosine" is ours
+    warm_up: float = 0.0  # ours: epochs; the paper begins at the full rate
+    averaging: float = 0.0  # ours: the share kept at each step; the paper's: none
 
     def __post_init__(self) -> None:
-        for name, (check, wanted) in _RULES.items():
+        for name, (check, wanted) in VALUE_RULES.items():
             value = getattr(self, name)
             if not check(value):
                 raise ValueError(f"{name} must be {wanted}, got {value!r}")
+        if self.warm_up >= self.epochs:
+            raise ValueError(
+                f"warm_up must be below the {self.epochs} epochs, got {self.warm_up!r}"
+            )
 
     @classmethod
     def paper(cls, **changes: Any) -> TrainingConfig:
@@ -178,6 +190,35 @@ class TrainingConfig:
         return cls._stretched({**given, **changes}, parts=1)
 
     @classmethod
+    def modern(cls, **changes: Any) -> TrainingConfig:
+        """Return a recipe of our own: Adam, a warm-up and a cosine, averaged weights.
+
+        Parameters
+        ----------
+        **changes
+            Attributes to change.
+
+        Returns
+        -------
+        TrainingConfig
+
+        Raises
+        ------
+        ValueError
+            If a value is out of range.
+        """
+        given: dict[str, Any] = {
+            "optimiser": "adam",
+            "learning_rate": 1e-3,
+            "clipping": "none",
+            "weight_decay": 0.0,
+            "schedule": "cosine",
+            "warm_up": 0.5,
+            "averaging": 0.999,
+        }
+        return cls(**{**given, **changes})
+
+    @classmethod
     def _stretched(cls, changes: dict[str, Any], parts: int) -> TrainingConfig:
         """Return a config whose rate drops after each of `parts` equal parts."""
         epochs = changes.get("epochs", cls.epochs)
@@ -209,24 +250,38 @@ class TrainingConfig:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all attributes, JSON-ready."""
-        return asdict(self)
+        """Return the attributes, JSON-ready; later ones only if not at their default.
 
-    def learning_rate_at(self, epoch: int) -> float:
-        """Return the learning rate of an epoch.
+        A recipe of the time before `schedule` existed is written as it was then.
+        """
+        defaults = {each.name: each.default for each in fields(self)}
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in _LATER or value != defaults[name]
+        }
+
+    def learning_rate_at(self, epoch: int, passed: float = 0.0) -> float:
+        """Return the learning rate at a moment of an epoch.
 
         Parameters
         ----------
         epoch : int
             Counted from 1.
+        passed : float
+            The share of the epoch that is over, in [0, 1); only a cosine or a warm-up
+            asks for it.
 
         Returns
         -------
         float
         """
-        return self.learning_rate / self.drop_divisor ** (
-            (epoch - 1) // self.drop_every
-        )
+        moment, highest = epoch - 1 + passed, self.learning_rate
+        if self.schedule == "steps":
+            rate = steps(highest, epoch, self.drop_every, self.drop_divisor)
+        else:
+            rate = cosine(highest, moment, first=self.warm_up, last=self.epochs)
+        return warmed_up(rate, moment, self.warm_up)
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Return the number of steps in the whole run.
@@ -243,49 +298,3 @@ class TrainingConfig:
         """
         steps = self.epochs * steps_per_epoch
         return steps if self.max_steps is None else min(steps, self.max_steps)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _is_count_or_none(value: Any) -> bool:
-    return value is None or _is_count(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
-
-
-def _is_positive(value: Any) -> bool:
-    return _is_number(value) and value > 0
-
-
-def _one_of(allowed: tuple[str, ...]) -> tuple[Callable[[Any], bool], str]:
-    return allowed.__contains__, f"one of {', '.join(allowed)}"
-
-
-_COUNT = _is_count, "an integer of at least 1"
-_COUNT_OR_NONE = _is_count_or_none, "an integer of at least 1, or None"
-_POSITIVE = _is_positive, "a number above 0"
-_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "epochs": _COUNT,
-    "batch_size": _COUNT,
-    "optimiser": _one_of(OPTIMISERS),
-    "learning_rate": _POSITIVE,
-    "drop_every": _COUNT,
-    "drop_divisor": _POSITIVE,
-    "last_layer_rate": _POSITIVE,
-    "momentum": (lambda value: _is_number(value) and 0 <= value < 1, "in [0, 1)"),
-    "reset_momentum": (lambda value: isinstance(value, bool), "True or False"),
-    "weight_decay": (lambda value: _is_number(value) and value >= 0, "0 or above"),
-    "clipping": _one_of(RULES),
-    "theta": _POSITIVE,
-    "loss": _one_of(LOSSES),
-    "seed": (
-        lambda value: isinstance(value, int) and 0 <= value < 2**63,
-        "an integer from 0 to 2**63 - 1",
-    ),
-    "validate_every": _COUNT_OR_NONE,
-    "max_steps": _COUNT_OR_NONE,
-}

@@ -1,7 +1,7 @@
 """One training step on the device, from a few example numbers to moved weights.
 
-Nothing in here asks the device for a number: a GPU works through its queue, and the
-host looks at the three measured numbers when it likes.
+Nothing in here asks the device for a number, so that a GPU works through its queue
+and whole steps can be recorded once and replayed.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from torch import nn
 
 from vdsr_lib.devices import Precision
 from vdsr_lib.patches import PatchSet
+from vdsr_lib.training.averaging import Average
 from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.processes import Processes
-from vdsr_lib.training.update import Update
+from vdsr_lib.training.update import Numbers, Update
 
 __all__ = ["MEASURED", "Step", "training_loss"]
 
@@ -65,6 +66,8 @@ class Step:
     ----------
     update : Update
         The optimiser's part, with the learning rate.
+    average : Average
+        The running average of the weights, if the recipe wants one.
     """
 
     def __init__(
@@ -77,17 +80,21 @@ class Step:
         precision: Precision,
     ) -> None:
         self.update = Update(model, config)
+        self.average = Average(model, config.averaging)
+        self._model = model
         self._network = processes.wrap(model)
         self._patches, self._config = patches, config
         self._processes, self._precision = processes, precision
 
-    def __call__(self, examples: torch.Tensor) -> torch.Tensor:
+    def __call__(self, examples: torch.Tensor, numbers: Numbers) -> torch.Tensor:
         """Make one step.
 
         Parameters
         ----------
         examples : torch.Tensor
             (B,) int64 on the device: the whole batch, as `PatchSet.batch` takes it.
+        numbers : Numbers
+            The step's own, as `numbers` returns them or as tensors.
 
         Returns
         -------
@@ -96,7 +103,8 @@ class Step:
             share of clipped elements.
         """
         ilr, hr = self._patches.batch(self._processes.share(examples))  # (b, 1, p, p)
-        ilr = ilr.contiguous(memory_format=self._precision.memory_format)
+        # Not contiguous(): one channel counts as any layout and would stay as it is.
+        ilr = ilr.to(memory_format=self._precision.memory_format)
         with self._precision.autocast():
             estimate = self._network(ilr)  # (b, 1, p, p)
         size, kind = self._config.batch_size, self._config.loss
@@ -105,4 +113,33 @@ class Step:
         loss = loss * self._processes.size
         loss.backward()  # type: ignore[no-untyped-call]
         whole = self._processes.mean(loss.detach()).view(1)  # (1,)
-        return torch.cat((whole, self.update.step()))  # (3,)
+        measured = torch.cat((whole, self.update.step(numbers)))  # (3,)
+        self.average.take(numbers.fresh)
+        return measured
+
+    def numbers(self, learning_rate: float, ahead: int = 0) -> Numbers:
+        """Return the numbers of a coming step, as floats.
+
+        Parameters
+        ----------
+        learning_rate : float
+            Its rate.
+        ahead : int
+            How many steps come before it.
+
+        Returns
+        -------
+        Numbers
+        """
+        update = self.update.numbers(learning_rate, ahead)
+        return update._replace(fresh=self.average.share(ahead))
+
+    def count(self) -> None:
+        """Note, on the host, that a step was made."""
+        self.update.count()
+        self.average.count()
+
+    def tensors(self) -> list[torch.Tensor]:
+        """Return every tensor that a step changes, to be kept or put back."""
+        model = [each.detach() for each in self._model.state_dict().values()]
+        return [*model, *self.update.tensors(), *self.average.tensors()]

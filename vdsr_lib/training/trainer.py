@@ -133,10 +133,12 @@ def _open(
     """Take the run's folder and go on from its checkpoint, if it has one."""
     found = None
     if loop.processes.is_first:
-        loop.folder = stack.enter_context(RunFolder(run_dir, loop.identity()))
+        folder = stack.enter_context(RunFolder(run_dir, loop.identity()))
+        loop.keep_in(folder)
         machine = describe_machine(loop.processes.device)
-        provenance = {"precision": loop.history.precision, "machine": machine}
-        found = loop.folder.begin(resume=resume, provenance=provenance)
+        precision = loop.ledger.history.precision
+        provenance = {"precision": precision, "machine": machine}
+        found = folder.begin(resume=resume, provenance=provenance)
     found = loop.processes.from_first(found)
     if found is not None:
         loop.restore(found)

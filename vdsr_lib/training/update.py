@@ -20,10 +20,23 @@ from torch import nn
 from vdsr_lib.clipping import clip_gradients
 from vdsr_lib.training.config import TrainingConfig
 
-__all__ = ["Update"]
+__all__ = ["Numbers", "Update"]
 
 _SQUARES_KEPT = 0.999  # Adam's second moment: the usual value
 _EPSILON = 1e-8  # Adam's too
+
+
+class Numbers(NamedTuple):
+    """What differs between one update and the next, known before the step begins.
+
+    Floats; or 0-dim tensors on the device, which are read there, so that steps that
+    were recorded once can be replayed with other numbers.
+    """
+
+    rate: float | torch.Tensor  # of all layers but the last, which has its own factor
+    length: float | torch.Tensor  # Adam: the rate over what the first moment lacks
+    root: float | torch.Tensor  # Adam: the root of what the second moment lacks
+    fresh: float | torch.Tensor = 0.0  # the share of the new weights in their average
 
 
 class _Group(NamedTuple):
@@ -73,13 +86,45 @@ class Update:
         learning_rate : float
             Of all layers but the last, which has its own factor.
         """
-        if learning_rate < self.learning_rate and self._config.reset_momentum:
-            self._moments, self._age = self._fresh_moments(), 0
+        resets = self._config.reset_momentum and self._config.schedule == "steps"
+        if learning_rate < self.learning_rate and resets:
+            for moments in self._moments.values():  # in place: others hold them too
+                torch._foreach_zero_(list(moments.values()))
+            self._age = 0
         self.learning_rate = learning_rate
 
+    def numbers(self, learning_rate: float, ahead: int = 0) -> Numbers:
+        """Return what a coming step needs to know.
+
+        Parameters
+        ----------
+        learning_rate : float
+            Its rate.
+        ahead : int
+            How many steps come before it.
+
+        Returns
+        -------
+        Numbers
+            As floats.
+        """
+        age = self._age + 1 + ahead
+        length = learning_rate / (1 - self._config.momentum**age)
+        return Numbers(learning_rate, length, math.sqrt(1 - _SQUARES_KEPT**age))
+
+    def count(self) -> None:
+        """Note that the moments are a step older."""
+        self._age += 1
+
     @torch.no_grad()
-    def step(self) -> torch.Tensor:
+    def step(self, numbers: Numbers | None = None) -> torch.Tensor:
         """Clip the gradients, update the weights, and forget the gradients.
+
+        Parameters
+        ----------
+        numbers : Numbers, optional
+            Those of this step. Without them they are made here, for the rate that was
+            set, and the step is counted.
 
         Returns
         -------
@@ -87,48 +132,63 @@ class Update:
             (2,) float32 on the model's device: the gradient's norm before the
             clipping, and the share of clipped elements. Nothing waits for a GPU.
         """
-        measured = self._clip()  # (2,)
-        self._age += 1
+        if numbers is None:
+            numbers = self.numbers(self.learning_rate)
+            self.count()
+        measured = self._clip(numbers.rate)  # (2,)
         move = self._adam if self._config.optimiser == "adam" else self._sgd
         for group in self._groups:
-            rate = self.learning_rate * group.factor
+            own = numbers._replace(
+                rate=numbers.rate * group.factor, length=numbers.length * group.factor
+            )
             parameters = [p for p in group.parameters if p.grad is not None]
             if not parameters:  # torch's list operations want one at least
                 continue
             gradients = [cast("torch.Tensor", p.grad) for p in parameters]
             torch._foreach_add_(gradients, parameters, alpha=self._config.weight_decay)
-            move(parameters, gradients, rate)
+            move(parameters, gradients, own)
             for parameter in parameters:
                 parameter.grad = None
         return measured
 
     def _sgd(
-        self, parameters: list[torch.Tensor], gradients: list[torch.Tensor], rate: float
+        self,
+        parameters: list[torch.Tensor],
+        gradients: list[torch.Tensor],
+        numbers: Numbers,
     ) -> None:
         """Stochastic gradient descent with momentum, in place."""
         momenta = [self._moments["momentum"][p] for p in parameters]
         torch._foreach_mul_(momenta, self._config.momentum)
         torch._foreach_add_(momenta, gradients)
-        torch._foreach_add_(parameters, momenta, alpha=-rate)
+        if isinstance(numbers.rate, torch.Tensor):
+            torch._foreach_sub_(parameters, torch._foreach_mul(momenta, numbers.rate))
+        else:  # the same with one rounding fewer
+            torch._foreach_add_(parameters, momenta, alpha=-numbers.rate)
 
     def _adam(
-        self, parameters: list[torch.Tensor], gradients: list[torch.Tensor], rate: float
+        self,
+        parameters: list[torch.Tensor],
+        gradients: list[torch.Tensor],
+        numbers: Numbers,
     ) -> None:
         """Adam, in place: the momentum over the root of the mean square."""
-        kept = self._config.momentum
         momenta = [self._moments["momentum"][p] for p in parameters]
         squares = [self._moments["square"][p] for p in parameters]
-        torch._foreach_lerp_(momenta, gradients, 1 - kept)
+        torch._foreach_lerp_(momenta, gradients, 1 - self._config.momentum)
         torch._foreach_mul_(squares, _SQUARES_KEPT)
         torch._foreach_addcmul_(squares, gradients, gradients, 1 - _SQUARES_KEPT)
         roots = torch._foreach_sqrt(squares)
-        torch._foreach_div_(roots, math.sqrt(1 - _SQUARES_KEPT**self._age))
+        torch._foreach_div_(roots, numbers.root)
         torch._foreach_add_(roots, _EPSILON)
-        torch._foreach_addcdiv_(
-            parameters, momenta, roots, value=-rate / (1 - kept**self._age)
-        )
+        if isinstance(numbers.length, torch.Tensor):
+            moves = torch._foreach_div(momenta, roots)
+            torch._foreach_mul_(moves, numbers.length)
+            torch._foreach_sub_(parameters, moves)
+        else:  # the same with one rounding fewer
+            torch._foreach_addcdiv_(parameters, momenta, roots, value=-numbers.length)
 
-    def _clip(self) -> torch.Tensor:
+    def _clip(self, rate: float | torch.Tensor) -> torch.Tensor:
         """Clip each group by its own rate, and bring the statistics together."""
         groups = self._groups
         if self._config.clipping != "adjustable":  # the rate plays no part
@@ -139,7 +199,7 @@ class Update:
                 group.parameters,
                 self._config.clipping,
                 theta=self._config.theta,
-                learning_rate=self.learning_rate * group.factor,
+                learning_rate=rate * group.factor,
             )
             count = sum(parameter.numel() for parameter in group.parameters)
             squares.append(cast("torch.Tensor", result.gradient_norm).square())
@@ -147,6 +207,10 @@ class Update:
             elements += count
         norm, share = torch.stack(squares).sum().sqrt(), torch.stack(clipped).sum()
         return torch.stack((norm, share / elements))  # (2,)
+
+    def tensors(self) -> list[torch.Tensor]:
+        """Return the moments themselves."""
+        return [m for moments in self._moments.values() for m in moments.values()]
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return the moments by name, for instance ``momentum.body.0.bias``."""

@@ -19,7 +19,7 @@ __all__ = ["OnEpoch", "Validate", "Watchers"]
 Validate: TypeAlias = Callable[[nn.Module], Mapping[str, float]]
 OnEpoch: TypeAlias = Callable[[nn.Module, Row], object]
 
-_FRAMES_TO_CALLER = 7  # from the warning here up to whoever called `train`
+_FRAMES_TO_CALLER = 8  # from the warning here up to whoever called `train`
 
 
 @dataclass(frozen=True)
