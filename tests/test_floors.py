@@ -15,6 +15,7 @@ FLOORS: tuple[set[str], ...] = (
     {"experiments"},
     {"figures", "claims"},
     {"widgets"},
+    {"exercises"},
     {"suite"},
     {"cli"},
     {"__main__"},

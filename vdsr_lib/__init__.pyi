@@ -1,5 +1,6 @@
 from . import claims as claims
 from . import datasets as datasets
+from . import exercises as exercises
 from . import experiments as experiments
 from . import figures as figures
 from . import images as images
@@ -13,6 +14,7 @@ from .clipping import clip_gradients as clip_gradients
 from .datasets import fetch as fetch
 from .datasets import load_images as load_images
 from .evaluation import evaluate as evaluate
+from .exercises import check_exercise as check_exercise
 from .experiments import run_experiment as run_experiment
 from .images import degrade as degrade
 from .images import rgb_to_luma as rgb_to_luma

@@ -12,13 +12,14 @@ import hashlib
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from vdsr_lib._files import notebooks_dir, write_atomically
 from vdsr_lib.errors import LabError
 
-__all__ = ["build", "check", "generate", "read_source", "sources"]
+__all__ = ["as_notebook", "build", "check", "generate", "read_source", "sources"]
 
 Folder = str | os.PathLike[str] | None
 
@@ -88,13 +89,46 @@ def generate(source: Path) -> str:
     str
         The ``.ipynb``: without outputs, the same for the same source everywhere.
     """
+    return as_notebook(
+        read_source(source).cells, source, origin=f"source/{source.name}"
+    )
+
+
+def as_notebook(
+    cells: list[Any],
+    source: Path,
+    *,
+    origin: str,
+    extra: Callable[[Any, str], dict[str, Any]] | None = None,
+) -> str:
+    """Return the text of the notebook that holds these cells.
+
+    Parameters
+    ----------
+    cells : list of nbformat.NotebookNode
+        As `read_source` gives them, perhaps with other texts.
+    source : pathlib.Path
+        The file they come from; its digest is noted.
+    origin : str
+        Where that file is, as the notebook's reader sees it.
+    extra : callable, optional
+        Given a cell and its id, returns metadata to add to it.
+
+    Returns
+    -------
+    str
+        The ``.ipynb``, without outputs.
+    """
     import nbformat
 
-    cells = _cells(read_source(source).cells)
-    origin = {
-        "source": f"source/{source.name}",
+    plain = _cells(cells)
+    if extra is not None:
+        for cell, entry in zip(cells, plain, strict=True):
+            entry["metadata"] |= extra(cell, entry["id"])
+    origins = {
+        "source": origin,
         "source_sha256": _digest(source.read_text("utf-8")),
-        "cells_sha256": _cells_digest(cells),
+        "cells_sha256": _cells_digest(plain),
     }
     metadata = {
         "kernelspec": {
@@ -103,10 +137,10 @@ def generate(source: Path) -> str:
             "name": "python3",
         },
         "language_info": {"name": "python"},
-        "vdsr_lib": origin,
+        "vdsr_lib": origins,
     }
     notebook = {
-        "cells": cells,
+        "cells": plain,
         "metadata": metadata,
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -116,7 +150,11 @@ def generate(source: Path) -> str:
 
 
 def build(
-    source_dir: Folder = None, target_dir: Folder = None, *, force: bool = False
+    source_dir: Folder = None,
+    target_dir: Folder = None,
+    *,
+    force: bool = False,
+    make: Callable[[Path], str] = generate,
 ) -> list[Path]:
     """Generate the notebooks that are absent or differ from their source.
 
@@ -126,6 +164,8 @@ def build(
         Default: ``notebooks/source`` and ``notebooks``.
     force : bool
         Overwrite notebooks that were edited by hand, too.
+    make : callable
+        What makes a notebook's text of a source.
 
     Returns
     -------
@@ -138,7 +178,7 @@ def build(
         If a notebook was edited by hand; nothing is written then.
     """
     target = Path(target_dir) if target_dir is not None else notebooks_dir()
-    texts = {target / f"{s.stem}.ipynb": generate(s) for s in sources(source_dir)}
+    texts = {target / f"{s.stem}.ipynb": make(s) for s in sources(source_dir)}
     edited = [] if force else [path for path in texts if _edited_by_hand(path)]
     if edited:
         names = ", ".join(str(path) for path in edited)
@@ -150,13 +190,20 @@ def build(
     return [write_atomically(path, texts[path]) for path in stale]
 
 
-def check(source_dir: Folder = None, target_dir: Folder = None) -> list[str]:
+def check(
+    source_dir: Folder = None,
+    target_dir: Folder = None,
+    *,
+    make: Callable[[Path], str] = generate,
+) -> list[str]:
     """Compare the notebooks with their sources.
 
     Parameters
     ----------
     source_dir, target_dir : path-like, optional
         Default: ``notebooks/source`` and ``notebooks``.
+    make : callable
+        What makes a notebook's text of a source.
 
     Returns
     -------
@@ -170,16 +217,16 @@ def check(source_dir: Folder = None, target_dir: Folder = None) -> list[str]:
     orphans = sorted(set(target.glob("*.ipynb")) - set(expected))
     problems = [f"{path}: orphaned, no source {path.stem}.py" for path in orphans]
     for path, source in expected.items():
-        problems += _compare(path, source)
+        problems += _compare(path, source, make)
     return problems
 
 
-def _compare(path: Path, source: Path) -> list[str]:
+def _compare(path: Path, source: Path, make: Callable[[Path], str]) -> list[str]:
     """Compare one notebook with its source."""
     text = _read(path)
     if text is None:
         return [f"{path}: missing; run `python -m vdsr_lib notebooks`"]
-    wanted = generate(source)
+    wanted = make(source)
     if text == wanted:
         return []
     found = _parse(text)
