@@ -48,6 +48,7 @@ def register(app: typer.Typer) -> None:
     group.command(name="show")(show)
     group.command(name="run")(run)
     group.command(name="record")(record)
+    group.command(name="compare")(compare)
     app.add_typer(group, name="experiments")
 
 
@@ -208,6 +209,34 @@ def record(
             device=device,
         )
         _print_recorded(name, done)
+
+
+def compare(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; is the page up to date?")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Default: docs/ours_against_the_paper.md of the checkout."),
+    ] = None,
+) -> None:
+    """Write the page that lays every recorded number beside the paper's.
+
+    Exit status: 1 when --check finds that the page is not that of data/recorded and
+    data/weights.
+    """
+    from vdsr_lib._files import data_file, write_atomically
+    from vdsr_lib.experiments.comparing import comparison_page
+
+    page = comparison_page()
+    path = output or data_file().parent / "docs" / "ours_against_the_paper.md"
+    if not check:
+        typer.echo(f"wrote {write_atomically(path, page)}")
+    elif not path.is_file() or path.read_text(encoding="utf-8") != page:
+        typer.echo(f"{path} is out of date: run 'vdsr experiments compare'")
+        raise typer.Exit(1)
+    else:
+        typer.echo(f"{path} is up to date")
 
 
 def _with_finished_runs(

@@ -1,0 +1,171 @@
+"""The page "Ours against the paper": each cell from a recording, or "not run"."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from vdsr_lib.cli import app
+from vdsr_lib.experiments import Recording, get_experiment
+from vdsr_lib.experiments.comparing import comparison_page
+from vdsr_lib.experiments.known import Known
+from vdsr_lib.training import History
+
+
+def recording(experiment: str, runs: dict[str, tuple[float, float, float]]):
+    """A made-up recording: each run ends at these decibels on Set5."""
+    declared = {run.name: run for run in get_experiment(experiment).runs("paper")}
+    machine = {"cpu": "A Processor", "device": "cpu", "torch": "2", "commit": "c0ffee"}
+    provenance = {"machine": machine, "precision": "bfloat16", "seconds": 5000.0}
+    entries = {
+        name: {
+            "key": declared[name].key(),
+            "declaration": declared[name].declaration(),
+            "outcome": "finished",
+            "provenance": provenance | {"date": "2026-01-01"},
+            "command": f"vdsr made {name}",
+        }
+        for name in runs
+    }
+    rows = [
+        {"run": name, "dataset": "set5", "scale": scale, "psnr": value}
+        for name, values in runs.items()
+        for scale, value in zip((2, 3, 4), values, strict=True)
+    ]
+    curves = {
+        name: pd.DataFrame(
+            {
+                "epoch": range(81),
+                "step": range(0, 810, 10),
+                "psnr_x2": [values[0] - (80 - epoch) / 100 for epoch in range(81)],
+            }
+        )
+        for name, values in runs.items()
+    }
+    histories = {name: History([{"epoch": 80, "step": 800}]) for name in runs}
+    record = {"experiment": experiment, "runs": entries}
+    return Recording(record, pd.DataFrame(rows), curves, histories)
+
+
+def section(page: str, title: str) -> str:
+    """The part of a page under a title."""
+    (found,) = (p for p in page.split("\n## ") if p.startswith(title))
+    return found
+
+
+def rows(part: str) -> dict[str, list[str]]:
+    """The cells of a Markdown table by the first of each row."""
+    lines = [line for line in part.splitlines() if line.startswith("| ")]
+    cells = [line.strip("| ").split(" | ") for line in lines]
+    return {row[0]: row[1:] for row in cells[2:]}
+
+
+def test_without_recordings_every_cell_says_not_run_and_what_it_costs():
+    page = comparison_page(Known([], {}))
+    assert "**" not in "".join(
+        line for line in page.splitlines() if line.startswith("|")
+    )
+    counts = re.findall(r"None of the (\d+) cells", page)
+    assert counts == ["24", "21", "48", "12", "6", "24"]
+    assert "No run is recorded yet." in page
+    row = rows(section(page, "Table 2"))["x2"]
+    assert row[:3] == ["37.10 / not run", "30.42 / not run", "28.43 / not run"]
+    assert row[3].startswith("not run (about ")
+    assert "`vdsr experiments run table2 --profile paper --only x2`" in row[3]
+
+
+def test_a_recorded_run_fills_its_cells_wherever_it_stands():
+    """T91 is a row of the ablation, of Table 2, of Figure 3, and of "like for like"."""
+    found = recording("ablation", {"T91": (37.01, 33.30, 30.90)})
+    page = comparison_page(Known([found], {}))
+    ours = ["37.06 / **37.01**", "33.27 / **33.30**", "30.95 / **30.90**"]
+    assert rows(section(page, "Training data"))["T91"][:3] == ours
+    assert rows(section(page, "Training data"))["T91"][3] == "`vdsr made T91`"
+    assert rows(section(page, "Table 2"))["x2, x3, x4"][:3] == ours
+    assert rows(section(page, "Figure 3"))["20"][:4] == [*ours, "1 of 3"]
+    same = rows(section(page, "Like for like"))
+    assert [same[f"x{s}"][1] for s in (2, 3, 4)] == ours
+    assert same["x2"][0] == "36.34 / not run"
+    assert "3 of 12 cells are measured" in section(page, "Training data")
+    assert "-0.02 dB on average, from -0.05 to +0.03 dB" in page
+    took = rows(section(page, "What it took"))
+    assert took["ablation: T91"] == [
+        *("VDSR 20", "A Processor", "bfloat16", "800", "83 min", "6250 ms"),
+        "x2 37.01, x3 33.30, x4 30.90",
+    ]
+
+
+def test_table_1_takes_the_network_after_each_epoch():
+    found = recording("table1", {"residual, rate 0.1": (37.00, 0, 0)})
+    part = section(comparison_page(Known([found], {})), "Table 1")
+    first = next(line for line in part.splitlines() if line.startswith("| 0.1 | res"))
+    assert first.strip("| ").split(" | ")[2:6] == [
+        "36.90 / **36.30**",
+        "36.64 / **36.40**",
+        "37.12 / **36.60**",
+        "37.05 / **37.00**",
+    ]
+
+
+def test_several_runs_of_a_depth_are_a_mean_with_its_range():
+    runs = {"depth 5, run 1": (36.0, 32.0, 30.0), "depth 5, run 3": (36.2, 32.2, 30.2)}
+    page = comparison_page(Known([recording("figure3", runs)], {}))
+    row = rows(section(page, "Figure 3"))["5"]
+    assert row[0] == "36.46 / **36.10** (36.00 to 36.20)"
+    assert row[3] == "2 of 3"
+
+
+def test_table_3_is_what_the_cards_say():
+    cards = {
+        "vdsr-291": {"scores": {"Set14": {"x3": 29.8}}},
+        "vdsr-t91": {"scores": {"Set5": {"x2": 37.0}}},
+        "srcnn-915-x4": {"scores": {"Urban100": {"x4": 24.41}}},
+    }
+    part = section(comparison_page(Known([], cards)), "Table 3")
+    lines = [line.strip("| ").split(" | ") for line in part.splitlines()]
+    cells = {(row[0], row[1]): row[2:] for row in lines if len(row) == 5}
+    assert cells["Set14", "x3"] == ["29.28 / not run", "29.77 / **29.80**", "not run"]
+    assert cells["Set5", "x2"][1:] == ["37.53 / not run", "37.00"]
+    assert cells["Urban100", "x4"][0] == "24.52 / **24.41**"
+    assert "2 of 24 cells are measured" in part
+
+
+def test_the_page_is_that_of_what_ships(root: Path):
+    """Generated, never edited: `vdsr experiments compare` makes it again."""
+    page = root / "docs" / "ours_against_the_paper.md"
+    assert page.read_text(encoding="utf-8") == comparison_page()
+
+
+def test_the_command_writes_and_checks(tmp_path: Path, root: Path):
+    def compare(*arguments: str):
+        return CliRunner().invoke(app, ["experiments", "compare", *arguments])
+
+    assert compare("--check").exit_code == 0
+    path = tmp_path / "page.md"
+    assert compare("--check", "--output", str(path)).exit_code == 1
+    assert compare("--output", str(path)).exit_code == 0
+    assert path.read_text(encoding="utf-8") == comparison_page()
+    path.write_text(path.read_text(encoding="utf-8").replace("37.06", "37.99", 1))
+    stale = compare("--check", "--output", str(path))
+    assert stale.exit_code == 1
+    assert "is out of date: run 'vdsr experiments compare'" in stale.output
+
+
+def test_a_set_that_is_not_measured_is_not_filled_in():
+    found = recording("ablation", {"T91": (37.0, 33.0, 30.9)})
+    table = found.table.assign(dataset="set14")
+    other = Recording(found.record, table, found.curves, found.histories)
+    page = comparison_page(Known([other], {}))
+    assert rows(section(page, "Training data"))["T91"][0] == "37.06 / not run"
+
+
+@pytest.mark.parametrize("name", ["T91", "291"])
+def test_a_run_that_is_declared_otherwise_today_is_not_shown(name: str):
+    found = recording("ablation", {name: (37.0, 33.0, 30.9)})
+    found.record["runs"][name]["key"] = "0" * 16
+    page = comparison_page(Known([found], {}))
+    assert rows(section(page, "Training data"))[name][0].endswith("not run")
