@@ -10,6 +10,7 @@ from vdsr_lib.experiments.choosing import chosen_runs, narrowed
 from vdsr_lib.experiments.cost import Cost, run_cost
 from vdsr_lib.experiments.declare import PROFILES, Experiment, Pictures, Run, Watch
 from vdsr_lib.experiments.frames import Frames
+from vdsr_lib.experiments.gradients import ClippingStudy, GradientTrace
 from vdsr_lib.experiments.material import Material
 from vdsr_lib.experiments.rate import Rate, measure_rate
 from vdsr_lib.experiments.recording import Recorded, record_experiment
@@ -20,11 +21,13 @@ from vdsr_lib.experiments.store import FinishedRun, RunStore, default_store
 __all__ = [
     "EXPERIMENTS",
     "PROFILES",
+    "ClippingStudy",
     "Cost",
     "Experiment",
     "ExperimentResult",
     "FinishedRun",
     "Frames",
+    "GradientTrace",
     "Material",
     "Pictures",
     "Rate",

@@ -8,23 +8,31 @@ figure's own ``savefig``. Sizes, fonts and colours are the library's
 """
 
 from vdsr_lib.figures.charts import convergence, dots, kernel
+from vdsr_lib.figures.combinations import combinations
 from vdsr_lib.figures.crops import Box, differing_boxes
 from vdsr_lib.figures.learning import filmstrip, histogram, panels
+from vdsr_lib.figures.magnitudes import Magnitudes, gradient_sizes
 from vdsr_lib.figures.pictures import comparison, difference
+from vdsr_lib.figures.receptive import SeenField, receptive_fields
 from vdsr_lib.figures.style import COLOURS, show, use_style
 
 __all__ = [
     "COLOURS",
     "Box",
+    "Magnitudes",
+    "SeenField",
+    "combinations",
     "comparison",
     "convergence",
     "difference",
     "differing_boxes",
     "dots",
     "filmstrip",
+    "gradient_sizes",
     "histogram",
     "kernel",
     "panels",
+    "receptive_fields",
     "show",
     "use_style",
 ]
