@@ -23,7 +23,7 @@ _SCALES = (2, 3, 4, 5, 6, 8)
 # What a switch says on its two sides: as the paper has it, and as it is often done.
 _SIDES = {
     "full-range luma": ("luma range", "16 to 235", "0 to 255"),
-    "PSNR over RGB": ("measured over", "luma", "RGB"),
+    "PSNR over RGB": ("PSNR over", "luma", "RGB"),
     "no antialiasing": ("antialiasing", "on", "off"),
     "no border crop": ("border", "left out", "measured"),
     "output not rounded": ("output", "8 bits", "not rounded"),
