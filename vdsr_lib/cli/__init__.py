@@ -30,6 +30,7 @@ app = typer.Typer(
 app.callback()(lambda: None)
 
 COMMANDS: tuple[str, ...] = (
+    "application",
     "data",
     "evaluate",
     "experiments",

@@ -8,6 +8,7 @@ also leaves a static picture in its output, for readers who have none of these.
 from vdsr_lib.widgets.clipping_explorer import ClippingExplorer, clipping_explorer
 from vdsr_lib.widgets.compare import Compare, compare
 from vdsr_lib.widgets.monitor import LiveMonitor
+from vdsr_lib.widgets.own_picture import OwnPicture, own_picture
 from vdsr_lib.widgets.pages import inline_widgets, standalone_page
 from vdsr_lib.widgets.protocol_switchboard import (
     ProtocolSwitchboard,
@@ -19,11 +20,13 @@ __all__ = [
     "ClippingExplorer",
     "Compare",
     "LiveMonitor",
+    "OwnPicture",
     "ProtocolSwitchboard",
     "ReceptiveField",
     "clipping_explorer",
     "compare",
     "inline_widgets",
+    "own_picture",
     "protocol_switchboard",
     "receptive_field_explorer",
     "standalone_page",
