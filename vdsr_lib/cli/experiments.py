@@ -217,26 +217,40 @@ def compare(
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option(help="Default: docs/ours_against_the_paper.md of the checkout."),
+        typer.Option(help="Write the page alone, to this file."),
     ] = None,
 ) -> None:
-    """Write the page that lays every recorded number beside the paper's.
+    """Lay every recorded number beside the paper's, and list what ships.
 
-    Exit status: 1 when --check finds that the page is not that of data/recorded and
-    data/weights.
+    Writes the page docs/ours_against_the_paper.md, and the two tables in
+    data/README.md, from what is in data/recorded and data/weights.
+
+    Exit status: 1 when --check finds that they say something else.
     """
     from vdsr_lib._files import data_file, write_atomically
     from vdsr_lib.experiments.comparing import comparison_page
+    from vdsr_lib.experiments.datasheet import filled
+    from vdsr_lib.experiments.known import Known
 
-    page = comparison_page()
-    path = output or data_file().parent / "docs" / "ours_against_the_paper.md"
-    if not check:
-        typer.echo(f"wrote {write_atomically(path, page)}")
-    elif not path.is_file() or path.read_text(encoding="utf-8") != page:
-        typer.echo(f"{path} is out of date: run 'vdsr experiments compare'")
-        raise typer.Exit(1)
-    else:
-        typer.echo(f"{path} is up to date")
+    known, sheet = Known.shipped(), data_file("README.md")
+    page = output or data_file().parent / "docs" / "ours_against_the_paper.md"
+    wanted = {page: comparison_page(known)}
+    if output is None:
+        wanted[sheet] = filled(sheet.read_text(encoding="utf-8"), known)
+    stale = [path for path, text in wanted.items() if not _holds(path, text)]
+    for path, text in wanted.items():
+        if path in stale and check:
+            typer.echo(f"{path} is out of date: run 'vdsr experiments compare'")
+        elif path in stale:
+            typer.echo(f"wrote {write_atomically(path, text)}")
+        else:
+            typer.echo(f"{path} is up to date")
+    raise typer.Exit(bool(stale and check))
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Whether a file has this text."""
+    return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
 def _with_finished_runs(

@@ -86,9 +86,10 @@ class Known:
     def __init__(
         self, recordings: Iterable[Recording], cards: Mapping[str, Mapping[str, Any]]
     ) -> None:
+        self.recordings = list(recordings)
         self.cards = dict(cards)
         self._runs: dict[str, Found] = {}
-        for recording in recordings:
+        for recording in self.recordings:
             for name, entry in recording.record["runs"].items():
                 self._runs.setdefault(entry["key"], Found(name, recording))
 

@@ -43,8 +43,8 @@ which makes 124 steps an epoch and 9,920 in all. The 291 pictures of Table 3 wit
 augmentation need 54 times as many for 80 epochs.
 
 **Test and training pictures.** Set5's `woman` is picture 302003 of BSD200, reduced to
-71 %: the 291 training pictures contain a test picture. Set5's `head` and Set14's `face`
-are one photograph. We leave both as they are, because the published numbers contain
+72 %: the 291 training pictures contain a test picture. Set14's `face` is cut out of
+Set5's `head`. We leave both as they are, because the published numbers contain
 them.
 
 **What Table 3 compares.** A VDSR trained on 291 pictures with augmentation against an

@@ -1,0 +1,185 @@
+"""What ships in data/recorded and data/weights: small, whole, named, and true."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vdsr_lib.datasets import load_images
+from vdsr_lib.errors import LabError
+from vdsr_lib.evaluation import evaluate, means
+from vdsr_lib.experiments import EXPERIMENTS, get_experiment
+from vdsr_lib.experiments.datasheet import filled, recorded_table, weights_table
+from vdsr_lib.experiments.known import Known
+from vdsr_lib.experiments.results import Recording
+from vdsr_lib.experiments.shipping import FLOAT16_LIMIT, weights_name
+from vdsr_lib.experiments.telling import cost_text
+from vdsr_lib.weights import available_models, load_model, read_card
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+RECORDED = sorted((DATA / "recorded").glob("*.json"))
+WEIGHTS = sorted((DATA / "weights").glob("*.safetensors"))
+LARGEST_FILE, ALL_WEIGHTS = 250_000, 25_000_000  # bytes
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.stem for path in paths]
+
+
+# --- sizes and names ------------------------------------------------------------------
+
+
+def test_nothing_else_lies_there():
+    """Each file belongs to an experiment that is declared, or is a network."""
+    known = {f"{name}.json" for name in EXPERIMENTS} | set(EXPERIMENTS)
+    strangers = {p.name for p in (DATA / "recorded").iterdir()} - known - {".gitkeep"}
+    assert not strangers
+    shipped = {
+        weights_name(name, run.name)
+        for name, experiment in EXPERIMENTS.items()
+        for run in experiment.runs("paper")
+    }
+    found = {p.name for p in (DATA / "weights").iterdir()} - {".gitkeep"}
+    assert found <= {f"{name}.safetensors" for name in shipped if name}
+
+
+def test_files_are_small():
+    for path in (DATA / "recorded").rglob("*"):
+        assert path.is_dir() or path.stat().st_size <= LARGEST_FILE, path
+    assert sum(path.stat().st_size for path in WEIGHTS) <= ALL_WEIGHTS
+
+
+def test_the_datasheet_lists_exactly_what_ships():
+    """Made by 'vdsr experiments compare'."""
+    text = (DATA / "README.md").read_text(encoding="utf-8")
+    assert filled(text, Known.shipped()) == text
+
+
+def test_a_datasheet_without_its_marks_is_refused():
+    with pytest.raises(LabError, match="lacks the marks <!-- weights: "):
+        filled("<!-- recorded: x -->\n<!-- /recorded -->\n", Known([], {}))
+
+
+def test_the_tables_of_the_datasheet():
+    provenance = {
+        "machine": {"cpu": "A Processor", "device": "cpu"},
+        "seconds": 5400,
+    }
+    record = {
+        "experiment": "table1",
+        "profile": "paper",
+        "seed": 0,
+        "runs": {"a": {"key": "1", "provenance": provenance}},
+        "missing": {"b": "not run (about 1.0 h on one CPU core)"},
+    }
+    card = {
+        "architecture": {"name": "SRCNN", "kernels": [9, 1, 5], "widths": [64, 32]},
+        "data": "T91, x2",
+        "float16": {"used": True},
+        "scores": {"Set5": {"x2": 36.414}, "Set14": {"x2": 32.1}},
+        "command": "vdsr make it",
+    }
+    known = Known([Recording(record, None)], {"srcnn-915-x2": card})
+    assert recorded_table(known).splitlines()[2] == (
+        "| `table1.json` | 1 of 2 | 0 | A Processor | 1.5 h | "
+        "`vdsr experiments run table1 --profile paper` |"
+    )
+    assert weights_table(known).splitlines()[2] == (
+        "| `srcnn-915-x2` | SRCNN 9-1-5 | T91, x2 | float16 | "
+        "Set5 x2 36.41; Set14 x2 32.10 | `vdsr make it` |"
+    )
+    assert "No run at the paper's size" in recorded_table(Known([], {}))
+    assert "None yet" in weights_table(Known([], {}))
+
+
+# --- recordings -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=names(RECORDED))
+def test_a_recording_is_of_todays_declarations(path: Path):
+    recording = Recording.read(path)
+    runs = {run.name: run for run in get_experiment(path.stem).runs("paper")}
+    assert recording.record["profile"] == "paper"
+    found, missing = recording.record["runs"], recording.record["missing"]
+    assert set(found) | set(missing) == set(runs)
+    assert not set(found) & set(missing)
+    for name, entry in found.items():
+        declared = runs[name].declaration(recording.record["seed"])
+        assert entry["key"] == runs[name].key(recording.record["seed"])
+        assert entry["declaration"] == json.loads(json.dumps(declared))
+    for name, text in missing.items():
+        assert text == cost_text(runs[name])
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=names(RECORDED))
+def test_a_recording_says_where_each_number_comes_from(path: Path):
+    recording = Recording.read(path)
+    for name, entry in recording.record["runs"].items():
+        provenance = entry["provenance"]
+        assert provenance["seconds"] > 0
+        assert {"cpu", "device", "torch", "commit"} <= provenance["machine"].keys()
+        assert "-dirty" not in provenance["machine"]["commit"]
+        assert entry["command"].startswith("vdsr experiments run ")
+        epochs = recording.histories[name].epochs
+        if entry["outcome"] == "finished":
+            assert len(epochs) == entry["declaration"]["training"]["epochs"]
+        assert len(recording.curve(name)) >= len(epochs)
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=names(RECORDED))
+def test_a_recordings_curve_ends_at_its_table_where_both_are_of_set5(path: Path):
+    recording = Recording.read(path)
+    for name, entry in recording.record["runs"].items():
+        measured = entry["declaration"]["validate"]
+        if measured["dataset"] != "set5" or entry["outcome"] != "finished":
+            continue
+        for row in recording.table[recording.table["run"] == name].itertuples():
+            last = recording.curve(name)[f"psnr_x{row.scale:g}"].iloc[-1]
+            assert last == pytest.approx(row.psnr, abs=0.005)
+
+
+# --- weights --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", names(WEIGHTS))
+def test_a_card_is_complete(name: str):
+    card = read_card(name)
+    assert {
+        *("data", "recipe", "scores", "ssim", "validation", "training", "steps"),
+        *("seconds", "machine", "precision", "commit", "date", "command", "check"),
+        *("float16", "terms", "scales", "key", "protocol"),
+    } <= card.keys()
+    assert set(card["scores"]) >= {"Set5", "Set14", "B100"}
+    assert card["scores"].keys() == card["ssim"].keys()
+    assert "-dirty" not in card["commit"]
+    losses = card["float16"]["loss in dB"].values()
+    assert card["float16"]["used"] == (max(losses) < FLOAT16_LIMIT)
+    assert name in available_models()["name"].tolist()
+
+
+@pytest.mark.parametrize("name", names(WEIGHTS))
+def test_the_weights_are_those_of_a_recorded_run(name: str):
+    """Key, scores and command agree with the recording of the same run."""
+    card = read_card(name)
+    runs = {found.entry["key"]: found for found in Known.shipped().runs}
+    found = runs[card["key"]]
+    assert found.entry["declaration"]["training"] == card["training"]
+    for scale, value in card["scores"]["Set5"].items():
+        exact = found.psnr(float(scale.removeprefix("x")))
+        assert exact is not None
+        assert value == pytest.approx(exact, abs=FLOAT16_LIMIT)
+
+
+@pytest.mark.slow
+@pytest.mark.datasets
+@pytest.mark.parametrize("name", names(WEIGHTS))
+def test_every_recorded_number_of_set5_is_measured_again(name: str, real_data: Path):
+    """What 'vdsr evaluate --model NAME --data set5' does: the command in the card."""
+    card, images = read_card(name), load_images("set5")
+    table = means(evaluate(load_model(name), images, card["scales"]))
+    for scale, row in zip(card["scales"], table.itertuples(), strict=True):
+        recorded = f"x{scale:g}"
+        assert row.psnr == pytest.approx(card["scores"]["Set5"][recorded], abs=0.001)
+        assert row.ssim == pytest.approx(card["ssim"]["Set5"][recorded], abs=0.0001)
