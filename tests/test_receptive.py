@@ -1,0 +1,144 @@
+"""The effective receptive field against hand-computed nets and the whole picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vdsr_lib.models import SRCNN, VDSR
+from vdsr_lib.receptive import (
+    central_share,
+    central_side,
+    choose_places,
+    effective_field,
+)
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    """A picture with something everywhere, 40 x 50, in the range of luma."""
+    return np.random.default_rng(0).uniform(16 / 255, 235 / 255, (40, 50))
+
+
+def open_net(depth: int, seed: int = 0) -> VDSR:
+    """A net whose units are all on: biases of 1 against weights of a few hundredths."""
+    net = VDSR(depth, 4, generator=torch.Generator().manual_seed(seed))
+    for layer in net.body[::2]:
+        torch.nn.init.uniform_(
+            layer.weight, 0.01, 0.05, generator=torch.Generator().manual_seed(seed)
+        )
+        torch.nn.init.ones_(layer.bias)
+    return net
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5, 10])
+def test_the_measured_square_is_the_theoretical_one(depth, picture):
+    net = open_net(depth)
+    field = effective_field(net, picture, 4)
+    assert field.shape == (2 * depth + 1, 2 * depth + 1)
+    assert central_side(field) == 2 * depth + 1 == net.receptive_field
+    assert (field > 0).all()
+
+
+def test_srcnn_sees_13_pixels(picture):
+    net = SRCNN(generator=torch.Generator().manual_seed(0))
+    for layer in net.body[::2]:
+        torch.nn.init.constant_(layer.weight, 0.01)
+    assert central_side(effective_field(net, picture, 2)) == 13
+
+
+def test_two_linear_layers_by_hand(picture):
+    # With the unit on, the net is two correlations in a row: the gradient is the
+    # product of their kernels as polynomials, 1 2 1 by 1 2 1 -> 1 4 6 4 1.
+    net = VDSR(2, 1)
+    row = torch.tensor([1.0, 2.0, 1.0])
+    with torch.no_grad():
+        for layer in net.body[::2]:
+            layer.weight.copy_((row[:, None] * row)[None, None])
+            layer.bias.fill_(1.0)
+    binomial = np.array([1.0, 4, 6, 4, 1])
+    expected = np.outer(binomial, binomial)
+    field = effective_field(net, picture, [(20, 20), (11, 30)])
+    np.testing.assert_allclose(field, expected, rtol=1e-6)
+    expected[2, 2] += 1  # the pixel itself comes through the skip
+    with_skip = effective_field(net, picture, [(20, 20)], skip=True)
+    np.testing.assert_allclose(with_skip, expected, rtol=1e-6)
+
+
+def test_a_unit_that_is_off_passes_nothing(picture):
+    net = open_net(2)
+    with torch.no_grad():
+        net.body[0].bias.fill_(-100.0)
+    field = effective_field(net, picture, 2)
+    assert (field == 0).all()
+    assert central_side(field) == central_side(field, 0.5) == 0
+
+
+@pytest.mark.parametrize("place", [(20, 25), (0, 0), (1, 49), (39, 3), (38, 24)])
+@pytest.mark.parametrize("make", [VDSR, SRCNN])
+def test_windows_give_the_gradient_of_the_whole_picture(make, place, picture):
+    torch.manual_seed(3)
+    net = VDSR(4, 6) if make is VDSR else SRCNN((5, 3, 3), (6, 4))
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    whole = torch.tensor(picture, dtype=torch.float32)[None, None].requires_grad_()
+    out = net(whole)[0, 0, place[0], place[1]]
+    expected = torch.autograd.grad(out, whole)[0][0, 0].numpy()
+    radius = net.receptive_field // 2
+    padded = np.pad(np.abs(expected), radius)
+    side = net.receptive_field
+    square = padded[place[0] : place[0] + side, place[1] : place[1] + side]
+    field = effective_field(net, picture, [place], skip=True)
+    np.testing.assert_allclose(field, square, rtol=2e-4, atol=1e-7)
+
+
+def test_it_averages_over_places(picture):
+    net = VDSR(3, 4, generator=torch.Generator().manual_seed(5))
+    places = [(10, 10), (0, 3), (25, 40)]
+    each = [effective_field(net, picture, [place]) for place in places]
+    together = effective_field(net, picture, places)
+    np.testing.assert_allclose(together, np.mean(each, axis=0), rtol=1e-6)
+
+
+def test_the_network_is_left_as_it_was(picture):
+    net = VDSR(3, 4).eval()
+    effective_field(net, picture, 2)
+    assert not net.training
+    assert all(p.grad is None for p in net.parameters())
+
+
+@pytest.mark.parametrize(("count", "least"), [(1, 1), (7, 4), (32, 25)])
+def test_places_are_spread_and_keep_away_from_the_border(count, least):
+    places = choose_places((60, 90), 20, count)
+    assert least <= len(set(places)) == len(places) <= count + 2
+    assert all(20 <= row < 40 and 20 <= column < 70 for row, column in places)
+
+
+def test_one_place_is_in_the_middle():
+    assert choose_places((41, 41), 20, 1) == [(20, 20)]
+    assert choose_places((41, 41), 20, 9) == [(20, 20)]
+
+
+def test_shares_by_hand():
+    field = np.zeros((5, 5))
+    field[2, 2], field[1, 2], field[0, 0] = 5, 3, 2
+    np.testing.assert_allclose(central_share(field), [0.5, 0.8, 1.0])
+    sides = [central_side(field, share) for share in (0.4, 0.5, 0.6, 0.9, 1.0)]
+    assert sides == [1, 1, 3, 5, 5]
+
+
+def test_what_cannot_be_measured_is_said(picture):
+    net = VDSR(3, 4)
+    with pytest.raises(ValueError, match=r"ilr must be \(H, W\), got shape"):
+        effective_field(net, picture[None], 2)
+    with pytest.raises(ValueError, match=r"picture of 40 x 50, got \(40, 0\)"):
+        effective_field(net, picture, [(40, 0)])
+    with pytest.raises(ValueError, match="at least one"):
+        effective_field(net, picture, [])
+    with pytest.raises(ValueError, match="places must be at least 1, got 0"):
+        effective_field(net, picture, 0)
+    with pytest.raises(ValueError, match="field of 41 pixels .* got 40 x 50"):
+        effective_field(VDSR(20, 2), picture, 2)
+    with pytest.raises(ValueError, match=r"share must be in \(0, 1\], got 0"):
+        central_side(np.ones((3, 3)), 0)
