@@ -155,6 +155,72 @@ def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, A
         log.close()
 
 
+class Lab:
+    """A notebook in JupyterLab, with a way to ask its kernel."""
+
+    def __init__(self, page: Any, url: str, path: Path) -> None:
+        self.page = page
+        page.goto(f"{url}/lab/tree/{path.name}?token=test&reset")
+        ready = """async () => {
+          const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+          if (!context || !jupyterapp.commands.hasCommand('notebook:run-all-cells')) {
+            return false;
+          }
+          await context.ready;
+          await context.session.kernel.info;
+          return true;
+        }"""
+        end = time.monotonic() + 90
+        while not page.evaluate(ready):
+            assert time.monotonic() < end, "JupyterLab did not get its kernel ready"
+            page.wait_for_timeout(200)
+
+    def command(self, name: str) -> None:
+        """Execute a command of JupyterLab's."""
+        self.page.evaluate("(name) => jupyterapp.commands.execute(name)", name)
+
+    def ask(self, code: str) -> Any:
+        """Run code in the kernel and return what it prints, as JSON."""
+        text = self.page.evaluate(
+            """async (code) => {
+          const { session } = jupyterapp.shell.currentWidget.sessionContext;
+          const future = session.kernel.requestExecute({ code });
+          let text = '';
+          future.onIOPub = (m) => { text += m.content.text ?? m.content.evalue ?? ''; };
+          await future.done;
+          return text;
+        }""",
+            f"import json; print(json.dumps({code}))",
+        )
+        return json.loads(text)
+
+    def until(self, code: str, value: Any) -> None:
+        """Wait until an expression has a value in the kernel."""
+        for _ in range(40):
+            if (found := self.ask(code)) == value:
+                return
+            self.page.wait_for_timeout(100)
+        assert found == value
+
+
+@pytest.fixture
+def open_lab(
+    visit: Callable[..., Visit], jupyterlab: dict[str, Any]
+) -> Callable[[Any, str], tuple[Visit, Lab]]:
+    """Write a notebook and open it in JupyterLab, its kernel ready."""
+
+    def opened(notebook: Any, name: str) -> tuple[Visit, Lab]:
+        import nbformat
+
+        path = jupyterlab["work"] / name
+        nbformat.write(notebook, path)
+        visited = visit()
+        visited.page.set_default_timeout(60_000)
+        return visited, Lab(visited.page, jupyterlab["url"], path)
+
+    return opened
+
+
 def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until the server answers."""
     end = time.monotonic() + 90

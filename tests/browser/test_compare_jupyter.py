@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -119,62 +117,10 @@ def test_an_exported_lesson_is_alive_without_kernel_and_network(
     opened.shoot(f"lesson-{scheme}-400")
 
 
-class Lab:
-    """A notebook in JupyterLab, with a way to ask its kernel."""
-
-    def __init__(self, page: Any, url: str, path: Path) -> None:
-        self.page = page
-        page.goto(f"{url}/lab/tree/{path.name}?token=test&reset")
-        ready = """async () => {
-          const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
-          if (!context || !jupyterapp.commands.hasCommand('notebook:run-all-cells')) {
-            return false;
-          }
-          await context.ready;
-          await context.session.kernel.info;
-          return true;
-        }"""
-        end = time.monotonic() + 90
-        while not page.evaluate(ready):
-            assert time.monotonic() < end, "JupyterLab did not get its kernel ready"
-            page.wait_for_timeout(200)
-
-    def command(self, name: str) -> None:
-        """Execute a command of JupyterLab's."""
-        self.page.evaluate("(name) => jupyterapp.commands.execute(name)", name)
-
-    def ask(self, code: str) -> Any:
-        """Run code in the kernel and return what it prints, as JSON."""
-        text = self.page.evaluate(
-            """async (code) => {
-          const { session } = jupyterapp.shell.currentWidget.sessionContext;
-          const future = session.kernel.requestExecute({ code });
-          let text = '';
-          future.onIOPub = (m) => { text += m.content.text ?? m.content.evalue ?? ''; };
-          await future.done;
-          return text;
-        }""",
-            f"import json; print(json.dumps({code}))",
-        )
-        return json.loads(text)
-
-    def until(self, code: str, value: Any) -> None:
-        """Wait until an expression has a value in the kernel."""
-        for _ in range(40):
-            if (found := self.ask(code)) == value:
-                return
-            self.page.wait_for_timeout(100)
-        assert found == value
-
-
 @pytest.fixture
-def lab(visit: Any, jupyterlab: dict[str, Any]) -> tuple[Any, Lab]:
+def lab(open_lab: Any) -> tuple[Any, Any]:
     """JupyterLab on the notebook, all cells run."""
-    path = jupyterlab["work"] / "lesson.ipynb"
-    nbformat.write(lesson(), path)
-    opened = visit()
-    opened.page.set_default_timeout(60_000)
-    lab = Lab(opened.page, jupyterlab["url"], path)
+    opened, lab = open_lab(lesson(), "lesson.ipynb")
     lab.command("notebook:run-all-cells")
     opened.page.wait_for_function(
         "document.querySelectorAll('.vdsr-compare[data-mode]').length === 2",
