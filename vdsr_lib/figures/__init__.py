@@ -10,6 +10,8 @@ figure's own ``savefig``. Sizes, fonts and colours are the library's
 from vdsr_lib.figures.charts import convergence, dots, kernel
 from vdsr_lib.figures.combinations import combinations
 from vdsr_lib.figures.crops import Box, differing_boxes
+from vdsr_lib.figures.gradients import gradient_histogram, traces
+from vdsr_lib.figures.grids import grid
 from vdsr_lib.figures.learning import filmstrip, histogram, panels
 from vdsr_lib.figures.magnitudes import Magnitudes, gradient_sizes
 from vdsr_lib.figures.pictures import comparison, difference
@@ -28,11 +30,14 @@ __all__ = [
     "differing_boxes",
     "dots",
     "filmstrip",
+    "gradient_histogram",
     "gradient_sizes",
+    "grid",
     "histogram",
     "kernel",
     "panels",
     "receptive_fields",
     "show",
+    "traces",
     "use_style",
 ]
