@@ -33,6 +33,7 @@ COMMANDS: tuple[str, ...] = (
     "application",
     "data",
     "evaluate",
+    "exercises",
     "experiments",
     "notebooks",
     "reproduce",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import torch
@@ -15,7 +15,7 @@ from vdsr_lib.exercises.exercise import Case, Exercise, call_report
 from vdsr_lib.models import VDSR
 from vdsr_lib.patches import PatchSet
 
-__all__ = ["EXERCISES", "bicubic_error", "practice_patches"]
+__all__ = ["EXERCISES", "bicubic_error", "error_curve", "practice_patches"]
 
 Gradients: TypeAlias = Sequence[Tensor]
 
@@ -116,6 +116,7 @@ def _update_cases() -> list[Case]:
     ]
 
 
+@lru_cache(maxsize=1)
 def practice_patches() -> PatchSet:
     """Return 16 patches of 21 x 21 at scale 2, cut from two embedded pictures.
 
@@ -148,12 +149,44 @@ def bicubic_error(patches: PatchSet) -> float:
     return float((patches.ilr - patches.hr).square().sum()) / len(patches.hr)
 
 
+def error_curve(step: Callable[..., Any], steps: int = 30) -> list[float]:
+    """Train a small network with somebody's step, and measure it before each.
+
+    Parameters
+    ----------
+    step : callable
+        ``step(network, ilr, hr, velocity)`` moves the weights of a VDSR and changes
+        `velocity`, a list with a tensor for each of them, 0 at first.
+    steps : int
+        How many; each takes about a tenth of a second.
+
+    Returns
+    -------
+    list of float
+        The network's error on `practice_patches`, as a share of bicubic's.
+    """
+    patches = practice_patches()
+    network, velocity = _fresh()
+    curve = []
+    for _ in range(steps):
+        with torch.no_grad():
+            error = (network(patches.ilr) - patches.hr).square().sum() / len(patches.hr)
+        curve.append(float(error) / bicubic_error(patches))
+        step(network, patches.ilr, patches.hr, velocity)
+    return curve
+
+
+def _fresh() -> tuple[VDSR, list[Tensor]]:
+    """Return a network as it is before training, and its velocities."""
+    network = VDSR(10, 12, generator=torch.Generator().manual_seed(0))
+    return network, [torch.zeros_like(weight) for weight in network.parameters()]
+
+
 def _first_step(step: Callable[..., Any]) -> dict[str, float]:
     """Let a reader's step move a fresh network once, and measure how far."""
     patches = practice_patches()
-    network = VDSR(10, 12, generator=torch.Generator().manual_seed(0))
+    network, velocity = _fresh()
     before = [parameter.detach().clone() for parameter in network.parameters()]
-    velocity = [torch.zeros_like(parameter) for parameter in before]
     step(network, patches.ilr, patches.hr, velocity)
     now = zip(network.parameters(), before, strict=True)
     ways = torch.cat([(b.detach() - a).abs().ravel() for b, a in now])  # (weights,)

@@ -50,7 +50,7 @@ def _frame(cells: list[Any]) -> Iterator[Problem]:
     """Want a title, the minutes, and the parameters."""
     if not cells[0].source.startswith("# "):
         yield 1, "does not begin with a # title"
-    minutes = re.search(r"(\d+) minutes", cells[0].source)
+    minutes = re.search(r"(\d+)\s+(# )?minutes", cells[0].source)
     if not minutes or not 45 <= int(minutes[1]) <= 90:
         yield 1, "does not say how many minutes, 45 to 90, the assignment takes"
     if not any("parameters" in cell.metadata.get("tags", []) for cell in cells):
@@ -113,18 +113,18 @@ def _lines(cells: list[Any]) -> Iterator[Problem]:
 
 
 def _leaks(cells: list[Any]) -> Iterator[Problem]:
-    """Find a line of a solution that stands in what the student is given, too."""
-    given: list[str] = []
-    secret: list[tuple[int, str]] = []
+    """Find a solution that stands, line by line, in what the student is given."""
+    given: set[str] = set()
+    secret: dict[int, list[str]] = {}
     for number, cell in enumerate(cells, 1):
         for part, line in regions(cell.source, "SOLUTION", f"cell {number}"):
             if part == "inside" and len(line.strip()) >= _LEAK:
-                secret.append((number, line.strip()))
+                secret.setdefault(number, []).append(line.strip())
             elif part == "outside":
-                given.append(line.strip())
-    for number, line in secret:
-        if line in given:
-            yield number, f"has a solution that another cell gives away: {line[:40]}"
+                given.add(line.strip())
+    for number, lines in secret.items():
+        if given.issuperset(lines):
+            yield number, f"has a solution that stands elsewhere: {lines[0][:40]}"
 
 
 def _stubs(source: Path) -> Iterator[Problem]:

@@ -1,0 +1,140 @@
+"""``vdsr exercises``: list the assignments, write their notebooks, run them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["register"]
+
+commands = typer.Typer(no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command ``exercises`` to the command line.
+
+    Parameters
+    ----------
+    app : typer.Typer
+    """
+    app.add_typer(
+        commands,
+        name="exercises",
+        help="The assignments: what there is, notebooks for a class, a trial run.",
+    )
+
+
+@commands.command(name="list")
+def list_assignments() -> None:
+    """List the assignments with their tasks and points."""
+    from vdsr_lib.suite.assignments import sources
+    from vdsr_lib.suite.notebooks import read_source
+
+    for path in sources():
+        cells = read_source(path).cells
+        title = cells[0].source.split("\n", 1)[0].lstrip("# ")
+        graded = [c.metadata for c in cells if "points" in c.metadata]
+        points = sum(int(facts["points"]) for facts in graded)
+        names = ", ".join(str(f.get("test") or f["answer"]) for f in graded)
+        typer.echo(f"{path.stem}  {title}: {points} points\n    {names}")
+
+
+@commands.command()
+def generate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; name every problem.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite notebooks edited by hand.")
+    ] = False,
+) -> None:
+    """Generate the students' notebooks in notebooks/exercises from their sources.
+
+    With --check, compare them and check the sources; the exit status is 1 when there
+    is a problem. `vdsr notebooks` does both for lessons and exercises.
+    """
+    from vdsr_lib.suite import assignments
+
+    if check:
+        problems = assignments.check()
+        for problem in problems:
+            typer.echo(problem)
+        typer.echo(f"problems: {len(problems)}")
+        raise typer.Exit(bool(problems))
+    written = assignments.build(force=force)
+    for path in written:
+        typer.echo(f"wrote {path}")
+    if not written:
+        typer.echo("all exercises are up to date")
+
+
+@commands.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where the notebooks are written.")],
+    kind: Annotated[
+        str, typer.Option(help="student, nbgrader (a course's source folder), solution")
+    ] = "nbgrader",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="A variant: NAME=VALUE, such as scale=4; repeatable."
+        ),
+    ] = None,
+) -> None:
+    """Write all assignments of one kind: FOLDER/NN_name/NN_name.ipynb."""
+    from vdsr_lib._files import write_atomically
+    from vdsr_lib.suite.assignments import generate as text_of
+    from vdsr_lib.suite.assignments import sources
+
+    values = dict(_value(text) for text in set_ or [])
+    for path in sources():
+        target = folder / path.stem / f"{path.stem}.ipynb"
+        typer.echo(f"wrote {write_atomically(target, text_of(path, kind, values))}")
+
+
+@commands.command()
+def run(
+    number: Annotated[
+        list[str] | None, typer.Argument(help="Numbers such as 01; all by default.")
+    ] = None,
+    kind: Annotated[
+        str, typer.Option(help="nbgrader (the solutions), or student")
+    ] = "nbgrader",
+) -> None:
+    """Run assignments and count points: all of them, for the solutions.
+
+    The exit status is 1 when a solution loses a point, or a student's notebook ends
+    in anything but NotImplementedError.
+    """
+    from vdsr_lib.suite.assignments import generate as text_of
+    from vdsr_lib.suite.assignments import sources
+    from vdsr_lib.suite.grading import grade
+
+    wrong = 0
+    for path in sources():
+        if number and path.stem[:2] not in number:
+            continue
+        marks = grade(text_of(path, kind))
+        earned, points = (
+            sum(getattr(m, n) for m in marks) for n in ("earned", "points")
+        )
+        typer.echo(f"{path.stem}: {earned:g} of {points:g} points")
+        expected = "" if kind == "nbgrader" else "NotImplementedError"
+        for mark in (m for m in marks if m.error not in ("", expected)):
+            wrong += 1
+            typer.echo(f"  cell {mark.cell}: {mark.error}: {mark.message}")
+    raise typer.Exit(bool(wrong))
+
+
+def _value(text: str) -> tuple[str, Any]:
+    """Split NAME=VALUE; what is no Python literal is a word."""
+    name, separator, value = text.partition("=")
+    if not separator or not name.isidentifier():
+        raise ValueError(f"--set wants NAME=VALUE, such as scale=4; got {text!r}")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
