@@ -1,0 +1,61 @@
+"""A file that arrives in pieces, and what is refused before it is decoded."""
+
+from __future__ import annotations
+
+import pytest
+
+from vdsr_lib.errors import PictureError
+from vdsr_lib.widgets.uploads import Limits, Upload, megabytes, megapixels
+
+
+def test_pieces_become_the_file():
+    content = bytes(range(256)) * 9
+    upload = Upload("a.png", len(content), Limits())
+    found = None
+    for start in range(0, len(content), 1000):
+        assert found is None
+        found = upload.take(start, content[start : start + 1000])
+        assert upload.received == min(start + 1000, len(content))
+    assert found == content
+
+
+@pytest.mark.parametrize(
+    ("offset", "piece"), [(3, b"abc"), (0, b""), (0, b"x" * 11)]
+)  # a gap, nothing, too much
+def test_what_does_not_fit_is_refused(offset, piece):
+    upload = Upload("a.png", 10, Limits())
+    with pytest.raises(PictureError, match=r"a\.png did not arrive whole \(0 of 10"):
+        upload.take(offset, piece)
+
+
+def test_limits_hold_before_a_byte_has_arrived():
+    limits = Limits(file_bytes=1_000_000, pixels=100, result_pixels=1000)
+    with pytest.raises(PictureError, match=r"b\.tif has 2 MB, above the limit of 1 MB"):
+        Upload("b.tif", 2_000_000, limits)
+    with pytest.raises(PictureError, match=r"b\.tif is empty \(0 bytes\)"):
+        Upload("b.tif", 0, limits)
+    limits.check_result("b", (20, 50))
+    with pytest.raises(PictureError, match="b would become 51 x 20 pixels, above the"):
+        limits.check_result("b", (20, 51))
+
+
+def test_the_limits_are_said_in_words():
+    text = Limits().sentence()
+    assert text.startswith("PNG, JPEG, BMP, GIF, TIFF, WebP, AVIF, JPEG 2000 or PPM;")
+    assert "at most 50 MB and 25 megapixels, enlarged 50 megapixels" in text
+    assert (megabytes(400_000), megabytes(20e6)) == ("0.4 MB", "20 MB")
+    assert (megapixels(300_000), megapixels(5)) == ("0.3 megapixels", "0.00 megapixels")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("C:\\pictures\\cat.png", "cat.png"),
+        ("../../etc/passwd", "passwd"),
+        ("a\nb\x00.png", "ab.png"),
+        ("", "picture"),
+        ("x" * 300, "x" * 120),
+    ],
+)
+def test_of_a_name_only_what_is_harmless_is_kept(given, kept):
+    assert Upload(given, 1, Limits()).name == kept
