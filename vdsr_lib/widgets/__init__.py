@@ -10,6 +10,7 @@ from vdsr_lib.widgets.compare import Compare, compare
 from vdsr_lib.widgets.monitor import LiveMonitor
 from vdsr_lib.widgets.own_picture import OwnPicture, own_picture
 from vdsr_lib.widgets.pages import inline_widgets, standalone_page
+from vdsr_lib.widgets.player import epoch_player
 from vdsr_lib.widgets.protocol_switchboard import (
     ProtocolSwitchboard,
     protocol_switchboard,
@@ -25,6 +26,7 @@ __all__ = [
     "ReceptiveField",
     "clipping_explorer",
     "compare",
+    "epoch_player",
     "inline_widgets",
     "own_picture",
     "protocol_switchboard",
