@@ -32,7 +32,7 @@ def test_switches_add_up_in_any_order():
     both = combined(["no border crop", "full-range luma"])
     assert both == combined(["full-range luma", "no border crop"])
     assert (both.luma, both.shave) == ("full", False)
-    with pytest.raises(ValueError, match="mistakes must be among .*; got 'typo'"):
+    with pytest.raises(ValueError, match=r"mistakes must be among .*; got 'typo'"):
         combined(["typo"])
 
 

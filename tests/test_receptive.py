@@ -138,7 +138,7 @@ def test_what_cannot_be_measured_is_said(picture):
         effective_field(net, picture, [])
     with pytest.raises(ValueError, match="places must be at least 1, got 0"):
         effective_field(net, picture, 0)
-    with pytest.raises(ValueError, match="field of 41 pixels .* got 40 x 50"):
+    with pytest.raises(ValueError, match=r"field of 41 pixels .* got 40 x 50"):
         effective_field(VDSR(20, 2), picture, 2)
     with pytest.raises(ValueError, match=r"share must be in \(0, 1\], got 0"):
         central_side(np.ones((3, 3)), 0)

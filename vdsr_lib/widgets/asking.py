@@ -19,6 +19,11 @@ class Asking(Pictured):
     What goes wrong is shown in the widget and raised, never swallowed. In a page
     without a kernel nobody asks, since its controls for that are not shown.
 
+    Parameters
+    ----------
+    **traits
+        As a subclass has them.
+
     Attributes
     ----------
     request : dict

@@ -19,6 +19,7 @@ def png_of(figure: Figure) -> tuple[bytes, int, int]:
     Parameters
     ----------
     figure : matplotlib.figure.Figure
+        Of any size.
 
     Returns
     -------

@@ -45,6 +45,11 @@ class Pictured(anywidget.AnyWidget):  # type: ignore[misc]
     A subclass draws the picture in `_draw`, and says in `_drawing_key` what it depends
     on, so that it is drawn when first needed and not again.
 
+    Parameters
+    ----------
+    **traits
+        As a subclass has them.
+
     Attributes
     ----------
     description : str

@@ -202,10 +202,10 @@ class ProtocolSwitchboard(Asking):
             )
         return name
 
-    @t.observe("decibels", "collection")
+    @t.observe("decibels", "collection", "scale")
     def _describe(self, _change: Any) -> None:
         """Keep the words in step with what was measured."""
-        if self.decibels and self.switches:
+        if self.switches and str(self.scale) in self.decibels:
             self.description = described({n: getattr(self, n) for n in _SAID})
 
     def __repr__(self) -> str:

@@ -104,8 +104,8 @@ def described(content: Mapping[str, Any]) -> str:
         strict=True,
     )  # fmt: skip
     phrases = [
-        f"depth {depth} sees {side} by {side} pixels and has 95 % of its gradient "
-        f"within {_within(share)} by {_within(share)}, output {score:.2f} dB"
+        f"depth {depth} sees {side} by {side} pixels, gradient: {_within(share)}, "
+        f"output {score:.2f} dB"
         for depth, side, share, score in rows
     ]
     return (
@@ -137,25 +137,24 @@ def field_picture(content: Mapping[str, Any]) -> tuple[bytes, int, int]:
     for i, output in zip(picks, luma[1:], strict=True):
         side = content["sides"][i]
         field = np.frombuffer(content["fields"][i], "<f4").reshape(side, side)
-        within = _within(content["shares"][i])
         columns[f"depth {content['depths'][i]}"] = SeenField(
-            field, output, f"95 % within {_times(within)}",
+            field,
+            output,
+            _within(content["shares"][i]),
             f"{content['psnr'][i]:.2f} dB",
-        )  # fmt: skip
+        )
     figure = receptive_fields(
         columns, luma[0], (row, column), f"bicubic {content['bicubic']:.2f} dB"
     )
     return png_of(figure)
 
 
-def _times(side: int) -> str:
-    """Return a square's size in words."""
-    return f"{side} \N{MULTIPLICATION SIGN} {side}"
-
-
-def _within(shares: list[float]) -> int:
-    """Return the side of the smallest central square with 95 % of a field."""
-    return 2 * int(np.argmax(np.asarray(shares) >= 0.95)) + 1
+def _within(shares: list[float]) -> str:
+    """Return, in words, the smallest central square with 95 % of a field."""
+    if not shares[-1]:
+        return "no gradient anywhere"
+    side = 2 * int(np.argmax(np.asarray(shares) >= 0.95)) + 1
+    return f"95 % within {side} \N{MULTIPLICATION SIGN} {side}"
 
 
 def _picked(count: int) -> list[int]:

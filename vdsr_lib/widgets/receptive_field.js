@@ -254,7 +254,7 @@ class ReceptiveField extends Explorer {
     const shares = this.get("shares")[frame];
     const within = (share) => {
       const at = 2 * shares.findIndex((s) => s >= share) + 1;
-      return `${at} \u00d7 ${at}`;
+      return at > 0 ? `${at} \u00d7 ${at}` : "nowhere: it is 0";
     };
     const [row, column] = this.get("point");
     const decibels = this.get("psnr")[frame];
