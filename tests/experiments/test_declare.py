@@ -179,7 +179,7 @@ def test_every_declared_run_can_be_built_and_fits_its_patches(run: Run):
     model = build(run.architecture)
     if run.architecture["name"] == "VDSR":
         assert run.patch_size >= model.receptive_field
-        assert run.stride is None  # no overlap
+        assert (run.stride or run.patch_size) >= run.patch_size  # no overlap
     names = [*run.train_on, run.validate.dataset, *(p.dataset for p in run.test)]
     assert set(names) <= set(dataset_names())
     assert not set(run.train_on) & {p.dataset for p in run.test}

@@ -7,12 +7,13 @@ schedule. It has one key, and is trained once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from difflib import get_close_matches
 
 from vdsr_lib.experiments.declare import Experiment, Pictures, Run
-from vdsr_lib.experiments.sizes import SIZES, Size
+from vdsr_lib.experiments.sizes import SIZES, SMALLER, Size
 from vdsr_lib.training import TrainingConfig
 
 __all__ = ["EXPERIMENTS", "get_experiment"]
@@ -93,9 +94,15 @@ def _at_scale_2(size: Size, depth: int, residual: bool, recipe: TrainingConfig) 
 
 def _scales(size: Size) -> Iterable[Run]:
     """Table 2: networks for one scale, for two, and for all three."""
+    smaller = SMALLER[size.profile]
+    if size.profile == "quick":  # 5 epochs at three rates, so that they settle
+        smaller = replace(smaller, training={"epochs": 5, "drop_every": 2})
     for scales in ((2,), (3,), (4,), (2, 3), (2, 4), (3, 4), (2, 3, 4)):
         name = "x" + ", x".join(map(str, scales))
-        yield size.vdsr(name, {"trained_on": name}, scales=scales)
+        apart = _apart(smaller)
+        if apart and size.profile == "quick":  # as many patches, so as many steps
+            apart = round(apart * math.sqrt(len(scales)))
+        yield smaller.vdsr(name, {"trained_on": name}, scales=scales, stride=apart)
 
 
 def _depths(size: Size) -> Iterable[Run]:
@@ -138,21 +145,37 @@ def _clipping(size: Size) -> Iterable[Run]:
         "norm": 0.4,  # the default of the best-known PyTorch port
         "none": 1e-4,  # not used
     }
+    smaller = SMALLER[size.profile]
     for rule, theta in limits.items():
         for rate in _RATES:
-            recipe = size.recipe(clipping=rule, theta=theta, learning_rate=rate)
-            yield size.vdsr(
+            recipe = smaller.recipe(clipping=rule, theta=theta, learning_rate=rate)
+            yield smaller.vdsr(
                 f"{rule}, rate {rate:g}",
                 {"clipping": rule, "learning_rate": rate},
                 training=recipe,
+                stride=_apart(smaller),
             )
 
 
 def _schedules(size: Size) -> Iterable[Run]:
     """Rates that fall as in the paper, against those that the review states."""
-    yield size.vdsr("paper", {"schedule": "0.1 to 1e-4"})
-    review = TrainingConfig.review(**size.training)
-    yield size.vdsr("review", {"schedule": "1e-2 to 1e-6"}, training=review)
+    smaller, apart = SMALLER[size.profile], None
+    if size.profile != "paper":  # 20 short epochs, which both 4 and 5 parts divide
+        smaller = replace(smaller, training={"epochs": 20})
+        apart = {"quick": 120, "classroom": 56}[size.profile]
+    labels = {"paper": "0.1 to 1e-4", "review": "1e-2 to 1e-6"}
+    for name, label in labels.items():
+        recipe = getattr(TrainingConfig, name)(**smaller.training)
+        yield smaller.vdsr(name, {"schedule": label}, training=recipe, stride=apart)
+
+
+def _apart(size: Size) -> int | None:
+    """Return the step between patches: less than the whole picture where time is short.
+
+    At `paper` the patches touch, as the paper has them.
+    """
+    part = {"quick": 3, "classroom": 2, "paper": None}[size.profile]
+    return part and part * (2 * size.depth + 1)
 
 
 def _srcnn(size: Size) -> Iterable[Run]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vdsr_lib.experiments.declare import Factor, Pictures, Run, Watch
 from vdsr_lib.training import TrainingConfig
 
-__all__ = ["SIZES", "Size"]
+__all__ = ["SIZES", "SMALLER", "Size"]
 
 
 @dataclass(frozen=True)
@@ -133,3 +133,23 @@ SIZES: dict[str, Size] = {
     ),
 }
 """The sizes by profile."""
+
+SMALLER: dict[str, Size] = SIZES | {
+    # For experiments of many runs: a dozen of them take less than a minute.
+    "quick": replace(
+        SIZES["quick"],
+        depth=5,
+        validate=Pictures("embedded-test", (3,), crop=80),
+        test=(Pictures("embedded-test", _ALL, crop=80),),
+        training={"max_steps": 150},
+    ),
+    # And here a few minutes, on two CPU cores.
+    "classroom": replace(
+        SIZES["classroom"],
+        depth=7,
+        validate=Pictures("embedded-test", (3,), crop=96),
+        test=(Pictures("embedded-test", _ALL, crop=160),),
+        training={"epochs": 4},
+    ),
+}
+"""The sizes of experiments that have many runs; at `paper` they are the same."""
