@@ -29,13 +29,16 @@ The format of ``claims.toml``, one table a claim, one section a lesson::
 from vdsr_lib.claims.book import ClaimBook, read_records
 from vdsr_lib.claims.declared import PROFILES, Claim, load_claims
 from vdsr_lib.claims.judging import Judgement, judge
+from vdsr_lib.claims.review import hold_against_review, review_points
 
 __all__ = [
     "PROFILES",
     "Claim",
     "ClaimBook",
     "Judgement",
+    "hold_against_review",
     "judge",
     "load_claims",
     "read_records",
+    "review_points",
 ]

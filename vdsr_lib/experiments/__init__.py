@@ -7,16 +7,20 @@ project, where there is one.
 
 from vdsr_lib.experiments.catalogue import EXPERIMENTS, get_experiment
 from vdsr_lib.experiments.choosing import chosen_runs, narrowed
+from vdsr_lib.experiments.context import best_filter, context_gains, texture
 from vdsr_lib.experiments.cost import Cost, run_cost
 from vdsr_lib.experiments.declare import PROFILES, Experiment, Pictures, Run, Watch
 from vdsr_lib.experiments.frames import Frames
 from vdsr_lib.experiments.gradients import ClippingStudy, GradientTrace
 from vdsr_lib.experiments.material import Material
+from vdsr_lib.experiments.race import race, race_curves, race_frames
 from vdsr_lib.experiments.rate import Rate, measure_rate
 from vdsr_lib.experiments.recording import Recorded, record_experiment
 from vdsr_lib.experiments.results import ExperimentResult, Recording, recorded
 from vdsr_lib.experiments.running import StoppedError, make_run, run_experiment
+from vdsr_lib.experiments.start import untrained
 from vdsr_lib.experiments.store import FinishedRun, RunStore, default_store
+from vdsr_lib.experiments.timing import depth_costs
 
 __all__ = [
     "EXPERIMENTS",
@@ -37,14 +41,22 @@ __all__ = [
     "RunStore",
     "StoppedError",
     "Watch",
+    "best_filter",
     "chosen_runs",
+    "context_gains",
     "default_store",
+    "depth_costs",
     "get_experiment",
     "make_run",
     "measure_rate",
     "narrowed",
+    "race",
+    "race_curves",
+    "race_frames",
     "record_experiment",
     "recorded",
     "run_cost",
     "run_experiment",
+    "texture",
+    "untrained",
 ]

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import Any
 
 from vdsr_lib.experiments.declare import Experiment, Pictures, Run
 from vdsr_lib.experiments.sizes import SIZES, SMALLER, Size
@@ -106,17 +107,41 @@ def _scales(size: Size) -> Iterable[Run]:
 
 
 def _depths(size: Size) -> Iterable[Run]:
-    """Figure 3: PSNR against depth, with several runs at each depth."""
+    """Figure 3: PSNR against depth, with several runs at each depth.
+
+    At `quick` patches are far apart, so that an epoch has 28 steps whatever the depth
+    is, and a run sees the rate fall.
+    """
     depths = range(5, 21) if size.profile == "paper" else (3, 5, 7, 10)
+    small = replace(size.validate, crop=128)
+    short: dict[str, dict[str, Any]] = {
+        "quick": {
+            "stride": 84,
+            "training": _miniature(),
+            "validate": replace(small, scales=(3,), crop=64),
+            "test": (small,),
+        },
+        "classroom": {"training": size.recipe(epochs=2)},
+    }
     for depth in depths:
         for repeat in range(size.repeats):
             factors = {"depth": depth, "repeat": repeat}
             name = f"depth {depth}, run {repeat + 1}"
-            yield size.vdsr(name, factors, depth=depth, repeat=repeat)
+            made = {"depth": depth, "repeat": repeat, **short.get(size.profile, {})}
+            yield size.vdsr(name, factors, **made)
+
+
+def _miniature() -> TrainingConfig:
+    """Return the paper's recipe in three epochs: two at rate 0.1, one at 0.01."""
+    return TrainingConfig.paper(epochs=3, drop_every=2)
 
 
 def _data(size: Size) -> Iterable[Run]:
-    """More pictures, and pictures turned and flipped: only the draft prints this."""
+    """More pictures, and pictures turned and flipped: only the draft prints this.
+
+    At `quick` both networks take about 80 steps and see as many examples: patches as
+    they are, or an eighth as many in eight orientations.
+    """
     sets = {"embedded": size.train_on}
     if size.profile == "paper":
         sets = {"T91": ("t91",), "291": ("t91", "bsd200")}
@@ -124,7 +149,19 @@ def _data(size: Size) -> Iterable[Run]:
         for augment in (False, True):
             name = label + (" + augmentation" if augment else "")
             factors = {"data": label, "augmentation": augment}
-            yield size.vdsr(name, factors, train_on=names, augment=augment)
+            short: dict[str, Any] = {}
+            if size.profile == "quick":
+                short = _glimpse(size) | {"stride": 260 if augment else 84}
+            yield size.vdsr(name, factors, train_on=names, augment=augment, **short)
+
+
+def _glimpse(size: Size) -> dict[str, Any]:
+    """Return what makes a run short: three epochs, measured on few pixels."""
+    return {
+        "training": _miniature(),
+        "validate": replace(size.validate, scales=(3,), crop=64),
+        "test": (replace(size.validate, crop=128),),
+    }
 
 
 def _benchmark(size: Size) -> Iterable[Run]:
@@ -192,6 +229,11 @@ def _srcnn(size: Size) -> Iterable[Run]:
         batch_size=16,
         drop_every=3 * epochs // 4,
     )
+    stride, validate, test = 14, size.validate, size.test  # 14: Dong et al. 2016
+    if size.profile == "quick":  # 16 short epochs
+        recipe = replace(recipe, epochs=16, drop_every=12, max_steps=None)
+        recipe = replace(recipe, validate_every=None)
+        stride, validate = 84, replace(validate, crop=64)
     for kernels, scale in ((k, s) for k in ((9, 1, 5), (9, 5, 5)) for s in (2, 3, 4)):
         layers = "-".join(map(str, kernels))
         net = {"name": "SRCNN", "kernels": list(kernels), "widths": [64, 32]}
@@ -202,9 +244,46 @@ def _srcnn(size: Size) -> Iterable[Run]:
             training=recipe,
             scales=(scale,),
             patch_size=33,  # Dong et al. 2016
-            stride=14,  # Dong et al. 2016
-            validate=replace(size.validate, scales=(scale,)),
-            test=tuple(replace(each, scales=(scale,)) for each in size.test),
+            stride=stride,
+            validate=replace(validate, scales=(scale,)),
+            test=tuple(replace(each, scales=(scale,)) for each in test),
+        )
+
+
+def _side_by_side(size: Size) -> Iterable[Run]:
+    """VDSR and SRCNN from the same pictures: at equal steps, and at equal time.
+
+    SRCNN's steps cost less, so it gets three times as many, by its own recipe and by
+    one that is kinder to it.
+    """
+    quick, full = size.profile == "quick", size.profile == "paper"
+    patches: dict[str, Any] = {
+        "patch_size": 41 if full else 21,
+        "stride": 84 if quick else None,
+    }
+    epochs = {"quick": 3, "classroom": 2, "paper": 80}[size.profile]
+    often = 14 if quick else None
+    watch = replace(size.watch, dataset="embedded-test", picture="camera", scale=3)
+    seen: dict[str, Any] = {
+        "validate": replace(size.validate, scales=(3,)),
+        "watch": watch,
+        **patches,
+    }
+    recipe = replace(_miniature(), validate_every=often) if quick else None
+    vdsr = recipe or TrainingConfig.paper(epochs=epochs)
+    yield size.vdsr("VDSR", {"network": "VDSR"}, training=vdsr, **seen)
+    # A step of VDSR takes from three scales what one of SRCNN takes from one.
+    same: dict[str, Any] = {"epochs": 9 * epochs, "validate_every": often}
+    own = TrainingConfig.srcnn(**same)
+    kinder = replace(own, optimiser="adam", learning_rate=1e-3, last_layer_rate=1.0)
+    for name, config in {"": own, ", Adam": kinder}.items():
+        yield size.vdsr(
+            f"SRCNN{name}",
+            {"network": f"SRCNN{name}"},
+            architecture={"name": "SRCNN", "kernels": [9, 1, 5], "widths": [64, 32]},
+            training=config,
+            scales=(3,),
+            **seen,
         )
 
 
@@ -225,6 +304,11 @@ _DECLARED: dict[str, tuple[str, str, Callable[[Size], Iterable[Run]]]] = {
     "table3": ("The benchmark network on four sets", "Table 3", _benchmark),
     "clipping": ("Clipping rules at three rates", "section 3.2", _clipping),
     "schedules": ("Falling rates: the paper's, the review's", "review", _schedules),
+    "side_by_side": (
+        "SRCNN and VDSR at equal steps and at equal time",
+        "ours; section 3.1 compares them",
+        _side_by_side,
+    ),
     "srcnn": ("SRCNN trained on the same pictures", "Dong et al. 2016", _srcnn),
 }
 

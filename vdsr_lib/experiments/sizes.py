@@ -107,7 +107,7 @@ SIZES: dict[str, Size] = {
         test=(Pictures("embedded-test", _ALL, crop=160),),
         watch=_CAMERA,
         training={"max_steps": 200, "validate_every": 25},
-        repeats=1,
+        repeats=3,
     ),
     # A tenth of the paper's epochs, with all four rates, on the same pictures.
     "classroom": Size(
@@ -118,7 +118,7 @@ SIZES: dict[str, Size] = {
         test=(Pictures("embedded-test", _ALL),),
         watch=_CAMERA,
         training={"epochs": 8},
-        repeats=2,
+        repeats=3,
     ),
     # The paper's own pictures and epochs. Validation stays away from the benchmarks.
     "paper": Size(

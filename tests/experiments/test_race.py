@@ -1,0 +1,71 @@
+"""Races: where a run stood at the leader's steps and time, against sums by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vdsr_lib.experiments import (
+    ExperimentResult,
+    Frames,
+    race,
+    race_curves,
+    race_frames,
+)
+
+
+def frames(steps: tuple[int, ...]) -> Frames:
+    pictures = np.stack([np.full((4, 4), step, np.uint8) for step in steps])
+    reference = np.full((4, 4), 200, np.uint8)
+    return Frames(steps, pictures, reference, reference // 2)
+
+
+@pytest.fixture
+def result() -> ExperimentResult:
+    """The leader takes 2 s a step and 10 steps; the rival 0.5 s and 30 steps."""
+    seconds = {"leader": 20.0, "rival": 15.0}
+    curves = {
+        "leader": pd.DataFrame({"step": [0, 5, 10], "psnr_x3": [28.0, 27.0, 30.0]}),
+        "rival": pd.DataFrame({"step": [0, 10, 20, 30], "psnr_x3": [8.0, 9, 10, 20]}),
+    }
+    runs = {name: {"provenance": {"seconds": s}} for name, s in seconds.items()}
+    taken = {"leader": frames((0, 5, 10)), "rival": frames((0, 8, 16, 24, 30))}
+    return ExperimentResult({"runs": runs}, pd.DataFrame(), curves, frames=taken)
+
+
+def test_a_race_is_read_at_the_leaders_steps_and_time(result: ExperimentResult):
+    table = race(result, "leader")
+    assert table.step_seconds.to_dict() == {"leader": 2.0, "rival": 0.5}
+    assert table.loc["leader"].tolist() == [2.0, 30.0, 30.0]
+    # 10 steps are a measurement; 20 s are 40 steps, and the rival ended at 30.
+    assert table.loc["rival"].tolist() == [0.5, 9.0, 20.0]
+    # The other way round: 15 s are 7.5 steps of the leader, half way from 27 to 30.
+    assert race(result, "rival").loc["leader", "same_time"] == pytest.approx(28.5)
+
+
+def test_the_curves_are_the_same_over_steps_and_over_seconds(result):
+    panels = race_curves(result)
+    by_step, by_time = panels.values()
+    np.testing.assert_array_equal(by_step["rival"][0], [0, 10, 20, 30])
+    np.testing.assert_array_equal(by_time["rival"][0], [0, 5, 10, 15])
+    np.testing.assert_array_equal(by_step["leader"][1], by_time["leader"][1])
+
+
+def test_frames_of_the_rival_are_those_of_the_same_step_and_time(result):
+    pictures, steps = race_frames(result, "leader", "rival")
+    assert steps == [0, 5, 10]
+    shown = {name: np.asarray(p)[..., 0, 0].tolist() for name, p in pictures.items()}
+    assert shown["leader"] == [0, 5, 10]
+    assert shown["rival, same steps"] == [0, 8, 16]  # the first at or after 0, 5, 10
+    assert shown["rival, same time"] == [0, 24, 30]  # 0, 20 and 40 steps; it has 30
+    assert shown["original"] == 200
+    assert shown["bicubic"] == 100
+
+
+def test_a_run_without_frames_or_of_no_such_name_is_refused(result):
+    del result.frames["rival"]
+    with pytest.raises(ValueError, match="the run 'rival' kept no frames"):
+        race_frames(result, "leader", "rival")
+    with pytest.raises(ValueError, match="no run 'winner'; there are leader, rival"):
+        race(result, "winner")

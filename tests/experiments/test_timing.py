@@ -1,0 +1,57 @@
+"""What depth costs: more layers take longer, by the layers' own arithmetic."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vdsr_lib.experiments import depth_costs, get_experiment, make_run, untrained
+from vdsr_lib.experiments.start import untrained as same_function
+
+
+def test_deeper_networks_cost_more_time():
+    table = depth_costs((3, 14), device="cpu", side=64, width=32, repeats=4)
+    assert table.index.tolist() == [3, 14]
+    assert table.index.name == "depth"
+    assert (table > 0).all(axis=None)
+    # 12 middle layers against 1: far more than twice, whatever the overhead.
+    assert (table.loc[14] > 2 * table.loc[3]).all()
+
+
+def test_what_cannot_be_timed_is_refused():
+    with pytest.raises(ValueError, match="side and repeats must be at least 1, got 0"):
+        depth_costs((3,), side=0)
+    with pytest.raises(ValueError, match="got 16 and 0"):
+        depth_costs((3,), side=16, repeats=0)
+
+
+def test_untrained_networks_are_those_that_a_run_starts_from(monkeypatch):
+    """A run draws its weights once; `untrained` draws the same ones again."""
+    run = get_experiment("side_by_side").runs("quick")[0]
+    seen = {}
+
+    def build(architecture, *, generator):
+        seen["weights"] = torch.rand(3, generator=generator)
+        raise InterruptedError
+
+    monkeypatch.setattr("vdsr_lib.experiments.running.build", build)
+    with pytest.raises(InterruptedError):
+        make_run(run, 4, store=_Empty(), material=None)  # type: ignore[arg-type]
+    monkeypatch.undo()
+    generator = torch.Generator().manual_seed(4)
+    torch.testing.assert_close(seen["weights"], torch.rand(3, generator=generator))
+    first, again = untrained(run, 4), untrained(run, 4)
+    other = untrained(run, 5)
+    torch.testing.assert_close(first.state_dict(), again.state_dict())
+    assert not torch.equal(first.body[0].weight, other.body[0].weight)
+    assert same_function is untrained
+
+
+class _Empty:
+    """A store without runs."""
+
+    def __contains__(self, key: str) -> bool:
+        return False
+
+    def path(self, key: str) -> str:
+        return key
