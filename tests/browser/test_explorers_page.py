@@ -1,0 +1,426 @@
+"""The explorers on a page from disk, without network, used as a reader uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vdsr_lib.experiments import ClippingStudy
+from vdsr_lib.images import to_luma
+from vdsr_lib.models import VDSR
+from vdsr_lib.protocol import SWITCHES, bicubic_psnr, combined
+from vdsr_lib.widgets import (
+    clipping_explorer,
+    protocol_switchboard,
+    receptive_field_explorer,
+)
+
+pytestmark = pytest.mark.browser
+
+PAINTED = "performance.getEntriesByName('vdsr-explorer:painted').length"
+MINUS = "\N{MINUS SIGN}"
+
+
+def scene(rows: int = 120, columns: int = 150) -> np.ndarray:
+    """A colour picture with edges, gradients and texture."""
+    y, x = np.mgrid[:rows, :columns].astype(float)
+    rings = 127 + 80 * np.sin(((x - 90) ** 2 + (y - 50) ** 2) / 260)
+    bars = 200 * ((x // 9 + y // 11) % 2)
+    noise = np.random.default_rng(0).normal(0, 10, (rows, columns))
+    planes = (rings + noise, 0.6 * rings + 0.4 * bars, 230 - y)
+    return np.stack([np.clip(p, 0, 255) for p in planes], axis=-1).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A page of each explorer, and the widgets in `made`."""
+    folder = tmp_path_factory.mktemp("explorers")
+    networks = {
+        depth: VDSR(depth, 6, generator=torch.Generator().manual_seed(depth))
+        for depth in (3, 6, 10)
+    }
+    study = ClippingStudy(depth=4, width=6, steps=12, every=4, batch_size=4)
+    made.update(
+        switchboard=protocol_switchboard({"rings": scene(), "turned": scene()[::-1]}),
+        receptive=receptive_field_explorer(networks, scene(), scale=2, places=4),
+        clipping=clipping_explorer(study.grid(rates=(10.0, 0.01)), study=study),
+    )
+    for name, widget in made.items():
+        widget.to_html(folder / f"{name}.html")
+    return {name: folder / f"{name}.html" for name in made}
+
+
+made: dict[str, Any] = {}
+
+
+@pytest.fixture
+def open_page(visit: Callable[..., Any], pages: dict[str, Path]) -> Callable[..., Any]:
+    """Open an explorer's page without a network, and wait until it is drawn."""
+
+    def opened(name: str, **options: Any) -> Any:
+        visited = visit(**options)
+        visited.page.context.set_offline(True)
+        visited.page.goto(pages[name].as_uri())
+        visited.page.wait_for_function(PAINTED, timeout=20_000)
+        settle(visited.page)
+        return visited
+
+    return opened
+
+
+def settle(page: Any) -> None:
+    """Wait until what was asked for is drawn."""
+    page.evaluate(
+        "() => new Promise((done) => setTimeout(() => requestAnimationFrame("
+        "() => requestAnimationFrame(done)), 200))"
+    )
+
+
+def state(page: Any, name: str) -> Any:
+    """A trait of the model behind the page."""
+    return page.evaluate(
+        "(name) => document.querySelector('.vdsr-widget').vdsr.model.get(name)", name
+    )
+
+
+def facts(page: Any) -> dict[str, str]:
+    """What the table of facts says."""
+    return {
+        row.locator("dt").inner_text(): row.locator("dd").inner_text()
+        for row in page.locator(".vk-facts > div").all()
+    }
+
+
+# --- the switchboard ------------------------------------------------------------------
+
+
+def shown_psnr(page: Any) -> float:
+    return float(page.locator(".vs-reading").inner_text().removesuffix(" dB"))
+
+
+def test_switches_move_the_psnr_to_what_python_measures(open_page):
+    opened = open_page("switchboard")
+    page = opened.page
+    page.get_by_role("combobox", name="Picture").select_option("rings")
+    turned: list[str] = []
+    for name, label in [
+        ("full-range luma", "luma range"), ("no border crop", "border"),
+        ("PSNR over RGB", "PSNR over"), ("no antialiasing", "antialiasing"),
+        ("output not rounded", "output"),
+    ]:  # fmt: skip
+        page.get_by_role("switch", name=label).click()
+        turned.append(name)
+        settle(page)
+        expected = bicubic_psnr(scene(), 2, combined(turned))
+        assert shown_psnr(page) == pytest.approx(expected, abs=0.0051)
+        paper = bicubic_psnr(scene(), 2)
+        change = page.locator(".vs-change").inner_text().split(" ")[0]
+        assert float(change.replace(MINUS, "-")) == pytest.approx(
+            expected - paper, abs=0.0006
+        )
+    opened.shoot("switchboard-all")
+    page.get_by_role("button", name="Back to the paper's protocol").click()
+    settle(page)
+    assert state(page, "turned") == [False] * 5
+    assert page.locator(".vs-change").inner_text() == "the paper's protocol"
+
+
+def test_scales_and_pictures_are_chosen_and_the_mean_is_a_mean(open_page):
+    page = open_page("switchboard").page
+    page.get_by_role("button", name="\N{MULTIPLICATION SIGN}4").click()
+    settle(page)
+    each = [bicubic_psnr(p, 4) for p in (scene(), scene()[::-1])]
+    assert shown_psnr(page) == pytest.approx(np.mean(each), abs=0.0051)
+    last = page.locator(".vs-table tbody tr").last
+    assert last.locator("td").first.inner_text() == f"{np.mean(each):.2f}"
+    assert page.get_by_role("combobox").count() == 1  # nobody would answer the others
+    alone = page.locator(".vs-row[data-name='no antialiasing'] .vs-cost")
+    assert f"on Set5 {MINUS}0.77" in alone.inner_text()
+
+
+def test_switches_by_keyboard(open_page):
+    page = open_page("switchboard").page
+    first = page.get_by_role("switch").first
+    first.focus()
+    assert first.get_attribute("aria-checked") == "false"
+    page.keyboard.press("Space")
+    settle(page)
+    assert first.get_attribute("aria-checked") == "true"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    settle(page)
+    assert state(page, "turned") == [True, True, False, False, False]
+
+
+# --- the receptive field --------------------------------------------------------------
+
+
+def stage_pixel(page: Any, column: float, row: float) -> list[int]:
+    """The colour at a pixel of the picture, as the stage shows it."""
+    return page.evaluate(
+        """([column, row]) => {
+      const canvas = document.querySelector('.vr-canvas');
+      const scale = canvas.width / 150;
+      const [x, y] = [column, row].map((v) => Math.floor((v + 0.5) * scale));
+      return [...canvas.getContext('2d').getImageData(x, y, 1, 1).data];
+    }""",
+        [column, row],
+    )
+
+
+def test_the_depth_slider_changes_square_field_and_output(open_page):
+    opened = open_page("receptive")
+    page = opened.page
+    slider = page.get_by_role("slider", name="Depth")
+    for frame, (depth, side) in enumerate([(3, 7), (6, 13), (10, 21)]):
+        slider.fill(str(frame))
+        settle(page)
+        assert slider.get_attribute("aria-valuetext") == f"depth {depth}"
+        said = facts(page)
+        assert said["theoretical field"] == f"{side} \N{MULTIPLICATION SIGN} {side}"
+        decibels = made["receptive"].psnr[frame]
+        assert said["output, whole picture"] == f"{decibels:.2f} dB"
+    opened.shoot("receptive-depth-10")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function(
+        "document.querySelector('.vdsr-widget').vdsr.model.get('frame') === 1"
+    )
+    page.get_by_role("button", name="Pause").click()
+
+
+def test_the_heat_map_is_the_measured_field(open_page):
+    page = open_page("receptive").page
+    page.get_by_role("slider", name="Depth").fill("1")
+    settle(page)
+    widget = made["receptive"]
+    field = np.frombuffer(widget.fields[1], "<f4").reshape(13, 13)
+    shown = page.evaluate(
+        """() => {
+      const canvas = document.querySelectorAll('.vr-card canvas')[1];
+      const zoom = canvas.width / 21;
+      const data = canvas.getContext('2d');
+      return Array.from({ length: 13 }, (_, i) => Array.from({ length: 13 }, (_, j) =>
+        [...data.getImageData(Math.floor((j + 4.5) * zoom),
+          Math.floor((i + 4.5) * zoom), 1, 1).data].slice(0, 3)));
+    }"""
+    )
+    from matplotlib import colormaps
+
+    share = np.clip(1 + np.log10(np.maximum(field / field.max(), 1e-9)) / 3, 0, 1)
+    expected = np.asarray(colormaps["magma"](share))[..., :3] * 255
+    inner = np.s_[1:-1, 1:-1]  # the square's outline covers the rim
+    away = np.abs(np.asarray(shown) - expected)[inner].max()
+    assert away < 12  # eleven stops of magma, not all of it
+
+
+def test_click_and_keys_choose_the_pixel(open_page):
+    page = open_page("receptive").page
+    stage = page.locator(".vr-stage")
+    box = stage.bounding_box()
+    scale = box["width"] / 150
+    page.mouse.click(box["x"] + 60.5 * scale, box["y"] + 40.5 * scale)
+    settle(page)
+    assert state(page, "point") == [40, 60]
+    assert facts(page)["pixel"] == "x 60, y 40"
+    for key in ("ArrowRight", "Shift+ArrowDown", "ArrowUp", "]"):
+        page.keyboard.press(key)
+    settle(page)
+    assert state(page, "point") == [49, 61]
+    assert state(page, "frame") == 1
+    page.mouse.move(box["x"] + 20.5 * scale, box["y"] + 20.5 * scale)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 30, box["y"] + 20.5 * scale, steps=3)
+    page.mouse.up()
+    settle(page)
+    assert state(page, "point") == [20, 0]  # a drag past the edge stays inside
+    assert page.get_by_role("button", name="this pixel").count() == 0  # needs a kernel
+
+
+def test_the_stage_shows_what_was_chosen(open_page):
+    page = open_page("receptive").page
+    luma = to_luma(scene())
+    for label, picture in [("Original", luma), ("Bicubic input", None)]:
+        page.get_by_role("button", name=label).click()
+        settle(page)
+        far = (140, 5) if state(page, "point")[1] < 100 else (5, 110)
+        shown = stage_pixel(page, *far)
+        assert shown[0] == shown[1] == shown[2]
+        if picture is not None:
+            around = picture[far[1] - 1 : far[1] + 2, far[0] - 1 : far[0] + 2]
+            assert around.min() - 3 <= shown[0] <= around.max() + 3
+
+
+# --- clipping -------------------------------------------------------------------------
+
+
+def test_rule_and_rate_choose_the_training(open_page):
+    opened = open_page("clipping")
+    page = opened.page
+    for rule, rate in [("value", "0.01"), ("norm", "10"), ("none", "0.01")]:
+        page.get_by_role("button", name=rule, exact=True).click()
+        page.get_by_role("button", name=rate, exact=True).click()
+        settle(page)
+        trace = made["clipping"].traces[state(page, "chosen")]
+        assert (trace["rule"], trace["learning_rate"]) == (rule, float(rate))
+        assert facts(page)["outcome"] == trace["outcome"]
+        opened.shoot(f"clipping-{rule}")
+    assert "None of " in page.locator(".vl-verdict").inner_text()
+
+
+def test_the_count_of_clipped_elements_follows_theta(open_page):
+    page = open_page("clipping").page
+    page.get_by_role("button", name="0.01", exact=True).click()
+    page.get_by_role("slider", name="Step").fill("5")
+    settle(page)
+    trace = made["clipping"].traces[state(page, "chosen")]
+    moment = state(page, "moment")
+    counts = np.array(trace["counts"][moment])
+    total = counts.sum()
+    verdict = page.locator(".vl-verdict")
+    share = trace["measured"][moment]["clipped_share"]
+    assert verdict.inner_text().startswith(f"{round(share * total):,} of {total:,} ")
+    edges = np.array(made["clipping"].edges)
+    lower = np.concatenate([[0], edges])[trace["first"] :][: len(counts)]
+    for tenth in (-52, -61, -70):  # theta 10 ** -5.2, ...; the bound is 100 times that
+        page.get_by_role("slider", name="Limit theta").fill(str(tenth))
+        settle(page)
+        beyond = counts[lower >= 10 ** (tenth / 10) / 0.01 * (1 - 1e-6)].sum()
+        assert verdict.inner_text().startswith(f"{beyond:,} of {total:,} elements")
+    page.get_by_role("button", name="as trained").click()
+    settle(page)
+    assert state(page, "theta") == 0
+    assert not page.locator(".vl-training").is_visible()  # nobody would train
+
+
+# --- all of them ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["switchboard", "receptive", "clipping"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_themes_and_widths(open_page, name, scheme):
+    opened = open_page(name, color_scheme=scheme, device_scale_factor=2)
+    page = opened.page
+    assert page.locator(".vdsr-kit").get_attribute("data-theme") == scheme
+    if name == "switchboard":
+        page.get_by_role("switch").first.click()
+    for width in (1280, 400):
+        page.set_viewport_size({"width": width, "height": 900})
+        settle(page)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{name} is cut off: {wide} pixels wide"
+        assert too_pale(page) == []
+        assert page.locator(".vdsr-static:visible").count() == 0
+        opened.shoot(f"{name}-{scheme}-{width}")
+
+
+def too_pale(page: Any) -> list[str]:
+    """Texts whose contrast with their background is below WCAG AA's 4.5."""
+    return page.evaluate(
+        """() => {
+      const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+      const luminance = (rgb) => rgb.slice(0, 3).map((c) => c / 255).map((c) =>
+        c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+      const behind = (node) => {
+        for (; node; node = node.parentElement) {
+          const colour = parse(getComputedStyle(node).backgroundColor);
+          if ((colour[3] ?? 1) > 0.8) return colour;
+        }
+        return [255, 255, 255];
+      };
+      const bad = [];
+      for (const node of document.querySelectorAll('.vdsr-kit *')) {
+        const texts = [...node.childNodes].filter((n) =>
+          n.nodeType === 3 && n.textContent.trim());
+        if (!texts.length || !node.getClientRects().length) continue;
+        if (node.tagName === 'OPTION' || node.disabled) continue;
+        const style = getComputedStyle(node);
+        const front = parse(node instanceof SVGElement ? style.fill : style.color);
+        const [a, b] = [luminance(front), luminance(behind(node))];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) bad.push(`${texts[0].textContent} ${ratio.toFixed(2)}`);
+      }
+      return bad;
+    }"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        (
+            "switchboard",
+            ["\N{MULTIPLICATION SIGN}3", "Picture", "luma range", "output"],
+        ),
+        ("receptive", ["Output", "Arrow keys", "Play", "Depth"]),
+        ("clipping", ["norm", "0.01", "Limit theta", "Play", "Step"]),
+    ],
+)
+def test_keyboard_alone_reaches_everything_and_shows_where_it_is(
+    open_page, name, wanted
+):
+    page = open_page(name).page
+    if name == "switchboard":
+        page.get_by_role("switch").first.click()
+        page.mouse.click(5, 5)
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            """() => {
+          const node = document.activeElement;
+          if (node === document.body) return null;
+          const ring = getComputedStyle(node);
+          const label = node.closest('label')?.firstChild.textContent;
+          return [node.getAttribute('aria-label') || label || node.innerText,
+            ring.outlineStyle !== 'none' && parseFloat(ring.outlineWidth) >= 1];
+        }"""
+        )
+        if found is None:
+            break
+        reached.append(found)
+    names = " | ".join(str(each) for each, _ in reached)
+    for text in wanted:
+        assert text in names
+    assert [each for each, outlined in reached if not outlined] == []
+
+
+@pytest.mark.parametrize("name", ["switchboard", "receptive", "clipping"])
+def test_without_scripts_the_static_picture_stays(visit, pages, name):
+    opened = visit(java_script_enabled=False)
+    opened.page.goto(pages[name].as_uri())
+    image = opened.page.get_by_role("img", name=made[name].description)
+    assert image.is_visible()
+    assert image.bounding_box()["width"] > 500
+
+
+@pytest.mark.parametrize("name", ["switchboard", "receptive", "clipping"])
+def test_closing_leaves_nothing_behind(open_page, name):
+    page = open_page(name).page
+    left = page.evaluate(
+        """async () => {
+      const { model, close } = document.querySelector('.vdsr-widget').vdsr;
+      document.querySelector('.vk-play')?.click();
+      close();
+      const handlers = [...model.handlers.values()].flat().length;
+      let frames = 0;
+      const original = window.requestAnimationFrame;
+      window.requestAnimationFrame = (f) => { frames++; return original(f); };
+      model.set('problem', 'again');
+      window.dispatchEvent(new Event('resize'));
+      await new Promise((done) => setTimeout(done, 1000));
+      return [handlers, frames, document.querySelector('.vdsr-place').children.length];
+    }"""
+    )
+    assert left == [0, 0, 0]
+
+
+def test_the_order_of_switches_is_pythons(open_page):
+    page = open_page("switchboard").page
+    rows = page.locator(".vs-row[data-name]").all()
+    assert [row.get_attribute("data-name") for row in rows] == list(SWITCHES)
