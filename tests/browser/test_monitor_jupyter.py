@@ -154,6 +154,7 @@ def test_where_no_server_can_be_asked_it_says_which_button_to_press(open_lab):
     page.get_by_role("button", name="Stop").click()
     page.locator(".vm-hint:visible").wait_for()
     assert "the notebook's own stop button" in page.locator(".vm-hint").inner_text()
+    assert page.locator(".vm-state").inner_text() == "running"  # not "stopping"
     opened.shoot("monitor-hint-1280")
     lab.page.evaluate(
         "() => { jupyterapp.commands.execute('notebook:interrupt-kernel'); }"

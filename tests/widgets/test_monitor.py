@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from base64 import b64decode
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,7 +82,7 @@ def test_a_training_leaves_its_curves_in_the_traits(patches):
     assert entry["state"] == "finished"
     assert curves["step"] == [1, 2, 3, 4, 5, 6][: len(curves["step"])]
     assert all(value > 0 for value in curves["loss"])
-    assert watching.now["total"] == 6
+    assert (watching.now["step"], watching.now["total"]) == (6, 6)
     assert watching.notes == [history.precision]
     assert entry["scores"] == {}  # nothing validates
     json.dumps(watching.get_state(watching.keys), default=lambda _: "bytes")
@@ -482,3 +484,44 @@ def test_outside_a_kernel_nobody_looks():
 def test_the_kernel_is_known_by_its_connection_file(monkeypatch, file, known):
     monkeypatch.setattr("ipykernel.connect.get_connection_file", lambda: file)
     assert cells.kernel_id() == known
+
+
+# ------------------------------------------------------------------------ colours
+
+
+def luminance(colour):
+    """Relative luminance of "#rrggbb" (WCAG 2.2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [
+        p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first, second):
+    """Contrast ratio of two colours, 1 to 21 (WCAG 2.2)."""
+    high, low = sorted((luminance(first), luminance(second)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_contrast_is_computed_as_wcag_does():
+    assert contrast("#ffffff", "#000000") == pytest.approx(21)
+    assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("theme", "pages"), [("light", ["#ffffff"]), ("dark", ["#111111", "#17191c"])]
+)
+def test_colours_have_the_contrast_of_level_aa(theme, pages):
+    """Text 4.5, what must be told apart 3 (success criteria 1.4.3 and 1.4.11)."""
+    css = (Path(monitor.__file__).parent / "monitor.css").read_text("utf-8")
+    block = css.split("}")[0] if theme == "light" else css.split("}")[1]
+    tokens = dict(re.findall(r"--vm-([\w-]+): (#\w{6});", block))
+    assert {"fg", "muted", "accent", "c0", "c5", "alert", "hint-fg"} <= set(tokens)
+    for page in pages:
+        assert all(contrast(tokens[n], page) >= 4.5 for n in ("fg", "muted"))
+        graphic = ("accent", "edge", "c0", "c1", "c2", "c3", "c4", "c5")
+        assert all(contrast(tokens[name], page) >= 3 for name in graphic)
+    for name in ("alert", "hint"):
+        assert contrast(tokens[f"{name}-fg"], tokens[name]) >= 4.5
+    assert contrast(tokens["muted"], tokens["raised"]) >= 4.5

@@ -143,13 +143,15 @@ class Course:
         """Say that the present run ended as "stopped" or "failed", and why."""
         self.entry.update(state=state, message=message)
 
-    def finish(self, *, finished: bool) -> str:
+    def finish(self, *, finished: bool, steps: int = 0) -> str:
         """Close the present run and return its state.
 
         Parameters
         ----------
         finished : bool
             Whether it made all its steps.
+        steps : int
+            How many it made; the last ones may not have been told.
 
         Returns
         -------
@@ -160,6 +162,8 @@ class Course:
             state = "finished" if finished else "stopped"
         self.entry["state"] = state
         self._part = 1.0 if finished else self._part
+        if self._last:
+            self._last["step"] = max(self._last["step"], steps)
         self.past[self.present] = self._trace.columns()
         self._trace = Trace()
         if not self.is_whole:

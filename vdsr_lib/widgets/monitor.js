@@ -98,10 +98,12 @@ export function logTicks(low, high) {
   return ticks.length > 1 ? ticks : niceTicks(low, high, 3).filter((v) => v > 0);
 }
 
-/** The value of a curve at the last place that is not after `step`. */
-export function valueAt(xs, ys, step) {
-  let found = null;
-  for (let i = 0; i < xs.length && xs[i] <= step; i++) found = ys[i] ?? found;
+/** The last point of a curve that is not after `step`, as [x, y]; nulls if none. */
+export function pointAt(xs, ys, step) {
+  let found = [null, null];
+  for (let i = 0; i < xs.length && xs[i] <= step; i++) {
+    if (ys[i] != null) found = [xs[i], ys[i]];
+  }
   return found;
 }
 
@@ -297,6 +299,9 @@ class View {
   }
 
   showHint() {
+    this.asked = undefined; // the button may be tried again
+    clearTimeout(this.waiting);
+    this.schedule();
     this.hint.hidden = false;
     setText(this.hint, "This button does not reach the kernel here while a cell runs. " +
       "Press the notebook's own stop button (\u25a0): it ends the training just as " +
@@ -386,8 +391,9 @@ class View {
     this.stop.disabled = Boolean(asked);
     if (!on && focused) this.grid.focus({ preventScroll: true });
     const place = [];
-    if (now.step) place.push(`step ${now.step.toLocaleString("en")} of ${now.total.toLocaleString("en")}`);
-    if (now.epoch) place.push(`epoch ${now.epoch} of ${Math.max(now.epochs, now.epoch)}`);
+    const count = (value) => value.toLocaleString("en");
+    if (now.step) place.push(`step ${count(now.step)} of ${count(now.total)}`);
+    if (now.epoch) place.push(`epoch ${count(now.epoch)} of ${count(now.epochs)}`);
     if (now.learning_rate) place.push(`learning rate ${brief(now.learning_rate)}`);
     setText(this.where, on ? place.join(" \u00b7 ") : many ? "" : place.join(" \u00b7 "));
     const left = this.get("left");
@@ -429,8 +435,9 @@ class View {
     const width = this.charts[0].plot.clientWidth;
     if (!width) return;
     const xs = runs.flatMap((_, k) => [...(this.curves(k).step ?? []), ...runs[k].steps]);
-    const total = this.isOn() ? this.get("now").total ?? 1 : 1;
-    this.last = Math.max(1, ...xs, total > 1 ? total : 0);
+    const seen = Math.max(1, ...xs);
+    const total = this.isOn() ? this.get("now").total ?? 1 : seen;
+    this.last = Math.max(seen, Math.min(total, Math.ceil(1.2 * seen))); // room to grow
     this.x = (step) => EDGE.left + (step / this.last) * (width - EDGE.left - EDGE.right);
     this.fromX = (px) => ((px - EDGE.left) / (width - EDGE.left - EDGE.right)) * this.last;
     const at = this.at ?? this.furthest(i);
@@ -441,9 +448,9 @@ class View {
       const level = score
         ? runs.map((run) => run.baseline[this.scoreName()]).find((v) => v != null) : null;
       setText(chart.heading, this.heading(chart, level));
-      const value = valueAt(...this.line(chart, i), at);
-      setText(chart.reading, this.written(chart, value));
-      this.drawChart(chart, runs, i, width, level, at, value);
+      const point = pointAt(...this.line(chart, i), at);
+      setText(chart.reading, this.written(chart, point[1]));
+      this.drawChart(chart, runs, i, width, level, point);
     }
     this.grid.setAttribute("aria-valuemin", 0);
     this.grid.setAttribute("aria-valuemax", Math.round(this.last));
@@ -473,13 +480,13 @@ class View {
     const values = this.charts.map((chart) => {
       const run = this.get("runs")[i];
       if (!run || (chart.name === "score" && !this.scoreName())) return "";
-      const value = this.written(chart, valueAt(...this.line(chart, i), at));
+      const value = this.written(chart, pointAt(...this.line(chart, i), at)[1]);
       return value && `${chart.title.replace(" (dB)", "")} ${value}`;
     });
     return [`step ${Math.round(at)}`, ...values.filter(Boolean)].join(", ");
   }
 
-  drawChart(chart, runs, i, width, level, at, value) {
+  drawChart(chart, runs, i, width, level, point) {
     const lines = runs.map((_, k) => this.line(chart, k));
     const good = (y) => y !== null && (!chart.log || y > 0);
     const ys = lines.flatMap(([, y]) => y.filter(good));
@@ -490,7 +497,7 @@ class View {
       h("text", { x: EDGE.left - 6, y: scale.y(y) + 4, "text-anchor": "end" },
         chart.percent ? `${Math.round(100 * y)} %` : brief(y)),
     ]);
-    const steps = niceTicks(0, this.last, width < 300 ? 2 : 4);
+    const steps = niceTicks(0, this.last, width < 300 ? 2 : 4).filter(Number.isInteger);
     for (const step of steps.filter((s) => this.x(s) < width - 14)) {
       parts.push(h("text", { x: this.x(step), y: HEIGHT - 6, "text-anchor": "middle" },
         step === 0 ? "step 0" : step.toLocaleString("en")));
@@ -502,16 +509,18 @@ class View {
     for (const k of [...order, i].filter((n) => n < runs.length)) {
       const [x, y] = lines[k];
       const path = this.path(x, y.map((v) => (good(v) ? v : null)), scale.y);
-      const dots = y.length <= 16 && chart.name === "score" ? y.flatMap((v, n) => (good(v)
+      const few = y.length <= (chart.name === "score" ? 16 : 1);
+      const dots = few ? y.flatMap((v, n) => (good(v)
         ? [h("circle", { cx: this.x(x[n]), cy: scale.y(v), r: k === i ? 3 : 2 })] : [])) : [];
       parts.push(h("g", {
         class: `vm-line vm-c${k % 6}${k >= 6 ? " vm-dashed" : ""}${k === i ? " vm-chosen" : ""}`,
       }, h("path", { d: path }), ...dots));
     }
     if (this.at !== null) {
-      parts.push(h("line", { class: "vm-cursor", x1: this.x(at), x2: this.x(at), y1: EDGE.top, y2: HEIGHT - EDGE.bottom }));
-      if (value !== null && good(value)) {
-        parts.push(h("circle", { class: `vm-spot vm-c${i % 6}`, cx: this.x(at), cy: scale.y(value), r: 4 }));
+      const [x, y] = [this.x(this.at), point[1]];
+      parts.push(h("line", { class: "vm-cursor", x1: x, x2: x, y1: EDGE.top, y2: HEIGHT - EDGE.bottom }));
+      if (y !== null && good(y)) {
+        parts.push(h("circle", { class: `vm-spot vm-c${i % 6}`, cx: this.x(point[0]), cy: scale.y(y), r: 4 }));
       }
     }
     chart.plot.replaceChildren(

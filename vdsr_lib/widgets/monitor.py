@@ -270,7 +270,8 @@ class LiveMonitor(Pictured):
     def finish(self, history: History) -> None:
         """Close a training's curves; a training alone also leaves its picture."""
         self._bar.finish(history)
-        state = self._course.finish(finished=history.finished)
+        steps = history.epochs[-1]["step"] if history.epochs else 0
+        state = self._course.finish(finished=history.finished, steps=steps)
         if self._course.is_whole:
             self._tell(runs=True)
         else:
