@@ -130,8 +130,7 @@ def _first_difference(
     apart = ~np.isclose(other, one, rtol=tolerance, atol=tolerance)
     if not apart.any():
         return (0,) * expected.ndim  # only the kind differs
-    first: tuple[int, ...] = tuple(np.argwhere(apart)[0].tolist())
-    return first
+    return tuple(int(i[0]) for i in np.nonzero(apart))
 
 
 def _described(value: Any) -> str:

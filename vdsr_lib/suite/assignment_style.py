@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from vdsr_lib.errors import LabError
 from vdsr_lib.exercises import exercise_names, get_exercise
 from vdsr_lib.suite.assignments import generate, regions
 from vdsr_lib.suite.notebooks import read_source
@@ -35,11 +36,15 @@ def check_assignment(source: Path) -> list[str]:
         ``"file:cell N: what is wrong"``, cells counted from 1; ``"file: ..."`` for
         what concerns the whole assignment.
     """
+    try:
+        found = list(_stubs(source))
+    except LabError as error:
+        return [str(error)]
     cells = read_source(source).cells
+    checks: list[Callable[[list[Any]], Iterator[Problem]]]
     checks = [_frame, _tasks, _marked, _tests, _lines, _leaks]
     checks += [each for each in CODE_CHECKS if each.__name__ in _BORROWED]
-    found = [problem for check in checks for problem in check(cells)]
-    found += _stubs(source)
+    found += [problem for check in checks for problem in check(cells)]
     return [
         f"{source}:cell {number}: {text}" if number else f"{source}: {text}"
         for number, text in sorted(found, key=lambda problem: problem[0])

@@ -241,8 +241,8 @@ def _nbgrader_metadata(cell: Any, identity: str) -> dict[str, Any]:
         return {"nbgrader": facts | {"grade_id": f"{task}-code"}}
     if test or answer:
         facts |= {"grade": True, "solution": bool(answer), "locked": bool(test)}
-        facts |= {"grade_id": test or answer, "points": cell.metadata["points"]}
-        return {"nbgrader": facts}
+        points = cell.metadata.get("points", 0)
+        return {"nbgrader": facts | {"grade_id": test or answer, "points": points}}
     if cell.cell_type != "code":
         return {}
     facts |= {"grade": False, "solution": False, "locked": True}

@@ -1,0 +1,209 @@
+"""The self-check: every exercise, every usual mistake, every word it says."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import vdsr_lib
+from vdsr_lib.exercises import (
+    Case,
+    Exercise,
+    ExerciseError,
+    check_exercise,
+    checking,
+    exercise_names,
+    get_exercise,
+)
+from vdsr_lib.exercises.comparing import agree, in_words
+
+GIVEN: dict[str, tuple[Any, ...]] = {
+    "measured-score": ("camera", 3),
+    "counted-by-hand": (12, 32),
+    "curve-reading": (0.1,),
+    "scratch-depth": (17,),
+    "three-numbers": (1e-4, 0.1, 41),
+    "largest-gain": (2,),
+}
+
+
+@pytest.mark.parametrize("name", exercise_names())
+def test_the_right_function_passes_and_each_mistake_is_named(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exercise, given = get_exercise(name), GIVEN.get(name, ())
+    check_exercise(name, exercise.right, given=given)
+    assert capsys.readouterr().out.startswith(f"{name}: right in ")
+    for cause, mistaken in exercise.mistakes.items():
+        with pytest.raises(ExerciseError) as caught:
+            check_exercise(name, mistaken, given=given)
+        assert f"This is what comes out when {cause}." in str(caught.value)
+
+
+@pytest.mark.parametrize("name", exercise_names())
+def test_each_exercise_has_three_hints_and_each_says_something_else(name: str) -> None:
+    hints = get_exercise(name).hints
+    assert len(set(hints)) == 3
+    assert all(len(hint) > 8 for hint in hints)
+
+
+def test_a_failing_case_is_told_in_words() -> None:
+    def my_psnr(reference: Any, estimate: Any, border: int) -> float:
+        error = reference.astype(float) - estimate
+        return float(10 * np.log10(255**2 / np.mean(error**2)))
+
+    with pytest.raises(ExerciseError) as caught:
+        check_exercise("psnr", my_psnr)
+    lines = str(caught.value).split("\n")
+    assert lines[0] == "psnr: not yet; 2 of 4 cases are right. The first that is not:"
+    assert lines[1].startswith("  given     100 everywhere, and 105 with a frame of 3")
+    assert lines[2] == "  expected  34.1514"  # 20 log10(255 / 5)
+    assert lines[3].startswith("  got  ")
+    assert lines[4] == "This is what comes out when the border is not left out."
+    assert lines[5] == 'For a hint: check_exercise("psnr", my_psnr, hint=1)'
+
+
+def test_a_hint_comes_only_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    def my_bound(theta: float, learning_rate: float) -> float:
+        return theta
+
+    hints = get_exercise("clip-bound").hints
+    for number in range(4):
+        with pytest.raises(ExerciseError) as caught:
+            check_exercise("clip-bound", my_bound, hint=number)
+        said = capsys.readouterr().out
+        shown = [hint for hint in hints if hint in said + str(caught.value)]
+        assert shown == list(hints[number - 1 : number] if number else ())
+        if number < 3:
+            assert f"my_bound, hint={number + 1})" in str(caught.value)
+    assert "no further hint" in str(caught.value)
+    with pytest.raises(ValueError, match="has the hints 1 to 3, got hint=4"):
+        check_exercise("clip-bound", my_bound, hint=4)
+
+
+def test_what_is_not_written_yet_raises_not_implemented() -> None:
+    def my_crop(picture: Any, scale: int) -> Any:
+        raise NotImplementedError
+
+    with pytest.raises(NotImplementedError, match="my_crop is not written yet"):
+        check_exercise("crop", my_crop)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda theta, learning_rate: None, "None: the function ends without return"),
+        (lambda theta, learning_rate: 1 / 0, "it raised ZeroDivisionError: division"),
+        (lambda theta: theta, "it raised TypeError: "),
+        (lambda theta, learning_rate: "x", "'x'"),
+        (lambda theta, learning_rate: math.nan, "nan"),
+    ],
+)
+def test_strange_answers_are_described(answer: Any, words: str) -> None:
+    with pytest.raises(ExerciseError) as caught:
+        check_exercise("clip-bound", answer)
+    assert f"  got       {words}" in str(caught.value)
+
+
+def test_misuse_is_a_plain_sentence() -> None:
+    with pytest.raises(ValueError, match="no exercise 'pnsr': did you mean 'psnr'"):
+        check_exercise("pnsr", len)
+    with pytest.raises(TypeError, match="without parentheses after it; got float"):
+        check_exercise("psnr", 34.0)  # type: ignore[arg-type]
+    assert vdsr_lib.check_exercise is check_exercise
+
+
+def test_an_answer_that_changes_its_arguments_harms_nobody() -> None:
+    def my_bound(gradients: Any, theta: float, learning_rate: float) -> Any:
+        for gradient in gradients:
+            gradient.clamp_(-theta / learning_rate, theta / learning_rate)
+        return gradients
+
+    check_exercise("adjustable-clip", my_bound)
+
+
+def test_the_error_shows_its_text_alone_in_a_notebook() -> None:
+    assert ExerciseError("a\nb")._render_traceback_() == ["a\nb"]
+    assert issubclass(ExerciseError, AssertionError)
+
+
+def test_a_mistake_that_explains_all_cases_wins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exercise = Exercise(
+        right=lambda x: x * x,
+        cases=lambda: [Case("2", (2,)), Case("3", (3,))],
+        mistakes={"constant": lambda x: 5, "plus": lambda x: x + 3},
+        hints=("think",),
+    )
+    monkeypatch.setattr(checking, "get_exercise", lambda name: exercise)
+    with pytest.raises(ExerciseError, match="comes out when plus"):
+        check_exercise("square", lambda x: x + 3)
+    with pytest.raises(ExerciseError, match="comes out when constant"):
+        check_exercise("square", lambda x: x + 3 if x == 2 else 0)
+    with pytest.raises(ExerciseError) as caught:
+        check_exercise("square", lambda x: -1)
+    assert "comes out" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "same"),
+    [
+        (1.0, 1.0 + 1e-9, True),
+        (1.0, 1.1, False),
+        (41, 41.0, True),
+        (True, 1, False),
+        (1.0, True, False),
+        ((20, 40), [20, 40], True),
+        ((20, 40), (20, 40, 60), False),
+        ({"a": 1.0}, {"a": 1.0}, True),
+        ({"a": 1.0}, {"b": 1.0}, False),
+        (np.zeros((2, 3)), torch.zeros(2, 3), True),
+        (np.zeros((2, 3)), np.zeros((3, 2)), False),
+        (np.zeros(2, np.uint8), np.zeros(2), False),
+        (np.zeros(2), [0.0, 0.0], False),
+        (2.0, torch.tensor(2.0), True),
+        ("Set5", "Set5", True),
+        ("Set5", "Set14", False),
+        (1.0, None, False),
+        (1.0, math.nan, False),
+    ],
+)
+def test_what_counts_as_the_same(expected: Any, got: Any, same: bool) -> None:
+    assert agree(expected, got, 1e-6) is same
+
+
+def test_large_arrays_are_told_apart_by_their_first_pixel() -> None:
+    one, other = np.zeros((5, 6)), np.zeros((5, 6))
+    other[2, 3] = 7
+    assert in_words(one, other, 1e-6) == ("0 at [2, 3]", "7 there")
+    assert in_words(one, one.astype(np.uint8), 1e-6) == (
+        "0 (float64) at [0, 0]",
+        "0 (uint8) there",
+    )
+    assert in_words(one, one[1:], 1e-6)[1] == "an array of 4 x 6, float64"
+
+
+def test_the_step_is_that_of_torch_with_a_clip_before_it() -> None:
+    """torch.optim.SGD adds the decay to the gradient it finds: the clipped one."""
+    weight = torch.tensor([3.0, -2.0, 0.5], requires_grad=True)
+    optimiser = torch.optim.SGD([weight], lr=0.1, momentum=0.9, weight_decay=1e-4)
+    mine, speed = weight.detach().clone(), torch.zeros(3)
+    for gradient in (torch.tensor([5.0, -1e-4, 2e-3]), torch.tensor([-1.0, 1.0, 0.0])):
+        weight.grad = gradient.clamp(-1e-3, 1e-3)
+        optimiser.step()
+        mine, speed = get_exercise("update").right(mine, gradient, speed, 0.1)
+        torch.testing.assert_close(mine, weight.detach())
+
+
+def test_the_loop_to_repair_stays_at_bicubic_and_its_repair_does_not() -> None:
+    from vdsr_lib.exercises.stepping import error_curve
+
+    exercise = get_exercise("training-loop")
+    averaged = next(m for c, m in exercise.mistakes.items() if "averaged" in c)
+    assert 0.97 < error_curve(averaged, steps=16)[-1] < 1.03
+    assert error_curve(exercise.right, steps=16)[-1] < 0.96
