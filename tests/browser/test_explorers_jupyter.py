@@ -1,0 +1,117 @@
+"""The explorers in a real JupyterLab: what only a kernel can answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nbformat
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+CELLS = [
+    """\
+import numpy as np
+import torch
+from vdsr_lib.experiments import ClippingStudy
+from vdsr_lib.models import VDSR
+from vdsr_lib.protocol import bicubic_psnr
+from vdsr_lib.widgets import (
+    clipping_explorer, protocol_switchboard, receptive_field_explorer,
+)
+
+y, x = np.mgrid[:80, :90]
+picture = (127 + 80 * np.sin(x / 4) * np.cos(y / 5)).astype(np.uint8)
+picture = np.stack([picture, picture // 2, 255 - picture], axis=-1)""",
+    """\
+board = protocol_switchboard({"waves": picture}, (2, 3), others=["absent-set"])
+board""",
+    """\
+torch.manual_seed(7)
+seen = receptive_field_explorer({d: VDSR(d, 6) for d in (3, 5)}, picture, places=2)
+seen""",
+    """\
+study = ClippingStudy(depth=3, width=4, steps=8, every=4, batch_size=4)
+clipped = clipping_explorer(study.grid(("value",), (0.01,)), study=study)
+clipped""",
+]
+
+
+@pytest.fixture
+def lab(open_lab: Any) -> tuple[Any, Any]:
+    """JupyterLab on a notebook with the three, all cells run."""
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    for i, cell in enumerate(cells):
+        cell["id"] = f"cell-{i}"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    opened, lab = open_lab(notebook, "explorers.ipynb")
+    lab.command("notebook:run-all-cells")
+    opened.page.wait_for_function(
+        "document.querySelectorAll('.vdsr-kit').length === 3", timeout=120_000
+    )
+    opened.page.wait_for_timeout(500)
+    return opened, lab
+
+
+def test_the_kernel_answers_what_was_not_computed_beforehand(lab):
+    opened, session = lab
+    page = opened.page
+    assert page.locator(".jp-OutputArea-output img").count() == 0  # not shown twice
+
+    board = page.locator(".vdsr-switchboard")
+    board.scroll_into_view_if_needed()
+    board.get_by_role("switch").first.click()
+    session.until("board.turned[0]", True)
+    board.get_by_role("combobox", name="Another scale").select_option("4")
+    session.until("board.scale", 4)
+    page.wait_for_timeout(300)
+    shown = float(board.locator(".vs-reading").inner_text().removesuffix(" dB"))
+    assert shown == pytest.approx(session.ask("board.psnr"), abs=0.0051)
+    paper = session.ask("(setattr(board, 'turned', [False] * 5), board.psnr)[1]")
+    assert paper == pytest.approx(session.ask("bicubic_psnr(picture, 4)"), abs=1e-4)
+    board.get_by_role("combobox", name="Data set").select_option("absent-set")
+    alert = board.get_by_role("alert")
+    alert.wait_for()
+    assert "absent-set" in alert.inner_text()
+    assert session.ask("board.collection") == "these pictures"
+    opened.shoot("explorers-jupyterlab-switchboard")
+
+    fields = page.locator(".vdsr-receptive")
+    fields.scroll_into_view_if_needed()
+    fields.get_by_role("button", name="this pixel").click()
+    session.until("seen.own_for", [0, *session.ask("list(seen.point)")])
+    fields.locator(".vr-stage").focus()
+    cells = page.evaluate("jupyterapp.shell.currentWidget.content.model.cells.length")
+    for key in ("ArrowRight", "]", "b", "a", "d", "d"):
+        page.keyboard.press(key)
+    session.until("seen.own_for == [1, *seen.point]", True)
+    card = fields.locator(".vr-below").nth(1)
+    page.wait_for_timeout(300)
+    assert card.inner_text() == "this pixel"
+    assert cells == page.evaluate(
+        "jupyterapp.shell.currentWidget.content.model.cells.length"
+    )  # no key of the widget edits the notebook
+    opened.shoot("explorers-jupyterlab-fields")
+
+    clipping = page.locator(".vdsr-clipping")
+    clipping.scroll_into_view_if_needed()
+    clipping.get_by_role("combobox", name="Rule").select_option("adjustable")
+    clipping.get_by_role("button", name="Train 8 steps").click()
+    session.until("len(clipped.traces)", 2)
+    session.until("clipped.busy", False)
+    assert session.ask("clipped.traces[1]['rule']") == "adjustable"
+    page.wait_for_timeout(400)
+    pressed = clipping.locator("[aria-label='Clipping rule'] [aria-pressed=true]")
+    assert pressed.inner_text() == "adjustable"
+
+    session.ask(
+        "(setattr(clipped, 'study', ClippingStudy(depth=3, width=4, steps=10**6, "
+        "every=10**5, batch_size=4)), 0)[1]"
+    )
+    clipping.get_by_role("button", name="Train 8 steps").click()
+    clipping.get_by_role("button", name="Stop").click()
+    session.until("clipped.busy", False)
+    session.until("clipped.traces[-1]['outcome']", "stopped")
+    assert clipping.get_by_role("alert").count() == 0
+    opened.shoot("explorers-jupyterlab-clipping")
