@@ -20,7 +20,8 @@ function short(value) {
   if (value === 0) return "0";
   const exponent = Math.floor(Math.log10(value) + 1e-9);
   if (exponent >= -3 && exponent < 5) return String(Number(value.toPrecision(3)));
-  return `${Number((value / 10 ** exponent).toPrecision(2))} \u00b7 ${power(exponent)}`;
+  const leading = Number((value / 10 ** exponent).toPrecision(2));
+  return leading === 1 ? power(exponent) : `${leading} \u00b7 ${power(exponent)}`;
 }
 
 /** How many elements are larger than `bound`: exact on a bin's edge, else in between. */
@@ -281,7 +282,7 @@ class ClippingExplorer extends Explorer {
     const range = [floor - pad, top + pad];
     const plot = chart(width, 210, { x: [0, last], y: range, left: 48, bottom: 36 });
     plot.axes({
-      xTicks: niceTicks(0, last, 5).map((v) => [v, String(v)]),
+      xTicks: niceTicks(0, last, 5).filter(Number.isInteger).map((v) => [v, String(v)]),
       yTicks: niceTicks(...range, 4).map((v) => [v, String(v)]),
       xLabel: "step", yLabel: "",
     });

@@ -169,8 +169,15 @@ class ClippingExplorer(Asking):
             Above 0.
         """
         trace = self.study.trace(rule, learning_rate, theta, monitor=_Reporter(self))
+        made = (rule, learning_rate, theta)
+        others = [  # a training that is made again takes the place of the first
+            one
+            for one in self.traces
+            if (one["rule"], one["learning_rate"], one["theta"]) != made
+        ]
         with self.hold_sync():
-            self.traces = [*self.traces, packed_trace(trace)]
+            self.chosen = 0
+            self.traces = [*others, packed_trace(trace)]
             self.chosen, self.moment = len(self.traces) - 1, len(trace.steps) - 1
             self.theta, self.progress = 0.0, 1.0
 
@@ -189,7 +196,7 @@ class ClippingExplorer(Asking):
 
     def _drawing_key(self) -> Hashable:
         """Return what the static picture depends on."""
-        return len(self.traces)
+        return id(self.traces)
 
 
 class _Reporter(Silent):

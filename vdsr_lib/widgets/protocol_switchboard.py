@@ -26,7 +26,7 @@ _SIDES = {
     "PSNR over RGB": ("PSNR over", "luma", "RGB"),
     "no antialiasing": ("antialiasing", "on", "off"),
     "no border crop": ("border", "left out", "measured"),
-    "output not rounded": ("output", "8 bits", "not rounded"),
+    "output not rounded": ("output", "8 bits", "floats"),
 }
 
 

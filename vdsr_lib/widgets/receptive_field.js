@@ -239,8 +239,9 @@ class ReceptiveField extends Explorer {
         context.drawImage(card, first * zoom, first * zoom, side * zoom, side * zoom);
       }
       context.strokeStyle = MARK;
-      context.lineWidth = 2 * ratio;
-      context.strokeRect(first * zoom, first * zoom, side * zoom, side * zoom);
+      const rim = (context.lineWidth = 2 * Math.round(ratio)); // drawn inside the square
+      context.strokeRect(first * zoom + rim / 2, first * zoom + rim / 2,
+        side * zoom - rim, side * zoom - rim);
       if (bitmap) {
         context.strokeStyle = "#fff";
         context.lineWidth = ratio;
