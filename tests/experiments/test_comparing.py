@@ -120,17 +120,23 @@ def test_several_runs_of_a_depth_are_a_mean_with_its_range():
 
 
 def test_table_3_is_what_the_cards_say():
+    def card(dataset: str, scale: str, psnr: float, ssim: float):
+        return {"scores": {dataset: {scale: psnr}}, "ssim": {dataset: {scale: ssim}}}
+
     cards = {
-        "vdsr-291": {"scores": {"Set14": {"x3": 29.8}}},
-        "vdsr-t91": {"scores": {"Set5": {"x2": 37.0}}},
-        "srcnn-915-x4": {"scores": {"Urban100": {"x4": 24.41}}},
+        "vdsr-291": card("Set14", "x3", 29.8, 0.8321),
+        "vdsr-t91": card("Set5", "x2", 37.0, 0.95),
+        "srcnn-915-x4": card("Urban100", "x4", 24.41, 0.7),
     }
     part = section(comparison_page(Known([], cards)), "Table 3")
     lines = [line.strip("| ").split(" | ") for line in part.splitlines()]
-    cells = {(row[0], row[1]): row[2:] for row in lines if len(row) == 5}
-    assert cells["Set14", "x3"] == ["29.28 / not run", "29.77 / **29.80**", "not run"]
-    assert cells["Set5", "x2"][1:] == ["37.53 / not run", "37.00"]
-    assert cells["Urban100", "x4"][0] == "24.52 / **24.41**"
+    cells = {(row[0], row[1]): row[2:] for row in lines if len(row) == 7}
+    assert cells["set", "scale"][-1] == "`vdsr-t91`"
+    set14 = "29.28 / 0.8209", "not run", "29.77 / 0.8314", "29.80 / 0.8321", "not run"
+    assert cells["Set14", "x3"] == list(set14)
+    set5 = "36.66 / 0.9542", "not run", "37.53 / 0.9587", "not run", "37.00 / 0.9500"
+    assert cells["Set5", "x2"] == list(set5)
+    assert cells["Urban100", "x4"][1] == "24.41 / 0.7000"
     assert "2 of 24 cells are measured" in part
 
 

@@ -234,7 +234,7 @@ def _like_for_like(known: Known) -> str:
 def _table3(known: Known) -> str:
     """Four sets, three scales: what the cards of the weights say."""
     printed = {
-        (row["dataset"], row["scale"], row["method"]): float(row["psnr"])
+        (row["dataset"], row["scale"], row["method"]): row
         for row in paper.table("table3").to_dict("records")
     }
     count = _Count()
@@ -244,34 +244,45 @@ def _table3(known: Known) -> str:
         for scale in _SCALES:
             row = [dataset, f"x{scale}"]
             for method, pattern in _SHIPPED.items():
-                name = pattern.format(scale=scale)
-                ours = _card_score(known, name, dataset, scale)
-                row.append(count.cell(printed[dataset, scale, method], ours))
-            for name in extra:
-                ours = _card_score(known, name, dataset, scale)
-                row.append(_NONE if ours is None else f"{ours:.2f}")
+                theirs = printed[dataset, scale, method]
+                ours = _card_scores(known, pattern.format(scale=scale), dataset, scale)
+                count.cell(theirs["psnr"], ours[0] if ours else None)
+                row += [_pair((theirs["psnr"], theirs["ssim"])), _pair(ours)]
+            row += [_pair(_card_scores(known, n, dataset, scale)) for n in extra]
             rows.append(row)
-    heads = ["set", "scale", "SRCNN", "VDSR", *(f"`{name}`" for name in extra)]
+    heads = [
+        "set",
+        "scale",
+        *(f"{m}, {w}" for m in _SHIPPED for w in ("paper", "ours")),
+    ]
     table3 = get_experiment("table3").runs("paper")[0]
     return _section(
         "Table 3: the benchmark",
-        "Paper / ours, in dB. The paper's SRCNN is 9-5-5, trained on ImageNet; ours is "
+        "PSNR in dB / SSIM. The paper's SRCNN is 9-5-5, trained on ImageNet; ours is "
         "9-1-5, trained on T91 (`srcnn-915-x2` and so on), so that column compares two "
         "different networks. The paper's VDSR is trained on 291 pictures with "
-        f"augmentation: {known.how('table3', table3)}. SSIM stands in the cards of the "
-        "weights. `vdsr evaluate --model NAME --data set5` measures a cell again. "
-        "Bicubic's column is not shown: a test holds 23 of its 24 values to the last "
-        "digit.",
-        (heads, rows),
+        f"augmentation: {known.how('table3', table3)}. `vdsr evaluate --model NAME "
+        "--data set5` measures a cell again. Bicubic's column is not shown: a test "
+        "holds 23 of its 24 values to the last digit. The paper's seconds are those of "
+        "different programs on different devices, and are not compared.",
+        ([*heads, *(f"`{name}`" for name in extra)], rows),
         count,
         how=False,
     )
 
 
-def _card_score(known: Known, name: str, dataset: str, scale: int) -> float | None:
-    scores = known.cards.get(name, {}).get("scores", {})
-    value = scores.get(dataset, {}).get(f"x{scale}")
-    return None if value is None else float(value)
+def _card_scores(
+    known: Known, name: str, dataset: str, scale: int
+) -> tuple[float, float] | None:
+    """Return PSNR and SSIM that a card states, or None."""
+    card, key = known.cards.get(name, {}), f"x{scale}"
+    psnr = card.get("scores", {}).get(dataset, {}).get(key)
+    ssim = card.get("ssim", {}).get(dataset, {}).get(key)
+    return None if psnr is None or ssim is None else (float(psnr), float(ssim))
+
+
+def _pair(scores: tuple[float, float] | None) -> str:
+    return _NONE if scores is None else f"{scores[0]:.2f} / {scores[1]:.4f}"
 
 
 def _times(known: Known) -> str:
@@ -300,9 +311,8 @@ def _times(known: Known) -> str:
     heads = ["run", "network", "device", "arithmetic", "steps", "training", "a step"]
     text = (
         "Seconds of training as the clock on the wall showed them, without the "
-        'measurements between the epochs. The paper says "roughly 4 hours on a Titan '
-        'Z" A machine that did other work at the same '
-        "time shows in the last but one column."
+        'measurements between the epochs; the paper says "roughly 4 hours on a Titan '
+        'Z". Where other programs kept a machine busy, the time of a step shows it.'
     )
     if not rows:
         text += "\n\nNo run is recorded yet."
