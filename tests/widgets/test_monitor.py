@@ -7,7 +7,6 @@ import math
 import re
 from base64 import b64decode
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from vdsr_lib.patches import PatchSet
 from vdsr_lib.training import DivergedError, History, TrainingConfig, train
 from vdsr_lib.widgets import LiveMonitor, cells, monitor
 from vdsr_lib.widgets.content import decoded
+from vdsr_lib.widgets.pictured import page_source
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -514,9 +514,11 @@ def test_the_contrast_is_computed_as_wcag_does():
 )
 def test_colours_have_the_contrast_of_level_aa(theme, pages):
     """Text 4.5, what must be told apart 3 (success criteria 1.4.3 and 1.4.11)."""
-    css = (Path(monitor.__file__).parent / "monitor.css").read_text("utf-8")
-    block = css.split("}")[0] if theme == "light" else css.split("}")[1]
-    tokens = dict(re.findall(r"--vm-([\w-]+): (#\w{6});", block))
+    part = 0 if theme == "light" else 1
+    tokens = {}
+    for name in ("kit.css", "monitor.css"):
+        css = page_source(name).split("}")[part]
+        tokens |= dict(re.findall(r"--v[mk]-([\w-]+): (#\w{6});", css))
     assert {"fg", "muted", "accent", "c0", "c5", "alert", "hint-fg"} <= set(tokens)
     for page in pages:
         assert all(contrast(tokens[n], page) >= 4.5 for n in ("fg", "muted"))

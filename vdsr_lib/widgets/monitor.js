@@ -2,9 +2,9 @@
  *
  * The kernel writes the traits at most four times a second; a page draws once for each
  * frame in which something changed. Which training is looked at, and which score, is
- * kept in the model; where the curves are read is the page's own affair. Plain ES
- * module for anywidget: no bundler, no element ids. The one request it ever makes goes
- * to the Jupyter server that it came from: to interrupt the kernel.
+ * kept in the model; where the curves are read is the page's own affair. It stands
+ * behind `kit.js` in one ES module: no bundler, no element ids. The one request it ever
+ * makes goes to the Jupyter server that it came from: to interrupt the kernel.
  */
 
 const CHARTS = [
@@ -22,38 +22,17 @@ const EDGE = { left: 50, right: 10, top: 8, bottom: 28 };
 const HEARD_MS = 700; // until then the kernel itself may have heard the button
 const PATIENCE_MS = 4000; // after that the reader is told what else to press
 const QUIET_MS = 20000; // between two sentences to a screen reader
-const MINUS = "\u2212";
 const TIMES = "\u00d7";
 
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-
-/** Make an element: `h("button", {class: "x"}, "text", child)`. */
-function h(tag, attributes = {}, ...children) {
-  const svg = ["svg", "path", "line", "text", "circle", "g", "rect"].includes(tag);
-  const node = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
-    : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, value);
-  }
-  node.append(...children);
-  return node;
-}
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
 /** Seconds as 0:07, 12:34 or 1:02:03. */
-export function clock(seconds) {
+function clock(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   const [m, s] = [Math.floor(whole / 60), String(whole % 60).padStart(2, "0")];
   return m < 60 ? `${m}:${s}` : `${Math.floor(m / 60)}:${String(m % 60).padStart(2, "0")}:${s}`;
 }
 
 /** Seconds as one says them: "about 2 minutes". */
-export function spoken(seconds) {
+function spoken(seconds) {
   const many = (count, unit) => `about ${count} ${unit}${count === 1 ? "" : "s"}`;
   if (seconds < 55) return many(Math.max(5, Math.round(seconds / 5) * 5), "second");
   if (seconds < 5400) return many(Math.round(seconds / 60), "minute");
@@ -61,7 +40,7 @@ export function spoken(seconds) {
 }
 
 /** A number in about three digits. */
-export function brief(value) {
+function brief(value) {
   if (value === null || value === undefined) return "none";
   const size = Math.abs(value);
   if (size !== 0 && (size < 0.001 || size >= 1e5)) {
@@ -70,20 +49,8 @@ export function brief(value) {
   return String(Number(value.toPrecision(3))).replace("-", MINUS);
 }
 
-/** Round numbers between `low` and `high`, about `count` of them. */
-export function niceTicks(low, high, count) {
-  const rough = (high - low) / count || 1;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 2.5, 5, 10].find((s) => s * power >= rough * 0.999);
-  const ticks = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
-    ticks.push(Number((i * step).toPrecision(10)));
-  }
-  return ticks;
-}
-
 /** Ticks of a logarithmic axis: powers of ten, or 1-2-5 where there are few. */
-export function logTicks(low, high) {
+function logTicks(low, high) {
   const from = Math.floor(Math.log10(low));
   const upTo = Math.ceil(Math.log10(high));
   const stride = Math.max(1, Math.ceil((upTo - from) / 4));
@@ -99,7 +66,7 @@ export function logTicks(low, high) {
 }
 
 /** The last point of a curve that is not after `step`, as [x, y]; nulls if none. */
-export function pointAt(xs, ys, step) {
+function pointAt(xs, ys, step) {
   let found = [null, null];
   for (let i = 0; i < xs.length && xs[i] <= step; i++) {
     if (ys[i] != null) found = [xs[i], ys[i]];
@@ -107,39 +74,18 @@ export function pointAt(xs, ys, step) {
   return found;
 }
 
-class View {
+/** The view of a training. */
+class View extends Explorer {
   constructor(model, el) {
-    Object.assign(this, { model, el, at: null, urls: new Map(), off: [], saidAt: 0 });
-    this.abort = new AbortController();
-    this.build();
-    for (const name of ["status", "runs", "past", "trace", "now", "frames", "problem",
-      "chosen", "score", "progress", "notes", "description"]) {
-      const handler = () => this.schedule();
-      this.model.on(`change:${name}`, handler);
-      this.off.push([name, handler]);
-    }
-    this.watchTheme();
-    this.schedule();
-  }
-
-  get(name) {
-    return this.model.get(name);
-  }
-
-  set(name, value) {
-    this.model.set(name, value);
-    this.model.save_changes();
-  }
-
-  listen(node, types, handler) {
-    for (const type of types.split(" ")) {
-      node.addEventListener(type, handler, { signal: this.abort.signal });
-    }
+    super(model, el, "vdsr-monitor");
+    this.on(["status", "runs", "past", "trace", "now", "frames", "chosen", "score",
+      "progress", "notes"], () => this.schedule());
   }
 
   // ------------------------------------------------------------------ the page
 
   build() {
+    Object.assign(this, { at: null, urls: new Map(), saidAt: 0 });
     this.title = h("span", { class: "vm-title" });
     this.state = h("span", { class: "vm-state" });
     this.stop = h("button", { type: "button", class: "vm-stop" },
@@ -177,87 +123,27 @@ class View {
     });
     this.details = h("div", { class: "vm-details" }, ...this.pictures.map((p) => p.node));
     this.notes = h("div", { class: "vm-notes" });
-    this.says = h("div", { class: "vm-says", role: "status" });
+    this.says = h("div", { class: "vm-says vk-says", role: "status" });
     this.body = h("div", { class: "vm-body" }, this.grid, this.details);
-    this.root = h("div", { class: "vdsr-monitor", role: "group" },
+    this.root.append(
       h("div", { class: "vm-top" }, this.title, this.state, this.stop),
       this.bar,
       h("div", { class: "vm-facts" }, this.where, this.time),
       this.alert, this.hint, this.key,
       this.body,
       this.notes, this.says);
-    this.el.append(this.root);
-
     this.listen(this.stop, "click", () => this.askToStop());
-    this.listen(this.scores, "change", () => this.set("score", this.scores.value));
+    this.listen(this.scores, "change", () => this.set({ score: this.scores.value }));
     this.listen(this.grid, "pointermove", (event) => this.onPointer(event));
     this.listen(this.grid, "pointerleave", () => this.read(null));
     this.listen(this.grid, "blur", () => this.read(null));
     this.listen(this.grid, "keydown", (event) => this.onKey(event));
-    this.listen(this.root, "keydown", (event) => { // "d d" deletes a notebook's cell
-      if (!(event.ctrlKey || event.metaKey || event.altKey) && event.key !== "Escape") {
-        event.stopPropagation();
-      }
-    });
-    for (const node of [this.stop, this.scores, this.grid]) {
-      node.setAttribute("data-lm-suppress-shortcuts", "true");
-    }
-    this.sizes = new ResizeObserver(() => this.schedule());
-    this.sizes.observe(this.grid);
-  }
-
-  /** Follow the page's theme: dark is what stands on a dark background. */
-  watchTheme() {
-    const judge = () => {
-      let dark = matchMedia("(prefers-color-scheme: dark)").matches &&
-        getComputedStyle(document.documentElement).colorScheme.includes("dark");
-      for (let node = this.el; node; node = node.parentElement) {
-        const parts = getComputedStyle(node).backgroundColor.match(/[\d.]+/g);
-        const [r, g, b, alpha = 1] = (parts ?? [0, 0, 0, 0]).map(Number);
-        if (alpha > 0.5) {
-          dark = 0.299 * r + 0.587 * g + 0.114 * b < 128;
-          break;
-        }
-      }
-      this.root.dataset.theme = dark ? "dark" : "light";
-    };
-    const later = () => {
-      clearTimeout(this.judging);
-      this.judging = setTimeout(judge, 60);
-    };
-    judge();
-    later(); // a view is built before it stands in the page
-    this.themes = new MutationObserver(later);
-    for (const node of [document.documentElement, document.body]) {
-      this.themes.observe(node, { attributes: true });
-    }
-    this.listen(matchMedia("(prefers-color-scheme: dark)"), "change", later);
   }
 
   close() {
-    this.closed = true;
-    this.abort.abort();
-    this.sizes.disconnect();
-    this.themes.disconnect();
-    cancelAnimationFrame(this.request);
-    for (const timer of [this.judging, this.asking, this.waiting]) clearTimeout(timer);
-    for (const [name, handler] of this.off) this.model.off(`change:${name}`, handler);
+    for (const timer of [this.asking, this.waiting]) clearTimeout(timer);
     for (const { url } of this.urls.values()) URL.revokeObjectURL(url);
-    this.root.remove();
-  }
-
-  schedule() {
-    this.request ??= requestAnimationFrame(() => {
-      this.request = undefined;
-      if (this.closed) return;
-      try {
-        this.draw();
-      } catch (error) {
-        this.alert.hidden = false;
-        setText(this.alert, `The training cannot be drawn: ${error.message}`);
-        throw error;
-      }
-    });
+    super.close();
   }
 
   // ------------------------------------------------------------------ stopping
@@ -356,13 +242,11 @@ class View {
     const on = this.isOn();
     const i = this.index();
     this.root.dataset.status = status;
-    this.root.setAttribute("aria-label", this.get("description"));
     this.drawTop(status, runs, now);
     this.bar.setAttribute("aria-valuenow", Math.round(100 * this.get("progress")));
     this.fill.style.width = `${100 * this.get("progress")}%`;
     const messages = runs.filter((run) => run.message)
       .map((run) => (runs.length > 1 ? `${run.name}: ${run.message}` : run.message));
-    if (this.get("problem")) messages.push(this.get("problem"));
     this.alert.hidden = messages.length === 0;
     setText(this.alert, [...new Set(messages)].join("\n"));
     if (status !== "running") this.hint.hidden = true;
@@ -418,7 +302,7 @@ class View {
         const node = h("button", { type: "button", "data-lm-suppress-shortcuts": "true" },
           h("i"), h("span"), h("small"));
         this.listen(node, "click", () =>
-          this.set("chosen", this.get("chosen") === k ? -1 : k));
+          this.set({ chosen: this.get("chosen") === k ? -1 : k }));
         return node;
       }));
     }

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -30,11 +29,10 @@ from vdsr_lib.widgets.cells import kernel_id, running_cell, someone_looks
 from vdsr_lib.widgets.content import png_bytes
 from vdsr_lib.widgets.course import Course
 from vdsr_lib.widgets.monitor_picture import alternative_text, static_picture
-from vdsr_lib.widgets.pictured import Pictured
+from vdsr_lib.widgets.pictured import Pictured, page_source
 
 __all__ = ["LiveMonitor"]
 
-_HERE = Path(__file__).parent
 _SIDE = 112  # pixels of the detail that is watched if none is chosen
 _OF_DETAIL = "psnr of the detail"
 _OVER = ("finished", "stopped", "failed")
@@ -108,8 +106,8 @@ class LiveMonitor(Pictured):
     seconds_between_steps = 1 / _A_SECOND
 
     _title = "Training"
-    _esm = _HERE / "monitor.js"
-    _css = _HERE / "monitor.css"
+    _esm = page_source("kit.js", "monitor.js")
+    _css = page_source("kit.css", "monitor.css")
 
     status = t.Enum(("waiting", "running", "stopping", *_OVER), "waiting").tag(
         sync=True

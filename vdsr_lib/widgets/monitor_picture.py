@@ -157,10 +157,8 @@ def _draw_score(axes: Axes, facts: Mapping[str, Any], score: str) -> None:
         )
         if (level := run["baseline"].get(score)) is not None and i == 0:
             axes.axhline(level, color="#333333", linestyle=":", linewidth=1.5)
-            axes.annotate(
-                f"bicubic {level:.2f}", (1, level), (-2, 3), ha="right", fontsize=9.5,
-                xycoords=("axes fraction", "data"), textcoords="offset points",
-            )  # fmt: skip
+            note = f"dotted: bicubic {level:.2f} dB"
+            axes.set_title(note, loc="right", fontsize=9.5)
     axes.set(xlabel="step", ylabel=f"{_spoken(score)} (dB)")
 
 
