@@ -14,6 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
+from vdsr_lib.errors import LabError
+
 __all__ = ["free_port", "prepare", "register", "voila_arguments"]
 
 _IP = "127.0.0.1"
@@ -53,7 +55,14 @@ def start(
     It listens on this computer alone (127.0.0.1). Ctrl-C ends it. Needs the extra
     "app".
     """
-    from voila.app import Voila
+    try:
+        from voila.app import Voila
+    except ModuleNotFoundError as error:
+        package = (error.name or "voila").partition(".")[0]
+        raise LabError(
+            f"the package {package} is not installed; "
+            "the application needs 'pip install \".[app]\"' in the project's folder"
+        ) from error
 
     from vdsr_lib.weights import read_card
 

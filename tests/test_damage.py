@@ -1,0 +1,57 @@
+"""Small pictures made otherwise than the paper makes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vdsr_lib.protocol.damage import DAMAGES, shrink_otherwise
+from vdsr_lib.resize import imresize
+
+
+@pytest.fixture
+def luma() -> np.ndarray:
+    y, x = np.mgrid[:48, :60]
+    return (120 + 60 * np.sin(x / 7) * np.cos(y / 5)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_nothing_is_shifted_and_sizes_divide(luma, damage, scale):
+    small = shrink_otherwise(luma, scale, damage)
+    assert small.dtype == np.uint8
+    assert small.shape == (48 // scale, 60 // scale)
+    ramp = np.tile(np.arange(60, dtype=np.uint8) * 4, (48, 1))
+    slope = shrink_otherwise(ramp, scale, damage)[4:-4, 4:-4].astype(float).mean(axis=0)
+    middles = 4 * ((np.arange(60 // scale) + 0.5) * scale - 0.5)[4:-4]
+    # An even scale has no middle pixel: picking one is half a pixel off.
+    half = 2.01 if damage == "nearest pixel" and scale % 2 == 0 else 0
+    assert np.abs(slope - middles).mean() <= half + {"noise": 2.5, "JPEG": 3}.get(
+        damage, 1.5
+    )
+
+
+def test_bicubic_is_the_library_s_and_box_a_mean(luma):
+    np.testing.assert_array_equal(
+        shrink_otherwise(luma, 3, "bicubic"), imresize(luma, 1 / 3)
+    )
+    box = shrink_otherwise(luma, 3, "box average")
+    assert box[2, 3] == round(float(luma[6:9, 9:12].mean()))
+    assert shrink_otherwise(luma, 3, "nearest pixel")[2, 3] == luma[7, 10]
+
+
+def test_a_soft_lens_is_softer_and_noise_has_its_size(luma):
+    grid = np.tile(np.array([0, 0, 0, 255, 255, 255], np.uint8), (60, 10))
+    box, soft = (shrink_otherwise(grid, 3, d) for d in ("box average", "soft lens"))
+    assert soft.astype(float).std() < 0.5 * box.astype(float).std()
+    flat = np.full((300, 300), 128, np.uint8)
+    assert shrink_otherwise(flat, 3, "noise").std() == pytest.approx(5, rel=0.05)
+    one, other = (shrink_otherwise(flat, 3, "noise", seed=s) for s in (0, 1))
+    assert (one != other).any()
+
+
+def test_mistakes_are_sentences(luma):
+    with pytest.raises(ValueError, match="damage must be one of bicubic, box average"):
+        shrink_otherwise(luma, 3, "rain")
+    with pytest.raises(ValueError, match=r"\(48, 60\) is no multiple of 7: crop it"):
+        shrink_otherwise(luma, 7, "bicubic")
