@@ -96,6 +96,26 @@ def export(
 
 
 @commands.command()
+def course(
+    folder: Annotated[Path, typer.Argument(help="The course folder to make.")],
+    course_id: Annotated[str, typer.Option(help="nbgrader's course id.")] = "vdsr",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A variant: NAME=VALUE; repeatable."),
+    ] = None,
+) -> None:
+    """Make an nbgrader course: sources, nbgrader_config.py, a kernel with limits."""
+    from vdsr_lib.suite.assignments import sources
+    from vdsr_lib.suite.classroom import make_course
+
+    values = dict(_value(text) for text in set_ or [])
+    for path in make_course(folder, course=course_id, values=values):
+        typer.echo(f"wrote {path}")
+    first = sources()[0].stem
+    typer.echo(f"next: cd {folder} && nbgrader generate_assignment {first} --create")
+
+
+@commands.command()
 def run(
     number: Annotated[
         list[str] | None, typer.Argument(help="Numbers such as 01; all by default.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import Any
 
 from vdsr_lib.exercises.catalogue import get_exercise
@@ -18,7 +19,7 @@ class ExerciseError(AssertionError):
 
     def _render_traceback_(self) -> list[str]:
         """Show the text alone in a notebook: the lines of the library tell nothing."""
-        return [str(self)]
+        return _wrapped(str(self))
 
 
 class _Raised:
@@ -92,13 +93,35 @@ def _called(exercise: Exercise, function: Callable[..., Any], case: Case) -> Any
     try:
         return exercise.run(function, *copy.deepcopy(case.arguments))
     except NotImplementedError:
-        called = getattr(function, "__name__", "the function")
-        raise NotImplementedError(
-            f"{called} is not written yet: replace the line that raises this, "
-            "and run its cell again"
-        ) from None
+        raise _not_written(function) from None
     except Exception as error:  # whatever a beginner's code may raise
         return _Raised(error)
+
+
+def _not_written(function: Callable[..., Any]) -> NotImplementedError:
+    """Return the error of an empty task, which a notebook shows in one sentence."""
+    called = getattr(function, "__name__", "the function")
+    text = (
+        f"{called} is not written yet: put your code in the place of the line that "
+        "raises this error, and run its cell again."
+    )
+    error = NotImplementedError(text)
+    error.__dict__["_render_traceback_"] = lambda: _wrapped(text)
+    return error
+
+
+def _wrapped(text: str) -> list[str]:
+    """Break long lines where a notebook's narrow column would break them badly."""
+    return [
+        part
+        for line in text.split("\n")
+        for part in wrap(line, 79, subsequent_indent=" " * _indent(line))
+    ]
+
+
+def _indent(line: str) -> int:
+    """Return how far the further lines of a wrapped line are moved in."""
+    return 12 if line.startswith("  ") else 0
 
 
 def _same(exercise: Exercise, expected: Any, got: Any) -> bool:
@@ -166,7 +189,8 @@ def _hint(name: str, exercise: Exercise, number: int) -> str:
         raise TypeError(f"hint must be a number from 1 to {count}, got {number!r}")
     if not 1 <= number <= count:
         raise ValueError(f"{name} has the hints 1 to {count}, got hint={number}")
-    return f"Hint {number} of {count}: {exercise.hints[number - 1]}\n"
+    text = f"Hint {number} of {count}: {exercise.hints[number - 1]}"
+    return "\n".join(_wrapped(text)) + "\n"
 
 
 def _offer(name: str, answer: Any, exercise: Exercise, hint: int) -> str:

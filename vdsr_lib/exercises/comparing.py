@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -97,8 +98,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _close(expected: float, got: float, tolerance: float) -> bool:
-    if not (np.isfinite(expected) and np.isfinite(got)):
-        return expected == got or (np.isnan(expected) and np.isnan(got))
+    if not (math.isfinite(expected) and math.isfinite(got)):
+        return expected == got or (math.isnan(expected) and math.isnan(got))
     return abs(expected - got) <= tolerance * max(1.0, abs(expected))
 
 
@@ -129,7 +130,7 @@ def _first_difference(
     one, other = expected.astype(np.float64), got.astype(np.float64)
     apart = ~np.isclose(other, one, rtol=tolerance, atol=tolerance)
     if not apart.any():
-        return (0,) * expected.ndim  # only the kind differs
+        return tuple([0] * expected.ndim)  # only the kind differs
     return tuple(int(i[0]) for i in np.nonzero(apart))
 
 

@@ -179,8 +179,9 @@ assert np.allclose(half, [-0.0703125, 0.8671875, 0.2265625, -0.0234375])
 
 # %%
 rows = {"enlarge by 3": (3, 91), "shrink by 3": (1 / 3, 10)}
+old = np.arange(20, 42)
 curves = {
-    name: {"weight": (np.arange(60), my_weight_row(60, *how))}
+    name: {"weight": (old, my_weight_row(60, *how)[old])}
     for name, how in rows.items()
 }
 figures.show(
