@@ -31,7 +31,7 @@ class ProtocolSwitchboard extends Explorer {
             h("div", { class: "vs-row vk-note", "aria-hidden": "true" }, h("span"),
               h("span", { class: "vs-choice" }, h("span", { class: "vs-side" }, "the paper"),
                 h("span", { class: "vs-gap" }), h("span", { class: "vs-side" }, "often")),
-              h("span", { class: "vs-cost" }, "this switch alone")),
+              h("span", { class: "vs-cost" }, "alone")),
             ...this.rows.map((row) => row.node)),
           this.reset),
         h("div", { class: "vs-result" },
