@@ -338,6 +338,22 @@ def test_the_loss_is_measured_on_validation_pictures_and_on_set5(
         assert scores[f"x{scale}"] == pytest.approx(exact[scale], abs=1e-4)
 
 
+def test_the_recipe_is_one_sentence():
+    srcnn = get_experiment("srcnn").runs("paper")[0]
+    assert shipping._recipe(srcnn, 109_440) == (
+        "80 epochs (109,440 steps of 16 patches), ADAM at 0.001, divided by 10 every "
+        "60 epochs, the last layer at 0.1 of it, nothing clipped, weight decay 0"
+    )
+    vdsr = get_experiment("table3").runs("paper")[0]
+    assert shipping._recipe(vdsr, 541_920) == (
+        "80 epochs (541,920 steps of 64 patches), SGD at 0.1, divided by 10 every "
+        "20 epochs, clipping adjustable with theta 0.0001, weight decay 0.0001"
+    )
+    assert shipping._data(vdsr, 433_536) == (
+        "T91 + BSD200, x2, x3, x4: 433,536 patches of 41 x 41, in 8 flips and rotations"
+    )
+
+
 # --- words ----------------------------------------------------------------------------
 
 

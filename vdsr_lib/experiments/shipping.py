@@ -228,6 +228,8 @@ def _recipe(run: Run, steps: int) -> str:
     rate = f"{config.optimiser.upper()} at {config.learning_rate:g}"
     if falls:
         rate += f", divided by {config.drop_divisor:g} every {config.drop_every} epochs"
+    if config.last_layer_rate != 1:
+        rate += f", the last layer at {config.last_layer_rate:g} of it"
     return (
         f"{config.epochs} epochs ({steps:,} steps of {config.batch_size} patches), "
         f"{rate}, {clip}, weight decay {config.weight_decay:g}"
