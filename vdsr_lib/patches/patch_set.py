@@ -1,31 +1,17 @@
-"""Pairs of patches to train on: two tensors on the training device, and no files.
-
-Other ports of VDSR write gigabytes of patches to HDF5 and read them back through
-worker processes. All patches of the paper's 291 pictures are 0.7 GB of float32: they
-fit in memory, a batch is one indexing operation, and flips and rotations are made
-when a batch is drawn.
-"""
+"""The set of patches that a training draws from."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from vdsr_lib.images import check_scale, crop_to_multiple, degrade, to_luma
+from vdsr_lib.patches.cutting import Images, cut_patches
+from vdsr_lib.patches.orientations import ORIENTATIONS, orientation_maps
 
-__all__ = ["ORIENTATIONS", "PatchSet"]
-
-ORIENTATIONS = 8
-"""The flips and rotations that map a square grid of pixels onto itself."""
-
+__all__ = ["PatchSet"]
 
 _CHUNK = 1024  # patches summed at once: torch copies what it sums to a wider type
 
@@ -76,12 +62,12 @@ class PatchSet:
                     f"{name} must hold {len(self.scales)} (at least one) patches of "
                     f"shape (1, {side}, {side}), got {tuple(plane.shape)}"
                 )
-        object.__setattr__(self, "_maps", _orientation_maps(side).to(self.ilr.device))
+        object.__setattr__(self, "_maps", orientation_maps(side).to(self.ilr.device))
 
     @classmethod
     def from_images(
         cls,
-        images: Mapping[str, NDArray[np.uint8]] | Sequence[NDArray[np.uint8]],
+        images: Images,
         scales: Sequence[float] = (2, 3, 4),
         *,
         patch_size: int = 41,
@@ -124,33 +110,13 @@ class PatchSet:
         TypeError
             If a picture is not uint8.
         """
-        stride = patch_size if stride is None else stride
-        if patch_size < 1 or stride < 1:
-            raise ValueError(
-                f"patch_size and stride must be at least 1, got {patch_size}, {stride}"
-            )
-        factors = [check_scale(scale) for scale in scales]
-        lumas = _lumas(images)
-        grids = [_grid(luma, s, patch_size, stride) for luma in lumas for s in factors]
-        count = sum(rows * columns for rows, columns in grids)
-        if count == 0:
-            raise ValueError(
-                f"no patch of {patch_size}x{patch_size} pixels could be cut from "
-                f"{len(lumas)} pictures at {len(factors)} scales: give larger "
-                "pictures, a smaller patch_size, or at least one of each"
-            )
-        planes = np.empty((2, count, patch_size, patch_size), np.float32)  # ILR, HR
-        start = 0
-        for (luma, scale), grid in zip(product(lumas, factors), grids, strict=True):
-            stop = start + grid[0] * grid[1]
-            if stop > start:
-                _cut(luma, scale, stride, planes[:, start:stop])
-            start = stop
-        marks = [float(s) for _, s in product(lumas, factors)]
-        sizes = torch.tensor([rows * columns for rows, columns in grids])
-        kept = torch.tensor(marks).repeat_interleave(sizes)  # (N,)
-        ilr, hr = torch.from_numpy(planes).unsqueeze(2)  # (N, 1, p, p) each
-        return cls(ilr, hr, kept, augment).to(device)
+        tensors = cut_patches(
+            images,
+            scales,
+            patch_size=patch_size,
+            stride=patch_size if stride is None else stride,
+        )
+        return cls(*tensors, augment).to(device)
 
     def __len__(self) -> int:
         """Return how many examples an epoch has: N, or 8 N with `augment`."""
@@ -300,48 +266,3 @@ class PatchSet:
                 sums = part.view(torch.int32).sum(1, dtype=torch.int64)  # (n,)
                 digest.update(sums.cpu().numpy().astype("<i8").tobytes())
         return digest.hexdigest()[:16]
-
-
-def _lumas(images: Any) -> list[NDArray[np.uint8]]:
-    """Return the luma of each picture; an error names the picture."""
-    named = images if isinstance(images, Mapping) else dict(enumerate(images))
-    lumas = []
-    for name, image in named.items():
-        try:
-            lumas.append(to_luma(image))
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"picture {name}: {error}") from error
-    return lumas
-
-
-def _grid(
-    luma: NDArray[np.uint8], scale: float, patch_size: int, stride: int
-) -> tuple[int, int]:
-    """Return how many rows and columns of patches a picture gives at a scale."""
-    if min(luma.shape) < max(patch_size, scale):
-        return 0, 0
-    height, width = crop_to_multiple(luma, scale).shape
-    rows, columns = (max(0, (n - patch_size) // stride + 1) for n in (height, width))
-    return rows, columns
-
-
-def _cut(
-    luma: NDArray[np.uint8], scale: float, stride: int, planes: NDArray[np.float32]
-) -> None:
-    """Fill `planes`, (2, n, p, p), with the ILR and HR patches of one picture.
-
-    NumPy copies on this thread alone; torch would wake all threads for each picture.
-    """
-    side = planes.shape[-1]
-    hr = crop_to_multiple(luma, scale) / np.float32(255)  # (H, W)
-    for target, plane in zip(planes, (degrade(hr, scale), hr), strict=True):
-        windows = sliding_window_view(plane, (side, side))[::stride, ::stride]
-        target.reshape(windows.shape)[...] = windows  # (rows, columns, p, p)
-
-
-def _orientation_maps(side: int) -> torch.Tensor:
-    """Return, for each orientation, the flat pixel that each flat pixel comes from."""
-    pixels = torch.arange(side * side).view(side, side)
-    turned = [torch.rot90(pixels, quarter) for quarter in range(4)]
-    turned += [each.flip(1) for each in turned]
-    return torch.stack([each.flatten() for each in turned])  # (8, p * p)

@@ -1,0 +1,48 @@
+"""The stages of the protocol that a table and a validation share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from vdsr_lib.images import check_scale, crop_to_multiple, degrade
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Images", "factors", "named", "pair", "shaved"]
+
+Images: TypeAlias = "Mapping[str, NDArray[np.uint8]] | Sequence[NDArray[np.uint8]]"
+
+
+def named(images: Images) -> dict[str, NDArray[np.uint8]]:
+    """Return the pictures by name; numbers where there are no names."""
+    if not isinstance(images, Mapping):
+        images = {str(number): image for number, image in enumerate(images)}
+    if not images:
+        raise ValueError("there is no picture to evaluate on: images is empty")
+    return dict(images)
+
+
+def factors(scales: Iterable[float]) -> list[float]:
+    """Return the checked scales; whole ones as integers, to be printed so."""
+    factors = [check_scale(scale) for scale in scales]
+    if not factors:
+        raise ValueError("there is no scale to evaluate at: scales is empty")
+    return [int(factor) if factor.is_integer() else factor for factor in factors]
+
+
+def pair(
+    luma: NDArray[np.uint8], scale: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Return the truth and its ILR: steps 2 to 4 of the protocol."""
+    hr = crop_to_multiple(luma, scale)
+    return hr, degrade(hr, scale)
+
+
+def shaved(picture: Any, border: int) -> Any:
+    """Leave out `border` pixels at each side of an (H, W) picture."""
+    height, width = picture.shape
+    return picture[border : height - border, border : width - border]

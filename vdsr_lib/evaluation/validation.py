@@ -1,0 +1,144 @@
+"""The same PSNR again and again, as training asks for it, from prepared pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from vdsr_lib.devices import resolve_device
+from vdsr_lib.evaluation._stages import Images, factors, named, pair, shaved
+from vdsr_lib.images import to_luma, to_uint8
+from vdsr_lib.inference import super_resolve
+from vdsr_lib.metrics import psnr
+
+__all__ = ["Validator", "validator"]
+
+
+def validator(
+    images: Images,
+    scales: Iterable[float] = (2, 3, 4),
+    device: str | torch.device = "auto",
+) -> Validator:
+    """Prepare pictures for measuring a network again and again, as in training.
+
+    Parameters
+    ----------
+    images : mapping of str to array, or sequence of arrays
+        As for `evaluate`.
+    scales : iterable of float
+        Each in [1.1, 8].
+    device : str or torch.device
+        Where the pictures wait: best where the network is.
+
+    Returns
+    -------
+    Validator
+        Call it with a network.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `evaluate`.
+    """
+    where = resolve_device(device)
+    originals, wanted = named(images), factors(scales)
+    pictures: dict[str, tuple[_Prepared, ...]] = {}
+    baseline: dict[str, float] = {}
+    for scale in wanted:
+        pairs = [pair(to_luma(image), scale) for image in originals.values()]
+        border = math.ceil(scale)
+        key = f"psnr_x{scale:g}"
+        pictures[key] = tuple(
+            _Prepared(
+                torch.from_numpy(shaved(hr, border).copy()).to(where),
+                torch.from_numpy(ilr)[None, None].to(where, torch.float32),
+                border,
+            )
+            for hr, ilr in pairs
+        )
+        bicubic = [psnr(hr, to_uint8(ilr), border=border) for hr, ilr in pairs]
+        baseline[key] = float(np.mean(bicubic))
+    return Validator(pictures, baseline)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A picture ready for a network: the truth without its border, and the ILR."""
+
+    hr: torch.Tensor  # (h, w), uint8
+    ilr: torch.Tensor  # (1, 1, H, W), float32
+    border: int
+
+
+@dataclass(frozen=True, repr=False)
+class Validator:
+    """Mean PSNR of a network on prepared pictures; made by `validator`.
+
+    Parameters
+    ----------
+    pictures : dict
+        The prepared pictures of each key.
+    baseline : dict of str to float
+        Bicubic's own PSNR under the same keys, in dB: below it a network is worse
+        than no network.
+    """
+
+    pictures: dict[str, tuple[_Prepared, ...]]
+    baseline: dict[str, float]
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        """Return the mean PSNR for each scale, in dB, as `evaluate` would.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            Runs in evaluation mode where its parameters are, in the precision that
+            `inference.evaluation_precision` gives it, and is left as it was.
+
+        Returns
+        -------
+        dict of str to float
+            ``{"psnr_x2": 36.1, ...}``; NaN for a network that gives NaN.
+        """
+        prepared = [each for group in self.pictures.values() for each in group]
+        sums = torch.stack([_squared_error(model, each) for each in prepared]).tolist()
+        ratios = iter(
+            _psnr(s, e.hr.numel()) for s, e in zip(sums, prepared, strict=True)
+        )
+        return {
+            key: float(np.mean([next(ratios) for _ in group]))
+            for key, group in self.pictures.items()
+        }
+
+    def __repr__(self) -> str:
+        count = len(next(iter(self.pictures.values())))
+        bicubic = ", ".join(
+            f"{key} {value:.2f}" for key, value in self.baseline.items()
+        )
+        return f"Validator({count} pictures)  # bicubic: {bicubic} dB"
+
+
+def _squared_error(model: nn.Module, prepared: _Prepared) -> torch.Tensor:
+    """Return the summed squared error in 8 bits, (); -1 where the output is no number.
+
+    It stays on the device: a GPU is waited for once, not for each picture.
+    """
+    luma = super_resolve(model, prepared.ilr)[0, 0]  # (H, W)
+    estimate = shaved(to_uint8(luma.nan_to_num().clamp(0, 1)), prepared.border)
+    difference = estimate.int() - prepared.hr.int()  # (h, w)
+    total = difference.square().sum(dtype=torch.int64)  # ()
+    return torch.where(luma.isfinite().all(), total, -1)
+
+
+def _psnr(squared_error: int, pixels: int) -> float:
+    """Return the PSNR in dB of a summed squared error in 8 bits."""
+    if squared_error < 0:
+        return math.nan
+    return (
+        10 * math.log10(255**2 * pixels / squared_error) if squared_error else math.inf
+    )
