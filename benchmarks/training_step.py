@@ -1,6 +1,6 @@
 """How long one training step takes: ours against the textbook loop, in one run.
 
-    python benchmarks/training_step.py [--depth 20] [--batch-size 64] [--device cuda]
+    python benchmarks/training_step.py [--data t91] [--depth 20] [--device cuda]
 
 The textbook loop is what public ports of VDSR do: a DataLoader over a TensorDataset,
 float32 in the default layout, `clip_grad_norm_`, `torch.optim.SGD`, and the loss
@@ -16,18 +16,20 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable, Iterator
 
 import torch
+from measuring import in_turn, product_rate, say_machine
 from torch.utils.data import DataLoader, TensorDataset
 
-from vdsr_lib.devices import choose_precision, describe_machine
+from vdsr_lib.datasets import load_images
+from vdsr_lib.devices import choose_precision
 from vdsr_lib.models import VDSR
 from vdsr_lib.patches import PatchSet
 from vdsr_lib.training import TrainingConfig
 from vdsr_lib.training.processes import join_processes
 from vdsr_lib.training.step import Step
+from vdsr_lib.training.steps import Steps, steps_for
 
 SIDE = 41
 
@@ -62,45 +64,39 @@ def textbook(
 
 def ours(
     depth: int, patches: PatchSet, batch_size: int, precision: str
-) -> Callable[[], None]:
-    """Return a function that makes one step as `train` does."""
+) -> tuple[Callable[[], None], Steps]:
+    """Return a function that makes one step as `train` does, and what makes it."""
     choice = choose_precision(patches.device, precision)
     model = VDSR(depth).to(patches.device)
     model.to(memory_format=choice.memory_format)
-    made = Step(
-        model,
-        patches,
-        TrainingConfig.paper(batch_size=batch_size),
-        processes=join_processes(patches.device),
-        precision=choice,
-    )
-    generator = torch.Generator().manual_seed(0)
+    config = TrainingConfig.paper(batch_size=batch_size)
+    processes = join_processes(patches.device)
+    made = Step(model, patches, config, processes=processes, precision=choice)
+    count = patches.steps_per_epoch(batch_size)
+    steps = steps_for(made, processes, per_epoch=count, batch_size=batch_size)
+    generator, left = torch.Generator().manual_seed(0), 0
 
     def step() -> None:
-        made(patches.order(generator)[:batch_size])
+        nonlocal left
+        if not left:
+            order = patches.order(generator)[: count * batch_size].view(count, -1)
+            steps.take(wait=True)
+            steps.begin(order, [config.learning_rate] * count, 0)
+            left = count
+        steps.make()
+        steps.take()
+        left -= 1
 
-    return step
-
-
-def seconds(work: Callable[[], object], device: torch.device, count: int) -> float:
-    """Time `count` calls, and return the seconds of one (of one thread: its own)."""
-    clock = time.perf_counter
-    if device.type == "cpu" and torch.get_num_threads() == 1:
-        clock = time.process_time
-    start = clock()
-    for _ in range(count):
-        work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return (clock() - start) / count
+    return step, steps
 
 
-def product_rate(dtype: torch.dtype, device: torch.device) -> float:
-    """Return the FLOP/s of the best of some large square matrix products."""
-    side = 8192 if device.type == "cuda" else 2048
-    one, other = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    best = min(seconds(lambda: one @ other, device, 5) for _ in range(4))
-    return 2 * side**3 / best
+def some_patches(data: str | None, batch_size: int) -> PatchSet:
+    """Return the patches of a set of pictures, or as many of noise as T91 gives."""
+    if data is not None:
+        return PatchSet.from_images(load_images(data), (2, 3, 4), patch_size=SIDE)
+    hr = torch.rand(124 * batch_size, 1, SIDE, SIDE)
+    ilr = (hr + 0.05 * torch.randn_like(hr)).clamp(16 / 255, 235 / 255)
+    return PatchSet(ilr, hr, torch.full((len(hr),), 2.0))
 
 
 def step_flops(depth: int, batch_size: int) -> float:
@@ -114,6 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--depth", type=int, default=20)
     parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--data", help="such as t91, at x2, x3, x4; default: noise")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto", help="of ours")
     parser.add_argument("--rounds", type=int, default=5)
@@ -126,25 +123,16 @@ def main() -> None:
     device = join_processes(options.device).device
     choice = choose_precision(device, options.precision)
     count = options.steps or (20 if device.type == "cuda" else 1)
-    hr = torch.rand(10 * options.batch_size, 1, SIDE, SIDE)
-    ilr = (hr + 0.05 * torch.randn_like(hr)).clamp(16 / 255, 235 / 255)
-    patches = PatchSet(ilr, hr, torch.full((len(hr),), 2.0)).to(device)
+    patches = some_patches(options.data, options.batch_size).to(device)
+    made, steps = ours(options.depth, patches, options.batch_size, options.precision)
     loops = {
         "textbook": textbook(options.depth, patches, options.batch_size, device),
-        "ours": ours(options.depth, patches, options.batch_size, options.precision),
+        "ours": made,
     }
     dtypes = {"textbook": torch.float32, "ours": choice.dtype}
-    times: dict[str, list[float]] = {name: [] for name in loops}
-    for turn in range(options.rounds + 1):
-        for name, step in loops.items():
-            taken = seconds(step, device, count)
-            if turn:  # the first round warms up
-                times[name].append(taken)
-
-    machine = describe_machine(device)
-    print(f"{machine['cpu']}, {machine['cores']} cores, device {machine['device']}")
-    threads = torch.get_num_threads()
-    print(f"torch {machine['torch']}, {threads} threads; ours in {choice}")
+    times = in_turn(loops, device, rounds=options.rounds, count=count)
+    say_machine(device)
+    print(f"ours in {choice}" + (f"; {steps.manner}" if steps.manner else ""))
     work = step_flops(options.depth, options.batch_size)
     print(
         f"one step: VDSR of depth {options.depth}, {options.batch_size} patches of "
@@ -163,6 +151,13 @@ def main() -> None:
     pairs = zip(times["textbook"], times["ours"], strict=True)
     ratios = [slow / fast for slow, fast in pairs]
     print(f"ours is {statistics.median(ratios):.2f} times as fast (median of rounds)")
+    per_epoch = patches.steps_per_epoch(options.batch_size)
+    hours = 80 * per_epoch * statistics.median(times["ours"]) / 3600
+    print(
+        f"{options.data or 'noise'}: {len(patches):,} patches, {per_epoch} steps an "
+        f"epoch; the paper's 80 epochs take {80 * per_epoch:,} of our steps, "
+        f"{hours:.2f} hours"
+    )
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def upscale(
     model: nn.Module | str = "vdsr",
     device: str | torch.device = "auto",
     tile: int | None = None,
-    precision: str = "float32",
+    precision: str = "auto",
     max_pixels: int | None = MAX_RESULT_PIXELS,
 ) -> Any:
     """Enlarge a picture of any kind by any scale.
@@ -66,8 +66,7 @@ def upscale(
         As for `devices.resolve_device`.
     tile, precision : optional
         As for `inference.super_resolve`. Large pictures are cut into tiles by
-        themselves, and the result is that of the whole picture. "bfloat16" is several
-        times faster on CPUs that have it; some pixels then differ by 20 of 255.
+        themselves, and the result is that of the whole picture.
     max_pixels : int or None
         A larger result is refused before anything is computed. None: no limit. About
         20 bytes of memory are needed for each pixel.

@@ -27,7 +27,13 @@ class Graph(Protocol):
     """Work that was recorded, as `CudaGraph` does it; tests have one of their own."""
 
     def capture(self, work: Callable[[], object]) -> None:
-        """Run the work up to `WARM_UP` times, then record it without running it."""
+        """Run the work up to `WARM_UP` times, then record it without running it.
+
+        Parameters
+        ----------
+        work : callable
+            Takes nothing, and asks the GPU for nothing.
+        """
 
     def replay(self) -> None:
         """Do what was recorded, on what its tensors hold now."""

@@ -28,12 +28,24 @@ __all__ = ["Ledger", "Position"]
 
 @dataclass
 class Position:
-    """Where a run stands: `done` steps of `epoch` (from 1), `step` steps in all."""
+    """Where a run stands.
+
+    Parameters
+    ----------
+    epoch : int
+        The present one, from 1.
+    done : int
+        Its steps that were made.
+    step : int
+        Steps made in all.
+    seconds : float
+        Of training, in this epoch.
+    """
 
     epoch: int = 1
     done: int = 0
     step: int = 0
-    seconds: float = 0.0  # of training, in this epoch
+    seconds: float = 0.0
 
 
 class Ledger:

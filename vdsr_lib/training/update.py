@@ -31,12 +31,23 @@ class Numbers(NamedTuple):
 
     Floats; or 0-dim tensors on the device, which are read there, so that steps that
     were recorded once can be replayed with other numbers.
+
+    Parameters
+    ----------
+    rate : float or torch.Tensor
+        The learning rate of all layers but the last, which has its own factor.
+    length : float or torch.Tensor
+        Adam: the rate over what the first moment lacks.
+    root : float or torch.Tensor
+        Adam: the root of what the second moment lacks.
+    fresh : float or torch.Tensor
+        The share of the new weights in their average, in [0, 1].
     """
 
-    rate: float | torch.Tensor  # of all layers but the last, which has its own factor
-    length: float | torch.Tensor  # Adam: the rate over what the first moment lacks
-    root: float | torch.Tensor  # Adam: the root of what the second moment lacks
-    fresh: float | torch.Tensor = 0.0  # the share of the new weights in their average
+    rate: float | torch.Tensor
+    length: float | torch.Tensor
+    root: float | torch.Tensor
+    fresh: float | torch.Tensor = 0.0
 
 
 class _Group(NamedTuple):
