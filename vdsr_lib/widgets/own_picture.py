@@ -105,6 +105,8 @@ class OwnPicture(Pictured):
     ----------
     models, limits
         As for `own_picture`.
+    **traits
+        Other traits of the widget, such as ``scale``.
 
     Attributes
     ----------
