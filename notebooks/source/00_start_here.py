@@ -240,14 +240,23 @@ book.record("structure-is-better-too", gain.mean())
 # | | lesson | what you will see |
 # |---|---|---|
 # | 00 | Start here | you are here |
-# | 01 | Pose the problem | what each mistake in measuring costs |
-# | 02 | SRCNN and VDSR side by side | the forerunner, at equal steps |
-# | 03 | Learn the residual | the network without its first idea |
-# | 04 | See further with depth | how far a network looks |
-# | 05 | Take bigger steps, clipped | training that explodes, repaired |
-# | 06 | One network for all scales | scale 2.7, which nobody trained |
-# | 07 | Measure against the paper | our numbers beside the printed ones |
-# | 08 | Your own picture | upload, enlarge, download |
+# | 01 | [Pose the problem][01] | what each mistake in measuring costs |
+# | 02 | [SRCNN and VDSR side by side][02] | the forerunner, at equal steps |
+# | 03 | [Learn the residual][03] | the network without its first idea |
+# | 04 | [See further with depth][04] | how far a network looks |
+# | 05 | [Take bigger steps, clipped][05] | training that explodes, repaired |
+# | 06 | [One network for all scales][06] | scale 2.7, which nobody trained |
+# | 07 | [Measure against the paper][07] | our numbers beside the printed |
+# | 08 | [Your own picture][08] | upload, enlarge, download |
+#
+# [01]: 01_what_super_resolution_asks.ipynb
+# [02]: 02_srcnn_and_vdsr_side_by_side.ipynb
+# [03]: 03_learn_the_residual.ipynb
+# [04]: 04_see_further_with_depth.ipynb
+# [05]: 05_take_bigger_steps_clipped.ipynb
+# [06]: 06_one_network_for_all_scales.ipynb
+# [07]: 07_measure_against_the_paper.ipynb
+# [08]: 08_your_own_picture.ipynb
 #
 # They build on one another, but 01 and 03 are enough to read any other. Each
 # takes 20 to 40 minutes of reading.
@@ -257,9 +266,10 @@ book.record("structure-is-better-too", gain.mean())
 #
 # The paper trained for hours on a graphics card. So each experiment exists
 # at three sizes, called *profiles*. `quick` shows the effect on small
-# pictures in minutes; `classroom` is ten times as long; `paper` is what the
-# paper did. Here is what the six trainings of lesson 03 would take on your
-# machine if nothing else ran on it, reckoned from a second of training.
+# pictures in minutes; `classroom` is several times as long; `paper` is what
+# the paper did. Here is what the six trainings of lesson 03 would take on
+# your machine, as fast or as busy as it is at this moment; one second of
+# training was enough to reckon it.
 
 # %%
 rows = {}

@@ -44,6 +44,7 @@ from vdsr_lib.datasets import load_images
 from vdsr_lib.experiments import get_experiment, recorded, run_experiment
 from vdsr_lib.images import crop_to_multiple, to_luma
 from vdsr_lib.training import Silent, TrainingConfig, train
+from vdsr_lib.widgets import LiveMonitor, epoch_player
 
 book = ClaimBook("03", profile, output_dir)
 
@@ -182,10 +183,14 @@ print(f"loss {history.epochs[0]['loss']:.4f}: both moved to the same weights")
 # networks show, and which PSNR do they have where bicubic has about 30 dB?
 # And a second one: after 200 steps, how many decibels apart will they be?
 #
-# The next cell trains all six. It is the longest of this lesson.
+# The next cell trains all six; it is the longest of this lesson. In
+# JupyterLab a monitor draws the curves as they grow. Watch the gradient's
+# length and the share of it that is clipped: after each residual network
+# comes its non-residual twin. "Stop" ends after the current step.
 
 # %%
-result = run_experiment("table1", profile, device=device, seed=seed)
+where = {"device": device, "seed": seed}
+result = run_experiment("table1", profile, monitor=LiveMonitor(), **where)
 print(result)
 
 # %% [markdown]
@@ -253,22 +258,21 @@ book.record("plain-still-below-bicubic", below)
 # %% [markdown]
 # ## What it looks like
 #
-# The numbers become plain in pictures. Both rows show the same detail, 112
-# pixels wide, at the highest rate; the steps double from frame to frame.
+# The numbers become plain in pictures. Here is one detail, 112 pixels wide,
+# as the two networks of the highest rate render it while they learn. Press
+# the play button, or move the slider: picture and curve move together.
 
 # %%
+high = "learning rate 0.1"
 frames = {n: result.frames[f"{n}, rate 0.1"] for n in start}
-figures.show(
-    figures.filmstrip({n: taken.strip(5) for n, taken in frames.items()}),
-    alt="""The residual network shows the picture from step 0 and sharpens it.
-    The non-residual one begins with grey and gets the brightness wrong.""",
-)
+epoch_player(frames, curves=curves[high])
 
 # %% [markdown]
-# The lower row is no poor enlargement, it is a poor *copy*. Brightness and
-# contrast are off over wide areas, and detail that was there in the input is
-# lost. We can measure that: how far is the output from the network's own
-# input? Beside it stands how far the input is from the original. A network
+# What the non-residual network shows is no poor enlargement, it is a poor
+# *copy*. It begins with grey; then brightness and contrast are off over wide
+# areas, and detail that was there in the input is lost. We can measure
+# that: how far is the output from the network's own input? Beside it stands
+# how far the input is from the original. A network
 # that returned its input unchanged would be infinitely close. (At the longer
 # profiles look at the early frames; the last ones have learnt to copy.)
 
@@ -315,6 +319,7 @@ for (rate, name), rows in reversed(list(by_curve)):
     panel[name] = rows.epoch, rows.psnr
 full = recorded("table1")
 print(full or "No full run of ours ships yet; the figure is the paper's.")
+print("Not run yet:", *(full.record.get("missing", ()) if full else ["all"]))
 ours = full.grouped("learning_rate", "network", x="epoch") if full else {}
 
 # %% [markdown]
@@ -331,12 +336,24 @@ figures.show(
 )
 
 # %% [markdown]
-# Two things are worth seeing. The non-residual curves calm down at epochs
-# 20, 40 and 60, which is where the rate is divided by ten: they needed
-# smaller steps. And at the end, after 80 epochs, the residual network's lead
-# has shrunk to 1.39, 0.51 and 0.41 dB. Table 1 prints four epochs of these
-# curves; its last column stands below, and the profile `paper` is held
-# against it.
+# Where full runs at the highest rate ship, here is the player once more, all
+# 80 epochs long. Above it was 200 steps at `quick`; here it is 13,840. Where
+# they do not, nothing is shown.
+
+# %%
+made = full.frames if full else {}
+long = {n: made[k] for n in start if (k := f"{n}, rate 0.1") in made}
+if long:
+    lines = full.grouped("learning_rate", "network")[high]
+    display(epoch_player(long, curves=lines, curve_label="PSNR on Set5 (dB)"))
+
+# %% [markdown]
+# Two things are worth seeing in the curves. The non-residual ones calm down
+# at epochs 20, 40 and 60, which is where the rate is divided by ten: they
+# needed smaller steps. And at the end, after 80 epochs, the residual
+# network's lead has shrunk to 1.39, 0.51 and 0.41 dB. Table 1 prints four
+# epochs of these curves; its last column stands below, and the profile
+# `paper` is held against it.
 
 # %%
 table1 = paper.table("table1").query("epoch == 80")
@@ -365,7 +382,7 @@ for row in table1.itertuples() if profile == "paper" else ():
 # decibels and more, will it catch up, or will it even overtake?
 
 # %%
-shallow = run_experiment("shallow", profile, device=device, seed=seed)
+shallow = run_experiment("shallow", profile, **where)
 level, limits = shallow.table.bicubic[0], (bicubic - 6, bicubic + 2)
 lines = shallow.grouped("depth", "network")
 figures.show(
