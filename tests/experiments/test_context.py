@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vdsr_lib import degrade
-from vdsr_lib.experiments import best_filter, context_gains, texture
+from vdsr_lib import degrade, psnr
+from vdsr_lib.experiments import best_filter, context_gains, filtered, texture
+from vdsr_lib.images import to_uint8
 
 
 def drawn(period: int | None, side: int = 40) -> np.ndarray:
@@ -67,3 +68,12 @@ def test_what_makes_no_sense_is_refused():
         drawn(None, side=7)
     with pytest.raises(ValueError, match="size must be odd and at least 1, got 4"):
         best_filter([drawn(5)], 3, 4)
+
+
+def test_a_filter_adds_what_it_predicts_and_none_leaves_bicubic():
+    picture = drawn(5, side=60)
+    plain = filtered(picture, 3, np.zeros((1, 1)))
+    np.testing.assert_array_equal(plain, to_uint8(degrade(picture, 3)))
+    better = filtered(picture, 3, best_filter([picture], 3, 7))
+    inner = np.s_[6:-6, 6:-6]
+    assert psnr(picture[inner], better[inner]) > psnr(picture[inner], plain[inner]) + 6

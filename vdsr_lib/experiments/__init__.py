@@ -7,7 +7,7 @@ project, where there is one.
 
 from vdsr_lib.experiments.catalogue import EXPERIMENTS, get_experiment
 from vdsr_lib.experiments.choosing import chosen_runs, narrowed
-from vdsr_lib.experiments.context import best_filter, context_gains, texture
+from vdsr_lib.experiments.context import best_filter, context_gains, filtered, texture
 from vdsr_lib.experiments.cost import Cost, run_cost
 from vdsr_lib.experiments.declare import PROFILES, Experiment, Pictures, Run, Watch
 from vdsr_lib.experiments.frames import Frames
@@ -46,6 +46,7 @@ __all__ = [
     "context_gains",
     "default_store",
     "depth_costs",
+    "filtered",
     "get_experiment",
     "make_run",
     "measure_rate",

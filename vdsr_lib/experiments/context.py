@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vdsr_lib.images import degrade
+from vdsr_lib.images import degrade, to_uint8
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["best_filter", "context_gains", "texture"]
+__all__ = ["best_filter", "context_gains", "filtered", "texture"]
 
 _COARSEST, _FINEST = 0.15, 0.3  # cycles a pixel: below, bicubic has no difficulty
 _MIDDLE, _CONTRAST = 125.0, 35.0  # 8-bit levels
@@ -175,3 +175,29 @@ def _gain(
         before += float(np.square(residual).sum())
         after += float(np.square(residual - seen @ weights.ravel()).sum())
     return 10 * float(np.log10(before / after))
+
+
+def filtered(
+    picture: NDArray[np.uint8], scale: float, weights: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """Shrink a picture, enlarge it again, and add what a filter predicts.
+
+    Parameters
+    ----------
+    picture : (H, W) array of uint8
+        The true luma.
+    scale : float
+        In [1.1, 8].
+    weights : (w, w) array of float
+        What `best_filter` returned; a single 0 adds nothing, and leaves bicubic.
+
+    Returns
+    -------
+    (H, W) array of uint8
+        Beyond the border the ILR is continued by its mirror image.
+    """
+    from scipy.ndimage import correlate
+
+    ilr = degrade(picture, scale)  # (H, W)
+    predicted = correlate(ilr - 0.5, weights, mode="reflect")  # (H, W)
+    return to_uint8(np.clip(ilr + predicted, 0, 1))

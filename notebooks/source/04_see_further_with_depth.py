@@ -1,0 +1,416 @@
+# %% [markdown]
+# # See further with depth
+#
+# **You will do** what Figure 3 of the paper does, and what it leaves out:
+# train networks of several depths, each of them three times; measure how far
+# they really see; find a picture on which seeing far is everything; and take
+# the time that depth costs.
+#
+# **You will learn** what a standard error is good for, and which parts of a
+# published curve are noise; why the field that a network *can* see is larger
+# than the one it *does* see; and what a second look at a repeated pattern is
+# worth.
+#
+# **You need** lesson 03 (the residual) and the receptive field from lesson
+# 02. Reading takes about 40 minutes. At `quick` the cells run in about a
+# minute and a half on one CPU core that does nothing else; on a GPU nobody
+# has timed them yet.
+
+# %% [markdown]
+# The first cell holds what a run may change. `quick` trains depths 3, 5, 7
+# and 10 for some 84 steps each, on pictures that come with scikit-image;
+# `classroom` the same depths for two epochs; `paper` trains all depths from 5
+# to 20 on the paper's 91 pictures, three times each, and wants a GPU.
+
+# %% tags=["parameters"]
+profile = "quick"
+device = "auto"
+seed = 0
+output_dir = "results"
+
+# %%
+import numpy as np
+import pandas as pd
+import torch
+from IPython.display import display
+
+from vdsr_lib import compare, degrade, figures, load_images, paper
+from vdsr_lib import experiments as lab
+from vdsr_lib.claims import ClaimBook
+from vdsr_lib.images import crop_to_multiple, to_luma, to_uint8
+from vdsr_lib.inference import super_resolve
+from vdsr_lib.receptive import central_share, central_side, effective_field
+from vdsr_lib.widgets import receptive_field_explorer
+
+book = ClaimBook("04", profile, output_dir)
+
+# %% [markdown]
+# ## "The deeper, the better"
+#
+# That is the title of a section in the paper, and Figure 3 is its evidence:
+# PSNR against depth, from 5 to 20 layers, rising at all three scales. Each
+# point is *one* training run. A run draws its initial weights and the order
+# of its patches by chance, so another run of the same depth gives another
+# number, and nobody knows from one run how different it would be.
+#
+# So we train each depth three times. Following the paper, the patches are as
+# large as the network sees, 7 x 7 at depth 3 and 21 x 21 at depth 10: a
+# deeper network here also gets more pixels a step, and depth is not the only
+# thing that differs.
+#
+# **Predict.** Depth 10 has seven layers more than depth 3. After 84 steps,
+# will it be ahead by 0.3 dB, by 1 dB, or not yet? And how far apart will
+# three runs of the *same* depth be?
+
+# %%
+result = lab.run_experiment("figure3", profile, device=device, seed=seed)
+groups = result.table.groupby(["scale", "depth"]).psnr
+means = groups.mean().unstack("scale")
+display(means.round(2))
+
+# %% [markdown]
+# Every run is a light dot; the line joins the means. The bars are *standard
+# errors*: with $n$ runs whose results have the standard deviation $s$, the
+# mean is uncertain by about $s / \sqrt n$. Two means whose bars overlap have
+# not been told apart.
+
+# %%
+axes = {"xlabel": "depth (layers)", "ylabel": "PSNR (dB)"}
+dots, level = {}, {}
+for scale, rows in result.table.groupby("scale"):
+    dots[f"x{scale:g}"] = rows.depth, rows.psnr
+    level[f"x{scale:g}"] = rows.bicubic.iloc[0]
+figures.show(
+    figures.seeds(dots, levels=level, **axes),
+    alt="""Three panels, one a scale. At x3 and x4 PSNR rises with depth by
+    some tenths of a decibel; at x2 the scatter hides any order.""",
+)
+
+# %% [markdown]
+# Now in numbers, at scale 3. The spread of single runs is pooled over the
+# depths (the root of the mean variance), since three runs alone give a poor
+# estimate of it.
+
+# %%
+shallow, deep = means.index.min(), means.index.max()
+gain = means.loc[deep] - means.loc[shallow]
+spread = groups.var().groupby("scale").mean() ** 0.5
+repeats = int(groups.size().min())
+error = spread * (2 / repeats) ** 0.5
+print(pd.DataFrame({"gain": gain, "spread": spread, "error": error}).round(3))
+book.record("deeper-is-better", gain[3])
+
+# %% [markdown]
+# At scales 3 and 4 the gain from the shallowest to the deepest is about three
+# times its standard error, so it is very likely real. At scale 2, after so few
+# steps, it is no larger than its error: a single run of each would have given
+# whatever order you like. And the gain from one depth to the next is within
+# the scatter nearly everywhere. Compare with what you predicted, for both.
+#
+# ## The same detail, deeper and deeper
+#
+# A few tenths of a decibel are hard to see. Move the slider through the
+# depths (the first run of each), and try the difference mode.
+
+# %%
+first = {depth: f"depth {depth}, run 1" for depth in means.index}
+models = {depth: result.models[name] for depth, name in first.items()}
+camera = to_luma(load_images("embedded-test")["camera"])
+hr = crop_to_multiple(camera[90:243, 190:343], 3)  # (H, W), uint8
+ilr = degrade(hr, 3)  # (H, W)
+batch = torch.tensor(ilr, dtype=torch.float32)[None, None]  # (1, 1, H, W)
+outputs = [
+    to_uint8(super_resolve(network.cpu(), batch)[0, 0].numpy())
+    for network in models.values()
+]
+pictures = {"original": hr, "bicubic": to_uint8(ilr), "VDSR": outputs}
+series = {"depth": list(models)}
+compare(pictures, reference="original", frames=series, border=3)
+
+# %% [markdown]
+# ## How sure is the paper's curve?
+#
+# Here are the numbers of Figure 3 itself, from the authors' vector graphics.
+# One run a depth gives no standard error. But a curve that ought to be
+# smooth betrays its noise: two neighbours differ by the slope, which is small
+# from depth 10 on, and by the chance of *two* runs. So half the mean squared
+# difference of neighbours estimates the variance of one run.
+
+
+# %%
+def my_noise(values):
+    """Estimate one run's standard deviation from a smooth row of runs."""
+    return (np.diff(values) ** 2 / 2).mean() ** 0.5
+
+
+figure3 = paper.table("figure3").pivot_table("psnr", "depth", "scale")
+noise = {f"x{s}": my_noise(figure3.loc[10:, s]) for s in figure3}
+print({name: round(value, 3) for name, value in noise.items()})
+book.record("noise-of-a-run", noise["x2"])
+
+# %% [markdown]
+# **Predict.** One run is good to some 0.04 dB, then. Which of these will
+# survive: that depth 20 beats depth 5; that depth 12 beats depth 11; that
+# depths 16 to 19 are *worse* than 12 to 15 at scale 2?
+
+# %%
+printed = {f"x{s}": (figure3.index, figure3[s]) for s in figure3}
+figures.show(
+    figures.seeds({}, paper=printed, errors=noise, **axes),
+    alt="""The paper's Figure 3 with error bars. It rises steeply to depth 9
+    and then flattens; at x2 it sags from 16 to 19; depth 20 stands out.""",
+)
+
+# %% [markdown]
+# A recorded run of ours at full scale would stand beside it; what there is
+# says so itself.
+
+# %%
+full = lab.recorded("figure3")
+print(full or "No full run of ours ships yet; the figure is the paper's.")
+if full is not None:
+    display(full.table.pivot_table("psnr", "depth", "scale").round(2))
+
+# %%
+rise = figure3.loc[20] - figure3.loc[5]
+sag = figure3.loc[16:19].mean() - figure3.loc[12:15].mean()
+doubt = np.array(list(noise.values())) * (1 / 4 + 1 / 4) ** 0.5
+table = pd.DataFrame({"5 to 20": rise, "12-15 to 16-19": sag, "error": doubt})
+print(table.round(3))
+display(book.record("figure3-rises", rise.min()))
+book.record("figure3-sags-at-x2", sag[2])
+
+# %% [markdown]
+# That depth helps stands firm: from 5 to 20 the gain is ten times its error
+# at every scale. Beyond depth 12 the curve says little. At scale 2 four
+# deeper networks are worse than four shallower ones by 0.09 dB, nearly three
+# standard errors; but we chose that comparison after looking, and the same
+# networks show nothing of it at scales 3 and 4. And depth 20, the one that
+# the paper goes on to use, lies 0.12 dB or more above depth 19 at all
+# scales: three times the noise of a run. Was it trained or chosen with more
+# care? The paper does not say.
+#
+# How many runs would settle it? To tell two depths $\delta$ apart at two
+# standard errors, $2 s \sqrt{2 / n} \le \delta$, so $n \ge 8 s^2 / \delta^2$.
+
+# %%
+delta = 0.02  # dB a layer, about the slope of the curve from depth 12 on
+needed = np.ceil(8 * noise["x2"] ** 2 / delta**2)
+print(f"{needed:.0f} runs a depth to see {delta} dB")
+book.record("seeds-needed", needed)
+
+# %% [markdown]
+# > **Note.** This is common in the field and no reproach to one paper. A
+# > curve of single runs can carry its large trend, and this one does. It
+# > cannot carry the order of neighbours, and whoever picks "the best depth"
+# > from it picks the luckiest run. The authors' code also keeps, of each run,
+# > the epoch that is best on Set5, the test set.
+#
+# ## How far does it see?
+#
+# The theoretical receptive field is a square of $2D + 1$ pixels. The
+# *effective* one says how strongly each of them moves the output: the mean
+# size of the gradient of an output pixel with respect to the input (Luo et
+# al. 2016). We leave out the skip connection, which passes on one pixel.
+#
+# **Predict.** For depth 10 the square is 21 pixels wide. How wide is the
+# square in its middle that holds 90 % of the gradient?
+
+# %%
+fields = {depth: effective_field(net, ilr) for depth, net in models.items()}
+sides = pd.DataFrame(
+    {
+        "2D + 1": {depth: 2 * depth + 1 for depth in fields},
+        "reached": {d: central_side(f) for d, f in fields.items()},
+        "90 %": {d: central_side(f, 0.9) for d, f in fields.items()},
+    }
+)
+display(sides)
+wrong = (sides["reached"] - sides["2D + 1"]).abs().max()
+display(book.record("field-is-two-depths-and-one", wrong))
+used = sides["90 %"]
+part = used[deep] / sides["2D + 1"][deep]
+display(book.record("field-is-used-in-part", part))
+book.record("field-grows", used[deep] - used[shallow])
+
+# %% [markdown]
+# Every pixel of the theoretical square has *some* influence, and the formula
+# is exact. Most of the influence lies in the middle: a pixel at the rim is
+# reached by a single path through the layers, one in the middle by millions.
+# Doubling the depth does not double what is used.
+
+# %%
+shares = {
+    f"depth {depth}": (2 * np.arange(depth + 1) + 1, central_share(field))
+    for depth, field in fields.items()
+}
+xlabel, ylabel = "side of the central square (pixels)", "share of the gradient"
+figures.show(
+    figures.convergence(shares, xlabel=xlabel, ylabel=ylabel),
+    alt="""Share of the gradient within a central square. Deeper networks need
+    larger squares, but all reach 90 % well before their full width.""",
+)
+
+# %% [markdown]
+# The explorer shows the same on the picture: choose a depth, and a pixel, and
+# see the square and the measured field around it.
+
+# %%
+receptive_field_explorer(models, hr, scale=3)
+
+# %% [markdown]
+# > **Caution.** After so few steps these fields are mostly those of random
+# > weights. Train for longer (`classroom`) and look again. The gradient also
+# > says how much a pixel *matters*, not whether it is used to good effect.
+#
+# ## What a second look is worth
+#
+# Why should it help to see far? The paper says that more context gives more
+# clues to what a detail is. Here is a case in which that can be measured to
+# the last decibel. A texture repeats every 5 pixels; shrinking by 3 folds its
+# fine pattern onto a coarser one that is not there. Whoever sees one period
+# cannot tell true from false. Whoever sees three has seen the tile at three
+# different offsets, and can.
+#
+# To keep luck and patience out of it we train nothing: for the simplest
+# network, one linear filter of $w \times w$ pixels, the best weights can be
+# computed. A stack of $(w - 1) / 2$ layers without ReLU is such a filter.
+#
+# **Predict.** How many decibels will a filter of 13 x 13 gain over one of
+# 5 x 5 on the repeated texture? And how many on one that never repeats, with
+# detail just as fine?
+
+# %%
+gains = lab.context_gains(seed=seed)
+display(gains.round(2).T)
+figures.show(
+    figures.convergence(
+        {name: (gains.index, gains[name]) for name in gains},
+        xlabel="side of the filter (pixels)",
+        ylabel="gain over bicubic (dB)",
+    ),
+    alt="""On the repeated texture the gain climbs from 1 dB at 3 pixels to 30
+    dB; on the other it stays near 1 dB at every size.""",
+)
+
+# %%
+wider = gains.loc[13] - gains.loc[5]
+display(book.record("context-pays-when-repeated", wider["repeats"]))
+book.record("context-alone-pays-little", wider["never repeats"])
+
+# %% [markdown]
+# The step comes where the filter begins to see more than one period. On the
+# texture that never repeats, the same 13 x 13 pixels hold hardly any news.
+# So context is no good in itself: it pays as far as the picture repeats or
+# continues something. Brick walls and windows do: at scale 2 Urban100, with
+# its facades, is the set of Table 3 where VDSR gains most over SRCNN, 1.26 dB.
+
+# %%
+random = np.random.default_rng(seed)
+drawn = [lab.texture(5, generator=random) for _ in range(12)]
+flat = lab.filtered(drawn[0], 3, np.zeros((1, 1)))
+shown = {"original": drawn[0], "bicubic": flat}
+for size in (5, 7, 13):
+    best = lab.best_filter(drawn[1:], 3, size)
+    shown[f"{size} x {size}"] = lab.filtered(drawn[0], 3, best)
+shown = {name: picture[15:45, 15:45] for name, picture in shown.items()}
+figures.show(
+    figures.filmstrip({"repeats": (shown, {})}),
+    alt="""A woven texture. Bicubic shows a coarser, false pattern; filters of
+    5, 7 and 13 pixels bring the true one back step by step.""",
+)
+
+# %% [markdown]
+# ## What depth costs
+#
+# Between its first and last layer VDSR repeats one layer over and over, and
+# each copy costs the same. Time should be a straight line over depth. We
+# measure it for a pixel of a picture and for a pixel of a training step.
+
+# %%
+costs = lab.depth_costs((3, 5, 7, 10, 14), device=device, side=96)
+display(costs.round(2))
+slope, offset = np.polyfit(costs.index, costs.training, 1)
+fine = np.linspace(2, 15, 50)
+fit = np.corrcoef(costs.index, costs.training)[0, 1] ** 2
+figures.show(
+    figures.convergence(
+        {kind: (costs.index, costs[kind]) for kind in costs}
+        | {"straight line": (fine, offset + slope * fine)},
+        xlabel="depth (layers)",
+        ylabel="microseconds a pixel",
+    ),
+    alt="Time a pixel against depth: two rows of points on straight lines.",
+)
+book.record("cost-is-linear", fit)
+
+# %% [markdown]
+# It is a line. Depth 20 costs a little over twice what depth 10 does, for
+# each pixel. But a paper-like training costs more than that: its patches grow
+# with the depth, and are fewer. What Figure 3 leaves out is this axis: the
+# last 0.07 dB at scale 2, from depth 10 to 20, cost twice the time for every
+# picture that is ever enlarged.
+
+# %% [markdown]
+# ## At full scale
+#
+# At the profile `paper`, the means over three runs are held against the
+# figure's two ends.
+
+# %%
+for depth in (5, 20) if profile == "paper" else ():
+    for s in (2, 3, 4):
+        measured = means.loc[depth, s]
+        display(book.record(f"figure3-depth-{depth}-x{s}", measured))
+
+# %% [markdown]
+# ## Summary
+#
+# Depth helps: from 3 to 10 layers in our runs, from 5 to 20 in the paper's,
+# by far more than chance. It helps less and less, and from about twelve
+# layers on Figure 3 cannot rank its own points, since one run is uncertain
+# by 0.04 dB. A network of depth $D$ sees $2D + 1$ pixels and uses mostly
+# those in the middle. Seeing far pays where the picture repeats itself, and
+# each layer costs the same time.
+#
+# | claim | evidence |
+# |---|---|
+# | deeper is better, 5 to 20 | ten standard errors, three scales |
+# | 16 to 19 worse than 12 to 15 at x2 | nearly three, chosen after looking |
+# | 12 better than 11 | none |
+# | the field is 2D + 1 | exact, by the gradient |
+# | time grows in proportion | a straight line |
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Take the runs of two neighbouring depths and compute the difference of
+#    their means and its standard error. How many runs would you need at this
+#    profile to tell them apart?
+# 2. The patches grew with the depth. Train depth 3 with patches of 21 x 21
+#    (`lab.get_experiment("figure3")` shows how runs are declared). How much
+#    of the gain of depth 10 is left?
+# 3. Estimate the noise from Figure 3 by fitting a parabola to depths 10 to 19
+#    and taking the standard deviation of what is left. Do the two estimates
+#    agree?
+# 4. Repeat the texture every 7 pixels instead of 5
+#    (`lab.context_gains(period=7)`). At which filter size does the gain set
+#    in now? Explain it by how often the tile must be seen.
+# 5. A stack of ten linear 3 x 3 layers is a filter of 21 x 21. What can the
+#    same stack with ReLU do on the texture that never repeats?
+
+# %% [markdown]
+# ## Sources
+#
+# - J. Kim, J. K. Lee, K. M. Lee, "Accurate Image Super-Resolution Using Very
+#   Deep Convolutional Networks", CVPR 2016, https://arxiv.org/abs/1511.04587:
+#   section 4.1 and Figure 3, read off the authors' vector graphics.
+# - W. Luo, Y. Li, R. Urtasun, R. Zemel, "Understanding the Effective
+#   Receptive Field in Deep Convolutional Neural Networks", NIPS 2016,
+#   https://arxiv.org/abs/1701.04128.
+# - J. von Neumann, "Distribution of the Ratio of the Mean Square Successive
+#   Difference to the Variance", Annals of Mathematical Statistics, 1941: the
+#   noise of a row of values from the differences of neighbours.
+# - J.-B. Huang, A. Singh, N. Ahuja, "Single Image Super-Resolution from
+#   Transformed Self-Exemplars", CVPR 2015: Urban100, and patterns that
+#   repeat within a picture.
