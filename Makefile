@@ -10,7 +10,7 @@ READY = $(VENV)/.ready
 ARGS ?=
 LOCK_ARGS ?=
 
-.PHONY: help venv reproduce test lab check notebooks lock clean
+.PHONY: help venv reproduce test lab app classroom check notebooks lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -29,8 +29,15 @@ reproduce: venv ## run every lesson on the embedded pictures and judge the claim
 test: venv ## run the tests
 	$(RUN) -m pytest $(ARGS)
 
+lab: export JUPYTER_CONFIG_PATH := $(CURDIR)/notebooks/settings$(if $(JUPYTER_CONFIG_PATH),:$(JUPYTER_CONFIG_PATH))
 lab: venv ## open JupyterLab on the first lesson
-	$(BIN)/jupyter lab notebooks/01_what_super_resolution_asks.ipynb
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+app: venv ## open the page that enlarges a picture of your own
+	$(RUN) -m vdsr_lib app $(ARGS)
+
+classroom: venv ## make an nbgrader course in classroom/
+	$(RUN) -m vdsr_lib exercises course classroom $(ARGS)
 
 check: venv ## lint, format, types, and generated files against their sources
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
