@@ -7,10 +7,11 @@ from vdsr_lib.datasets.catalogue import (
     composites,
     sources,
 )
-from vdsr_lib.datasets.checking import presence, verify
+from vdsr_lib.datasets.checking import packed_parts, presence, verify
 from vdsr_lib.datasets.download import fetch
 from vdsr_lib.datasets.embedded import EMBEDDED, EmbeddedPicture
 from vdsr_lib.datasets.loading import dataset_names, load_images
+from vdsr_lib.datasets.packing import pack
 
 __all__ = [
     "EMBEDDED",
@@ -22,6 +23,8 @@ __all__ = [
     "dataset_names",
     "fetch",
     "load_images",
+    "pack",
+    "packed_parts",
     "presence",
     "sources",
     "verify",

@@ -7,6 +7,7 @@ set is the same pictures for everybody, or an error.
 from __future__ import annotations
 
 import re
+import textwrap
 import tomllib
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -84,6 +85,15 @@ class Source:
     def size(self) -> int:
         """The length of all files together, in bytes."""
         return sum(file.size for file in self.files)
+
+    @property
+    def notice(self) -> str:
+        """What is told before a download and kept beside the pictures: the terms."""
+        note = textwrap.fill(f"Terms of use: {self.terms}. {self.terms_note}", 79)
+        return (
+            f"{self.title}: {self.what}.\nFrom {self.page}\n{note}\n"
+            f"Cite: {self.cite}.\n"
+        )
 
     @property
     def page(self) -> str:

@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -121,13 +120,8 @@ def _say_what_comes(source: Source, folder: Path, wanted: list[SourceFile]) -> N
         )
     terms = folder / "TERMS.txt"
     if not terms.exists():
-        note = textwrap.fill(f"Terms of use: {source.terms}. {source.terms_note}", 79)
-        text = (
-            f"{source.title}: {source.what}.\nFrom {source.page}\n{note}\n"
-            f"Cite: {source.cite}.\n"
-        )
-        print(text, file=sys.stderr)
-        write_atomically(terms, text)
+        print(source.notice, file=sys.stderr)
+        write_atomically(terms, source.notice)
 
 
 @contextmanager

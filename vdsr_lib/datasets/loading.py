@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from vdsr_lib._files import user_data_dir
 from vdsr_lib.datasets.catalogue import Source, composites, sources
 from vdsr_lib.datasets.embedded import EMBEDDED, load_embedded
+from vdsr_lib.datasets.packed import pack_path, read_pack
 from vdsr_lib.errors import DataError, PictureError
 from vdsr_lib.images import read_picture
 
-__all__ = ["dataset_names", "load_images", "parts_of"]
+__all__ = ["dataset_names", "is_packed", "load_images", "parts_of"]
 
 Images: TypeAlias = dict[str, NDArray[np.uint8]]
 PathLike: TypeAlias = str | os.PathLike[str]
+_Named: TypeAlias = list[tuple[Path, NDArray[np.uint8]]]  # a file, and its pixels
 
 _SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".pnm"}
@@ -63,7 +65,9 @@ def load_images(
     dict of str to (H, W, 3) or (H, W) array of uint8
         Picture by name, in natural order (t2 before t10), in [0, 255]: RGB, or grey
         where the file is grey. The name is the file's without its suffix; where two
-        files of a folder differ in nothing else, with it. Alpha is left out.
+        files of a folder differ in nothing else, with it. Alpha is left out. Where
+        the data folder holds a set's pack instead of its pictures (see
+        `datasets.pack`): the luma of them all.
 
     Raises
     ------
@@ -78,8 +82,9 @@ def load_images(
             return load_embedded(name)
         if name in sources() or name in composites():
             root = user_data_dir(data_dir)
-            return _read([p for part in parts_of(name) for p in _present(part, root)])
-    return _read(_pictures_of(name_or_folder))
+            parts = [(part, _files(part, root)) for part in parts_of(name)]
+            return _joined([_downloaded(part, files, root) for part, files in parts])
+    return _joined([_read(_pictures_of(name_or_folder))])
 
 
 def parts_of(name: str) -> tuple[Source, ...]:
@@ -116,6 +121,41 @@ def natural_order(path: Path) -> tuple[list[tuple[int, int | str]], str]:
     """Return a sorting key that counts: t2 comes before t10."""
     parts = re.findall(r"\d+|\D+", path.name.lower())
     return [(0, int(p)) if p.isdecimal() else (1, p) for p in parts], path.name
+
+
+def is_packed(source: Source, root: Path) -> bool:
+    """Tell whether a set is here as a pack, and none of its pictures is.
+
+    Parameters
+    ----------
+    source : Source
+        The data set.
+    root : pathlib.Path
+        The data folder.
+
+    Returns
+    -------
+    bool
+        False where a picture is here too: pictures win.
+    """
+    lengths = (_length(root / source.name / file.name) for file in source.files)
+    return pack_path(source, root).is_file() and not any(
+        length is not None for length in lengths
+    )
+
+
+def _files(source: Source, root: Path) -> list[Path]:
+    """Return a set's files, which must be here unless its pack is."""
+    if is_packed(source, root):
+        return [root / source.name / file.name for file in source.files]
+    return _present(source, root)
+
+
+def _downloaded(source: Source, files: list[Path], root: Path) -> _Named:
+    """Return the pictures of a downloaded set, or their luma from its pack."""
+    if not is_packed(source, root):
+        return _read(files)
+    return list(zip(files, read_pack(source, pack_path(source, root)), strict=True))
 
 
 def _present(source: Source, root: Path) -> list[Path]:
@@ -183,7 +223,7 @@ def _is_picture_name(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
 
 
-def _read(paths: Sequence[Path]) -> Images:
+def _read(paths: Sequence[Path]) -> _Named:
     """Read the files, two at a time, and name each one that cannot be read."""
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(_pixels_or_error, paths))
@@ -192,7 +232,14 @@ def _read(paths: Sequence[Path]) -> Images:
         count = f"{len(errors)} of {len(paths)} pictures cannot be read: "
         raise DataError((count if len(paths) > 1 else "") + "; ".join(errors))
     pixels = [item for item in found if not isinstance(item, PictureError)]
-    return dict(zip(_names(paths), pixels, strict=True))
+    return list(zip(paths, pixels, strict=True))
+
+
+def _joined(parts: Iterable[_Named]) -> Images:
+    """Put the pictures of some sets together under their names."""
+    pictures = [each for part in parts for each in part]
+    names = _names([path for path, _ in pictures])
+    return {n: pixels for n, (_, pixels) in zip(names, pictures, strict=True)}
 
 
 def _pixels_or_error(path: Path) -> NDArray[np.uint8] | PictureError:
