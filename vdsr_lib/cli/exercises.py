@@ -104,15 +104,18 @@ def course(
         typer.Option("--set", help="A variant: NAME=VALUE; repeatable."),
     ] = None,
 ) -> None:
-    """Make an nbgrader course: sources, nbgrader_config.py, a kernel with limits."""
-    from vdsr_lib.suite.assignments import sources
-    from vdsr_lib.suite.classroom import make_course
+    """Make an nbgrader course: sources, nbgrader_config.py, a kernel with limits.
+
+    nbgrader generates the students' versions at once; FOLDER/README.md says what next.
+    """
+    from vdsr_lib.suite.classroom import make_course, release_versions
 
     values = dict(_value(text) for text in set_ or [])
     for path in make_course(folder, course=course_id, values=values):
         typer.echo(f"wrote {path}")
-    first = sources()[0].stem
-    typer.echo(f"next: cd {folder} && nbgrader generate_assignment {first} --create")
+    for path in release_versions(folder):
+        typer.echo(f"generated {path}")
+    typer.echo(f"next: read {folder / 'README.md'}")
 
 
 @commands.command()

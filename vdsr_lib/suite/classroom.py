@@ -1,55 +1,30 @@
-"""A ready nbgrader course: source notebooks, configuration, and a kernel with limits.
+"""A ready nbgrader course: notebooks, configuration, and a kernel with limits.
 
-``make_course(folder)`` writes what a teacher would write by hand. From there nbgrader
-does the rest: generate, release, collect, autograde, feedback, export.
+``make_course(folder)`` writes what a teacher would write by hand, and has nbgrader
+generate the students' versions. From there nbgrader does the rest: release, collect,
+autograde, feedback, export.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from vdsr_lib._files import write_atomically
 from vdsr_lib.errors import LabError
 from vdsr_lib.suite.assignments import generate, sources
-from vdsr_lib.suite.limited_kernel import LIMITS
+from vdsr_lib.suite.limited_kernel import LIMITS, OUTPUT, WALL
 
-__all__ = ["KERNEL", "make_course"]
+__all__ = ["KERNEL", "make_course", "release_versions"]
 
 KERNEL = "vdsr-limited"
 """Name of the kernel that runs submissions."""
 
-_CONFIG = '''\
-"""nbgrader's configuration of this course; written by `vdsr exercises course`."""
-
-import os
-from pathlib import Path
-
-here = Path(__file__).resolve().parent
-c = get_config()  # noqa: F821
-c.CourseDirectory.course_id = {course!r}
-c.CourseDirectory.root = str(here)
-c.Exchange.root = os.environ.get("VDSR_EXCHANGE", str(here / "exchange"))
-
-# Submissions run in a kernel with limits on memory, processor time and files; it
-# is found in this folder. This is no sandbox: see the teacher's guide.
-os.environ["JUPYTER_PATH"] = os.pathsep.join(
-    [str(here / "jupyter"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
-)
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-c.Execute.kernel_name = {kernel!r}
-c.Execute.timeout = 180  # seconds a cell may take
-c.Execute.startup_timeout = 180
-c.Execute.error_on_timeout = {{
-    "ename": "CellTimeoutError",
-    "evalue": "the cell took more than 180 seconds and was stopped",
-    "traceback": ["CellTimeoutError: the cell took more than 180 seconds"],
-}}
-c.LimitOutput.max_lines = 200
-c.LimitOutput.max_traceback = 40
-'''
+_HERE = Path(__file__).parent
 
 
 def make_course(
@@ -84,18 +59,83 @@ def make_course(
         folder / "source" / p.stem / f"{p.stem}.ipynb": generate(p, "nbgrader", values)
         for p in sources()
     }
-    texts[config] = _CONFIG.format(course=course, kernel=KERNEL)
+    texts[config] = _filled("course_config.py.txt", course)
+    texts[folder / "README.md"] = _filled("course_readme.md", course)
+    texts[folder / "students" / "nbgrader_config.py"] = _filled(
+        "course_students.py.txt", course
+    )
+    texts[folder / ".gitignore"] = "# submissions and grades are nobody else's\n*\n"
     texts[folder / "jupyter" / "kernels" / KERNEL / "kernel.json"] = _kernelspec()
+    (folder / "exchange").mkdir(parents=True, exist_ok=True)
     return [write_atomically(path, text) for path, text in texts.items()]
+
+
+def release_versions(folder: Path) -> list[Path]:
+    """Have nbgrader generate the students' versions of a course's assignments.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        A course of `make_course`.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The notebooks in ``release/``; the gradebook knows their tasks and points.
+
+    Raises
+    ------
+    LabError
+        If nbgrader is not installed, or refuses an assignment.
+    """
+    api = _teacher(folder)
+    for path in sources():
+        result = api.generate_assignment(path.stem, force=True, create=True)
+        if not result["success"]:
+            what = result.get("error") or result.get("log")
+            raise LabError(f"nbgrader did not generate {path.stem}: {what}")
+    return [folder / "release" / p.stem / f"{p.stem}.ipynb" for p in sources()]
+
+
+def _teacher(folder: Path) -> Any:
+    """Return nbgrader's own interface to a course, without its configuration file."""
+    try:
+        from nbgrader.apps.api import NbGraderAPI  # type: ignore[import-untyped]
+        from nbgrader.coursedir import (  # type: ignore[import-untyped]
+            CourseDirectory,
+        )
+        from traitlets.config import Config
+    except ImportError as error:
+        text = "nbgrader is not installed: pip install 'vdsr-lab[classroom]'"
+        raise LabError(text) from error
+    # nbgrader calls the program alembic, which stands beside this interpreter
+    beside = str(Path(sys.executable).parent)
+    if beside not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", "")])
+    config = Config()
+    config.CourseDirectory.root = str(folder.resolve())
+    return NbGraderAPI(CourseDirectory(config=config), config=config)
+
+
+def _filled(template: str, course: str) -> str:
+    """Return one of the texts beside this module, with the names filled in."""
+    text = (_HERE / template).read_text("utf-8")
+    first = sources()[0].stem
+    names = {"COURSE": course, "KERNEL": KERNEL, "FIRST": first}
+    for name, value in names.items():
+        text = text.replace(f"@{name}@", value)
+    return text
 
 
 def _kernelspec() -> str:
     """Return the kernelspec of this very interpreter, with limits."""
     module = "vdsr_lib.suite.limited_kernel"
+    limits = {name: str(value) for name, (_, value) in LIMITS.items()}
+    limits |= {name: str(value) for name, value in (OUTPUT, WALL)}
     spec = {
         "argv": [sys.executable, "-m", module, "-f", "{connection_file}"],
         "display_name": "Python 3 with limits (grading)",
         "language": "python",
-        "env": {name: str(value) for name, (_, value) in LIMITS.items()},
+        "env": limits | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     }
     return json.dumps(spec, indent=1) + "\n"

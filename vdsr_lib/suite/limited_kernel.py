@@ -1,24 +1,56 @@
 """Start a kernel that cannot take the whole machine: for grading other people's code.
 
-``python -m vdsr_lib.suite.limited_kernel -f FILE`` sets limits on memory, processor
-time and the size of files, then becomes the usual kernel. They come from the
-environment: VDSR_KERNEL_MEMORY (bytes of address space), VDSR_KERNEL_SECONDS (of
-processor time), VDSR_KERNEL_FILE (bytes of one file); 0 sets none. This bounds
-accidents. It is no sandbox: the code still runs with its user's rights.
+``python -m vdsr_lib.suite.limited_kernel -f FILE`` works on a copy of its folder, sets
+limits, and becomes the usual kernel. The limits come from the environment; 0 sets none.
+This bounds accidents. It is no sandbox: the code still has all rights of its user.
 """
 
 from __future__ import annotations
 
 import os
+import select
+import shutil
+import signal
+import tempfile
+from contextlib import suppress
+from pathlib import Path
 
-__all__ = ["LIMITS", "limit", "main"]
+__all__ = ["LIMITS", "OUTPUT", "WALL", "limit", "main", "own_folder", "setting"]
 
 LIMITS: dict[str, tuple[str, int]] = {
-    "VDSR_KERNEL_MEMORY": ("RLIMIT_AS", 6 * 1024**3),
-    "VDSR_KERNEL_SECONDS": ("RLIMIT_CPU", 600),
+    "VDSR_KERNEL_MEMORY": ("RLIMIT_DATA", 3 * 1024**3),
+    "VDSR_KERNEL_SECONDS": ("RLIMIT_CPU", 300),
     "VDSR_KERNEL_FILE": ("RLIMIT_FSIZE", 64 * 1024**2),
 }
-"""Environment variable -> limit of the operating system, and its default."""
+"""Environment variable -> limit of the operating system, and its default.
+
+Bytes of private memory, seconds of processor time, bytes of one file. The memory is
+that which Linux counts as data, so that a torch with CUDA, whose libraries alone take
+gigabytes of addresses, starts as well; macOS does not enforce it.
+"""
+
+WALL = ("VDSR_KERNEL_WALL", 1800)
+"""Environment variable and default: seconds after which the kernel is ended."""
+
+OUTPUT = ("VDSR_KERNEL_OUTPUT", 1_000_000)
+"""Environment variable and default: characters that may be printed in all."""
+
+
+def setting(variable: tuple[str, int]) -> int:
+    """Return a limit that this module, not the operating system, holds.
+
+    Parameters
+    ----------
+    variable : tuple
+        `WALL` or `OUTPUT`.
+
+    Returns
+    -------
+    int
+        From the environment, else the default.
+    """
+    name, default = variable
+    return int(os.environ.get(name, default))
 
 
 def limit() -> dict[str, int]:
@@ -42,15 +74,57 @@ def limit() -> dict[str, int]:
             lowest = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(kind, (lowest, lowest))
             done[name] = lowest
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no gigabytes left by a crash
     return done
 
 
-def main() -> None:
-    """Set the limits, and become an IPython kernel."""
-    limit()
-    from ipykernel.kernelapp import launch_new_instance
+def own_folder() -> str:
+    """Copy the working directory to a new temporary folder, and go there.
 
-    launch_new_instance()
+    What the code writes, or deletes, is the copy. A second process waits until this
+    one has ended, or ends it after `WALL` seconds, with everything it started that
+    still belongs to its process group; then it removes the folder.
+
+    Returns
+    -------
+    str
+        The folder; empty where processes cannot be forked (Windows), and nothing
+        was done.
+    """
+    if not hasattr(os, "fork"):
+        return ""
+    outer = Path(tempfile.mkdtemp(prefix="vdsr-graded-"))
+    folder = outer / "course" / "work"  # a removed ".." is still in here
+    shutil.copytree(".", folder, symlinks=True)
+    _leave_a_guard(outer, setting(WALL))
+    os.chdir(folder)
+    return str(folder)
+
+
+def main() -> None:
+    """Take a folder of its own, set the limits, and become an IPython kernel."""
+    own_folder()
+    limit()
+    from vdsr_lib.suite.limited_output import LimitedKernelApp
+
+    LimitedKernelApp.launch_instance(log_level=40)  # errors only
+
+
+def _leave_a_guard(folder: Path, seconds: int) -> None:
+    """Fork a process that outlives this one, and cleans up after it."""
+    kernel, leads = os.getpid(), os.getpgid(0) == os.getpid()
+    ended, held = os.pipe()  # `held` closes when this process ends, however it ends
+    if os.fork():
+        os.close(ended)
+        return
+    os.setsid()
+    os.close(held)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    select.select([ended], [], [], seconds or None)
+    with suppress(ProcessLookupError, PermissionError):
+        (os.killpg if leads else os.kill)(kernel, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
 
 
 if __name__ == "__main__":

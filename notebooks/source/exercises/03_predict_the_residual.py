@@ -158,7 +158,7 @@ def my_slope(predicted, ilr, hr):
     ### END SOLUTION
 
 
-# %% test="loss-slope" points=3
+# %% test="loss-slope" points=4
 check_exercise("loss-slope", my_slope)
 ### BEGIN HIDDEN TESTS
 dark, light = torch.zeros(4, 1, 5, 5), torch.ones(4, 1, 5, 5)

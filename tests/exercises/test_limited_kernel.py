@@ -1,0 +1,168 @@
+"""Each limit of the kernel that grades: a process of its own runs into it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vdsr_lib.suite import limited_kernel
+from vdsr_lib.suite.classroom import KERNEL, make_course
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="limits are those of a Unix"
+)
+
+BEFORE = """
+from vdsr_lib.suite.limited_kernel import limit, own_folder
+print(own_folder(), flush=True)
+limit()
+"""
+
+
+def run(
+    code: str, folder: Path, **limits: int
+) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """Run code as the kernel would; return what became of it, and what it printed."""
+    environment = {name: str(value) for name, value in limits.items()}
+    done = subprocess.run(
+        [sys.executable, "-c", BEFORE + code],
+        cwd=folder,
+        env=os.environ | {"TMPDIR": str(folder.parent)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        start_new_session=True,
+    )
+    return done, done.stdout.split()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A submission's folder, with one file."""
+    folder = tmp_path / "submission"
+    folder.mkdir()
+    (folder / "sheet.ipynb").write_text("{}")
+    return folder
+
+
+def test_memory_ends_in_an_error_that_python_can_name(folder: Path) -> None:
+    code = """
+try:
+    hoard = bytearray(200 * 1024**2)
+except MemoryError:
+    print("refused")
+small = bytearray(10 * 1024**2)
+print("fits")
+"""
+    _, said = run(code, folder, VDSR_KERNEL_MEMORY=150 * 1024**2)
+    assert said[1:] == ["refused", "fits"]
+    _, unlimited = run(code, folder, VDSR_KERNEL_MEMORY=0)
+    assert unlimited[1:] == ["fits"]
+
+
+def test_processor_time_ends_a_loop_that_swallows_everything(folder: Path) -> None:
+    code = """
+while True:
+    try:
+        while True: pass
+    except BaseException: pass
+"""
+    done, _ = run(code, folder, VDSR_KERNEL_SECONDS=1)
+    assert done.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+
+
+def test_a_file_ends_at_its_size_and_the_code_goes_on(folder: Path) -> None:
+    code = """
+try:
+    with open("large", "wb") as file: file.write(bytes(100_000))
+except OSError as error: print(error.strerror.replace(" ", "_"))
+"""
+    _, said = run(code, folder, VDSR_KERNEL_FILE=50_000)
+    assert said[1:] == ["File_too_large"]
+
+
+def test_what_is_deleted_and_written_is_a_copy_and_the_copy_goes(folder: Path) -> None:
+    code = """
+import os, shutil
+print(*os.listdir("."))
+open("new", "w").close()
+shutil.rmtree("..", ignore_errors=True)
+print(os.path.exists("sheet.ipynb"))
+"""
+    done, said = run(code, folder)
+    assert (done.returncode, said[1:]) == (0, ["sheet.ipynb", "False"])
+    assert [path.name for path in folder.iterdir()] == ["sheet.ipynb"]
+    gone(folder.parent)
+
+
+def test_the_time_on_the_clock_ends_a_kernel_that_only_waits(folder: Path) -> None:
+    begun = time.monotonic()
+    done, _ = run("import time\ntime.sleep(50)", folder, VDSR_KERNEL_WALL=1)
+    assert done.returncode == -signal.SIGKILL
+    assert time.monotonic() - begun < 40
+    gone(folder.parent)
+
+
+def test_what_the_code_started_ends_with_it(folder: Path) -> None:
+    code = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(50)"])
+print(child.pid)
+"""
+    done, said = run(code, folder)
+    assert done.returncode == 0
+    gone(folder.parent)
+    state = Path(f"/proc/{said[1]}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
+def gone(parent: Path) -> None:
+    """Wait until no copy is left."""
+    deadline = time.monotonic() + 10
+    while left := list(parent.glob("vdsr-graded-*")):
+        assert time.monotonic() < deadline, f"left behind: {left}"
+        time.sleep(0.02)
+
+
+def test_a_course_states_every_limit_in_its_kernelspec(tmp_path: Path) -> None:
+    make_course(tmp_path)
+    path = tmp_path / "jupyter" / "kernels" / KERNEL / "kernel.json"
+    environment = json.loads(path.read_text())["env"]
+    limits = {name: value for name, (_, value) in limited_kernel.LIMITS.items()}
+    limits |= dict([limited_kernel.OUTPUT, limited_kernel.WALL])
+    assert environment.items() >= {k: str(v) for k, v in limits.items()}.items()
+    said = (tmp_path / "README.md").read_text()
+    for words in (
+        "3 GiB",
+        "300 s of",
+        "64 MiB",
+        "a million characters",
+        "half an hour",
+    ):
+        assert words in said.replace("\n", " ")
+    assert "@" not in said + (tmp_path / "nbgrader_config.py").read_text()
+    assert limits == {
+        "VDSR_KERNEL_MEMORY": 3 * 2**30,
+        "VDSR_KERNEL_SECONDS": 300,
+        "VDSR_KERNEL_FILE": 64 * 2**20,
+        "VDSR_KERNEL_OUTPUT": 1_000_000,
+        "VDSR_KERNEL_WALL": 1800,
+    }
+
+
+def test_large_messages_stop_and_small_ones_do_not() -> None:
+    from vdsr_lib.suite.limited_output import bounded
+
+    sent: list[int] = []
+    send = bounded(lambda message: sent.append(sum(map(len, message))), 100_000)
+    for size in (90_000, 20_000, 500, 8_000, 20_000, 500):
+        send([b"x" * size])
+    assert sent == [90_000, 500, 8_000, 500]
