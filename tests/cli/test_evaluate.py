@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -83,6 +84,20 @@ def test_what_a_card_records_stands_beside_what_is_measured(
     table = lines(vdsr("--model", weights, "--data", "pictures", "--scales", "2"))
     assert table.recorded.tolist() == ["30.13/0.9000"]
     assert list(table.columns) == ["scale", "measured", "recorded", "seconds"]
+
+
+def test_float32_unless_another_precision_is_asked_for(folder, tmp_path) -> None:
+    network = VDSR(3, 8, generator=torch.Generator().manual_seed(0))
+    network.body[-1].weight.data *= 100  # far from bicubic, so that rounding shows
+    weights = save_model(network, tmp_path / "w.safetensors", card={})
+    options = ["--model", weights, "--data", folder, "--scales", "2", "--csv"]
+    files = [tmp_path / f"{name}.csv" for name in ("plain", "exact", "coarse")]
+    vdsr(*options, files[0])
+    vdsr(*options, files[1], "--precision", "float32")
+    vdsr(*options, files[2], "--precision", "bfloat16")
+    plain, exact, coarse = (pd.read_csv(file).psnr.tolist() for file in files)
+    assert plain == exact
+    assert plain != coarse
 
 
 @pytest.mark.datasets

@@ -280,7 +280,8 @@ def test_the_cards_scores_are_those_of_the_stored_weights(
     path = record(ablation, store, tmp_path).weights["T91"]
     card = read_card(path)
     assert card["float16"]["used"]
-    scores = means(evaluate(load_model(path), material.images(str(measured)), (2, 3)))
+    model, images = load_model(path), material.images(str(measured))
+    scores = means(evaluate(model, images, (2, 3), precision="float32"))
     for scale in (2, 3):
         assert card["scores"]["Set5"][f"x{scale}"] == pytest.approx(
             scores.psnr[scale], abs=1e-4
@@ -326,8 +327,8 @@ def test_the_loss_is_measured_on_validation_pictures_and_on_set5(
     run = ablation.runs("paper")[0]
     model = store.load(run.key(), run.declaration()).model
     images = Material(torch.device("cpu")).images(str(measured))
-    exact = means(evaluate(model, images, (2, 3))).psnr
-    worse = means(evaluate(spoilt(model), images, (2, 3))).psnr
+    exact = means(evaluate(model, images, (2, 3), precision="float32")).psnr
+    worse = means(evaluate(spoilt(model), images, (2, 3), precision="float32")).psnr
     for scale in (2, 3):
         assert loss["loss in dB"][f"Set5 x{scale}"] == pytest.approx(
             exact[scale] - worse[scale], abs=1e-4

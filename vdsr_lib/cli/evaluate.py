@@ -41,6 +41,13 @@ def evaluate(
     tile: Annotated[
         int | None, typer.Option(help="Side of the tiles in pixels; 0: no tiles.")
     ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="float32, in which recorded numbers are measured; auto and bfloat16 "
+            "may be faster, and move PSNR by 0.005 dB at most (residual VDSRs)."
+        ),
+    ] = "float32",
     pictures: Annotated[
         bool, typer.Option("--pictures", help="Print each picture's line too.")
     ] = False,
@@ -68,7 +75,13 @@ def evaluate(
     tables = []
     for name, images in sets.items():
         table = measure(
-            network, images, factors, device=device, tile=tile, progress=True
+            network,
+            images,
+            factors,
+            device=device,
+            tile=tile,
+            precision=precision,
+            progress=True,
         )
         _print(table, name, model, pictures=pictures)
         tables.append(table.assign(data=name))

@@ -15,7 +15,7 @@ from vdsr_lib.experiments.store import FinishedRun, RunStore
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["score_run"]
+__all__ = ["measure", "score_run"]
 
 
 def score_run(
@@ -46,7 +46,7 @@ def score_run(
         if made.model is not None:
             scores = store.load_scores(made.record["key"], pictures)
             if scores is None:
-                scores = _test(made.model, pictures, material)
+                scores = measure(made.model, pictures, material)
                 store.save_scores(made.record["key"], pictures, scores)
             table = means(scores)[["psnr", "ssim"]]
         table = table.assign(bicubic=bicubic.psnr).reset_index()
@@ -58,7 +58,27 @@ def score_run(
     return tables
 
 
-def _test(model: nn.Module, pictures: Pictures, material: Material) -> pd.DataFrame:
-    """Measure a trained network on some pictures."""
-    images = material.measured(pictures)
-    return evaluate(model, images, pictures.scales, device=material.device)
+def measure(model: nn.Module, pictures: Pictures, material: Material) -> pd.DataFrame:
+    """Measure a network on pictures, in true float32.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        From luma to luma.
+    pictures : Pictures
+        Which ones, and whether their middle is enough.
+    material : Material
+        Where they come from, and the device.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `evaluate` returns it.
+    """
+    return evaluate(
+        model,
+        material.measured(pictures),
+        pictures.scales,
+        device=material.device,
+        precision="float32",
+    )

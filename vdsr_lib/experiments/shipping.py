@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vdsr_lib.errors import DataError
-from vdsr_lib.evaluation import evaluate, means
+from vdsr_lib.evaluation import means
 from vdsr_lib.experiments.declare import Pictures, Run
 from vdsr_lib.experiments.material import Material
+from vdsr_lib.experiments.scoring import measure
 from vdsr_lib.experiments.store import FinishedRun, RunStore
 from vdsr_lib.models import SRCNN, VDSR, build
 from vdsr_lib.weights import save_model
@@ -139,10 +140,8 @@ class _Scores:
         """Return PSNR and SSIM by scale, of the weights as float32 or float16."""
         scores = self.store.load_scores(self.key, pictures, half=half)
         if scores is None:
-            images = self.material.measured(pictures)
             model = _halved(self.model) if half else self.model
-            device = self.material.device
-            scores = evaluate(model, images, pictures.scales, device=device)
+            scores = measure(model, pictures, self.material)
             self.store.save_scores(self.key, pictures, scores, half=half)
         return means(scores)
 
