@@ -32,7 +32,7 @@ gigabytes of addresses, starts as well; macOS does not enforce it.
 WALL = ("VDSR_KERNEL_WALL", 1800)
 """Environment variable and default: seconds after which the kernel is ended."""
 
-OUTPUT = ("VDSR_KERNEL_OUTPUT", 1_000_000)
+OUTPUT = ("VDSR_KERNEL_OUTPUT", 200_000)
 """Environment variable and default: characters that may be printed in all."""
 
 

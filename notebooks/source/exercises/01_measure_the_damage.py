@@ -2,7 +2,7 @@
 # # Measure the damage
 #
 # **Assignment 1: metrics and bicubic.** About 75 minutes, on any computer,
-# without a network. It belongs to lesson 01.
+# offline. It belongs to lesson 01.
 #
 # You build the measuring tools of this field with your own hands: luma,
 # crop, PSNR, one row of bicubic weights, SSIM. At the end you put them

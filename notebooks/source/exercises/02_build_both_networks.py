@@ -2,7 +2,7 @@
 # # Build both networks
 #
 # **Assignment 2: SRCNN and VDSR, forward pass and parameter count.** About 60
-# minutes, on any computer, without a network. It belongs to lesson 02.
+# minutes, on any computer, offline. It belongs to lesson 02.
 #
 # You write both networks as what they are, chains of convolutions: SRCNN with
 # three layers, VDSR with as many as you like and one addition at the end.

@@ -2,7 +2,7 @@
 # # Predict the residual
 #
 # **Assignment 3: residual learning.** About 60 minutes, on any computer,
-# without a network. It belongs to lesson 03.
+# offline. It belongs to lesson 03.
 #
 # You define what VDSR's layers are asked for, put their answer back into a
 # picture without losing half of it, derive the loss and its slope, and learn

@@ -2,7 +2,7 @@
 # # See further
 #
 # **Assignment 4: the receptive field.** About 75 minutes, on any computer,
-# without a network. It belongs to lesson 04.
+# offline. It belongs to lesson 04.
 #
 # You compute how far a network sees, measure it on networks that you cannot
 # look into, and then use it: to choose a depth, to count training patches,

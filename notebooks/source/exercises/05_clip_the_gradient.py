@@ -2,7 +2,7 @@
 # # Clip the gradient
 #
 # **Assignment 5: gradient clipping.** About 75 minutes, on any computer,
-# without a network. It belongs to lesson 05.
+# offline. It belongs to lesson 05.
 #
 # The paper trains at a rate 1,000 times higher than usual and does not
 # explode, because no step can be long. You write its clip and a rival, take

@@ -2,7 +2,7 @@
 # # Compare fairly
 #
 # **Assignment 6: scales and the benchmark.** About 60 minutes, on any
-# computer, without a network. It belongs to lessons 06 and 07.
+# computer, offline. It belongs to lessons 06 and 07.
 #
 # One network for all scales, four test sets, six methods: the paper's tables
 # look simple. You make the network's input at any scale, read two of the
