@@ -240,7 +240,14 @@ def test_record_writes_what_was_measured(book: ClaimBook) -> None:
         "format": 1,
         "lesson": "03",
         "profile": "quick",
-        "records": [{"id": "03.residual-leads", "measured": 14.8, "note": "depth 10"}],
+        "records": [
+            {
+                "id": "03.residual-leads",
+                "measured": 14.8,
+                "note": "depth 10",
+                "execution_count": None,
+            }
+        ],
     }
 
 

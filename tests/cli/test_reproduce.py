@@ -63,6 +63,11 @@ def test_a_good_lesson(reproduce: Reproduce, tmp_path: Path) -> None:
     facts = json.loads((tmp_path / "out" / "claims.json").read_text())
     assert facts["machine"]["torch"]
     assert facts["lessons"][0]["peak_memory_bytes"] > 30e6
+    assert facts["lessons"][0]["cpu_seconds"] > 0.1
+    page = (tmp_path / "out" / "html" / "01_good.html").read_text()
+    anchor = facts["claims"][0]["link"].removeprefix("html/01_good.html#")
+    assert f'id="{anchor}"' in page
+    assert "nobody has timed them yet" in result.output
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,11 @@ def test_a_good_lesson(reproduce: Reproduce, tmp_path: Path) -> None:
         ("failing_claim", 1, ["fails       01.two-and-two", "measured 5"]),
         ("missing_claim", 1, ["missing     01.more-than-one", "did not record it"]),
         ("unknown_claim", 1, ["cell 6: ClaimError: unknown claim 'two-and-too'"]),
+        (
+            "greedy_kernel",
+            1,
+            ["lesson 01, cell 5: its kernel held", "900 MB are promised"],
+        ),
         ("failing_cell", 3, ["cell failed: cell 6: ZeroDivisionError"]),
         ("cell_timeout", 3, ["timed out: cell 6 took longer than 2 s"]),
         ("dying_kernel", 3, ["kernel died: cell 6: the kernel died"]),

@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 
 from vdsr_lib.suite.edition import lesson_html, tex_to_mathml
-from vdsr_lib.suite.lessons import Lesson, Outcome
-from vdsr_lib.suite.progress import Progress, earlier_times
-from vdsr_lib.suite.report import Report, duration, table, write_editions, write_report
+from vdsr_lib.suite.lessons import Lesson, Outcome, find_lessons
+from vdsr_lib.suite.memory import memory_limit, too_large
+from vdsr_lib.suite.page import duration
+from vdsr_lib.suite.progress import Progress, roughly
+from vdsr_lib.suite.report import Report, table, write_editions, write_report
+from vdsr_lib.suite.times import earlier_times, expected_times, keep, typical_times
 from vdsr_lib.suite.verdicts import Verdict
 from vdsr_lib.widgets import compare
 
@@ -72,9 +75,15 @@ def outcome(number: str, status: str = "ran", **rest: object) -> Outcome:
 
 @pytest.fixture
 def report(tmp_path: Path) -> Report:
+    code = [nbformat.v4.new_code_cell("1", id=f"id-{n}", execution_count=n)
+            for n in (1, 2)]  # fmt: skip
+    (tmp_path / "executed").mkdir()
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=code), tmp_path / "executed" / "01_x.ipynb"
+    )
     rows = [
         Verdict("01.a", "01", "holds", 37.0, "A & B.", "Table 1", "37.05 dB",
-                "more than 36.00 dB", "dB", "five < six", 37.04, "table1.json"),
+                "more than 36.00 dB", "dB", "five < six", 37.04, "table1.json", 2),
         Verdict("01.b", "01", "fails", math.nan, "B.", "Table 2", rule="exactly 1"),
         Verdict("03.c", "03", "missing", None, "C.", "Table 3", note="never reached"),
         Verdict("03.d", "03", "not judged", 1, "D.", "Table 3"),
@@ -82,7 +91,8 @@ def report(tmp_path: Path) -> Report:
     ]  # fmt: skip
     outcomes = [
         outcome("01", seconds=61.2, peak_memory=512_400_000, cell_seconds=[1.0, 60.0],
-                notebook=tmp_path / "executed" / "01_x.ipynb"),
+                cpu_seconds=58.0, cell_memory=[100_000_000, 512_400_000],
+                cell_numbers=[2, 4], notebook=tmp_path / "executed" / "01_x.ipynb"),
         outcome("03", "cell failed", message="cell 4: ValueError: a < b"),
     ]  # fmt: skip
     return Report("quick", "auto", 3, "2026-01-02 03:04 UTC", 75.0,
@@ -101,11 +111,16 @@ def test_claims_json_holds_everything_in_strict_json(
     assert facts["lessons"][0] == {
         "lesson": "01",
         "title": "Title <01>",
+        "about": "",
         "status": "ran",
         "message": "",
         "seconds": 61.2,
-        "cell_seconds": [1.0, 60.0],
+        "cpu_seconds": 58.0,
         "peak_memory_bytes": 512_400_000,
+        "too_large": "",
+        "cell_numbers": [2, 4],
+        "cell_seconds": [1.0, 60.0],
+        "cell_peak_memory_bytes": [100_000_000, 512_400_000],
         "notebook": "executed/01_x.ipynb",
         "html": "html/01_x.html",
     }
@@ -114,6 +129,8 @@ def test_claims_json_holds_everything_in_strict_json(
     assert verdicts == ["holds", "fails", "missing", "not judged", "unknown"]
     assert facts["claims"][1]["measured"] == "nan"
     assert facts["claims"][0]["recorded"] == 37.04
+    links = [claim["link"] for claim in facts["claims"]]
+    assert links == ["html/01_x.html#cell-id=id-2", None, None, None, None]
 
 
 def test_the_report_is_one_sound_page_that_loads_nothing(
@@ -128,7 +145,14 @@ def test_the_report_is_one_sound_page_that_loads_nothing(
     assert all(cell["scope"] in ("col", "row") for cell in page.all("th"))
     assert "prefers-color-scheme: dark" in text
     links = [attrs["href"] for attrs in page.all("a")]
-    assert links == ["html/01_x.html", "executed/01_x.ipynb"]
+    assert links == [
+        "https://arxiv.org/abs/1511.04587",
+        "#lesson-01",
+        "html/01_x.html",
+        "executed/01_x.ipynb",
+        "#lesson-03",
+        "html/01_x.html#cell-id=id-2",
+    ]
     identities = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(identities) == len(set(identities))
 
@@ -139,10 +163,11 @@ def test_the_report_says_each_fact_and_each_verdict_in_words(
     text = write_report(report, tmp_path)[1].read_text()
     for words in (
         "1 of 4 claims hold; 1 fails; 1 missing; 1 unknown; 1 lesson did not run",
-        "A &amp; B.", "37.05\xa0dB", "37.00 dB", "37.04 dB", "more than 36.00\xa0dB",
+        "A &amp; B.", "37.05\xa0dB", "37.00\xa0dB", "37.04\xa0dB", "more than 36.00\xa0dB",
         "five &lt; six", "✓ holds", "✗ fails", "? missing", "○ not judged", "? unknown",
         "never reached", "cell 4: ValueError: a &lt; b", "1 min 01 s", "512 MB",
-        "A CPU", "not run", "not measured", "Title &lt;01&gt;",
+        "58 s", "1 of 2", "900 MB that it may", "A CPU", "not run", "not measured",
+        "Title &lt;01&gt;",
     ):  # fmt: skip
         assert words in text, words
     assert "None" not in text
@@ -175,6 +200,63 @@ def test_the_reports_colours_have_contrast(scheme: int, front: str, back: str) -
         (relative_luminance(colours[name]) for name in (front, back)), reverse=True
     )
     assert (light + 0.05) / (dark + 0.05) >= 4.5  # WCAG 2.2, success criterion 1.4.3
+
+
+def too_much(peaks: list[int], **rest: object) -> Outcome:
+    """Return a lesson whose cells 2, 4, 6, ... left the kernel's peak at so many MB."""
+    memory = [peak * 10**6 for peak in peaks]
+    places = [2 * n for n in range(1, len(peaks) + 1)]
+    return outcome(
+        "03", peak_memory=max(memory), cell_memory=memory, cell_numbers=places, **rest
+    )
+
+
+@pytest.mark.parametrize(
+    ("profile", "machine", "limit"),
+    [("quick", {"device": "cpu"}, 900_000_000), ("quick", {}, 900_000_000),
+     ("quick", {"device": "An H100"}, None), ("classroom", {"device": "cpu"}, None)],
+)  # fmt: skip
+def test_what_a_kernel_may_hold(
+    profile: str, machine: dict[str, object], limit: int | None
+) -> None:
+    assert memory_limit(profile, machine) == limit
+
+
+def test_a_kernel_at_its_limit_is_not_too_large() -> None:
+    assert too_large([too_much([300, 900])], 900_000_000) == {}
+    assert too_large([too_much([300, 5000])], None) == {}
+
+
+def test_a_kernel_that_held_too_much_is_named_with_its_cell(
+    report: Report, tmp_path: Path
+) -> None:
+    """Lesson 03 held 1,625 MB in a forward pass that kept what gradients need."""
+    large = too_much([312, 1625, 1700])
+    found = Report("quick", "cpu", 0, "", 1.0, {}, [large], report.rows[:1])
+    words = "cell 4: its kernel held 1,700 MB, and 900 MB are promised"
+    assert found.headline == f"1 of 1 claims hold; lesson 03, {words}."
+    assert found.exit_code == 1
+    data, page = write_report(found, tmp_path)
+    assert json.loads(data.read_text())["lessons"][0]["too_large"] == words
+    assert "✗ too much" in page.read_text()
+    assert words in page.read_text()
+
+
+def test_a_lesson_that_stopped_stays_the_graver_news(report: Report) -> None:
+    stopped = too_much([1625], status="cell failed")
+    found = Report("quick", "cpu", 0, "", 1.0, {}, [stopped], [])
+    assert found.exit_code == 3
+
+
+def test_the_report_tells_what_a_lesson_is_about(
+    report: Report, tmp_path: Path
+) -> None:
+    lesson = Lesson(
+        "01", "T", Path("01_t.ipynb"), 1, 1, "what Table 1 does: train six."
+    )
+    found = Report("quick", "cpu", 0, "", 1.0, {}, [Outcome(lesson)], report.rows[:1])
+    text = write_report(found, tmp_path)[1].read_text()
+    assert "In this lesson you do what Table 1 does: train six." in text
 
 
 def test_the_table_is_text(report: Report) -> None:
@@ -288,6 +370,19 @@ def test_pages_replace_those_of_an_earlier_run(tmp_path: Path) -> None:
     assert not old.exists()
 
 
+def test_no_link_of_a_page_leads_nowhere(tmp_path: Path) -> None:
+    """The lesson names three others: one was made now, one before, one never."""
+    links = "[a *b*](01_x.ipynb) [b](02_y.ipynb) [c](03_z.ipynb)"
+    cells = [nbformat.v4.new_markdown_cell(links)]
+    path = tmp_path / "01_x.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    (tmp_path / "html").mkdir()
+    (tmp_path / "html" / "02_y.html").write_text("made before")
+    pages = write_editions([outcome("01", notebook=path)], tmp_path)
+    found = [a["href"] for a in Page(pages["01"].read_text()).all("a")]
+    assert found == ["01_x.html", "02_y.html"]
+
+
 # ---- the bar ----
 
 
@@ -302,7 +397,8 @@ def test_the_bar_names_lesson_and_cell_and_reaches_its_end(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     first, second = lessons(2, 2)
-    with Progress([first, second], show=True) as progress:
+    known = {"00": [1.0, 1.0], "01": [1.0, 1.0]}
+    with Progress([first, second], known, show=True) as progress:
         progress.begin(first)
         progress.cell_done(1)
         progress.cell_done(2)
@@ -310,7 +406,7 @@ def test_the_bar_names_lesson_and_cell_and_reaches_its_end(
         progress.begin(second)
         progress.cell_done(1)
         progress.end(Outcome(second, "cell failed", cell_seconds=[1]))
-        assert progress._bar.n == progress._bar.total == 4
+        assert progress._bar.n == progress._bar.total == 3  # one was never run
         progress.say("a line")
     shown = capsys.readouterr()
     assert "00 A title, cell 1/2" in shown.err
@@ -323,12 +419,90 @@ def test_the_bar_weighs_cells_by_their_earlier_times() -> None:
     with Progress([lesson], {"00": [1.0, 99.0]}, show=True) as progress:
         progress.begin(lesson)
         progress.cell_done(1)
-        assert progress._bar.n / progress._bar.total == pytest.approx(0.01)
+        assert progress._bar.n / progress._bar.total == pytest.approx(0.01, rel=0.01)
 
 
-def test_times_of_another_length_are_not_used() -> None:
-    with Progress(lessons(3), {"00": [1.0, 99.0]}, show=True) as progress:
-        assert progress._bar.total == 3
+def test_times_of_another_length_tell_only_the_whole() -> None:
+    known = {"00": [1.0, 99.0], "01": [4.0]}
+    assert expected_times(lessons(4), known) == {"00": [25.0] * 4}
+    exact = {"00": [1.0, 2.0, 3.0, 0.0]}
+    assert expected_times(lessons(4), known, exact) == {"00": [1.0, 2.0, 3.0, 0.001]}
+    assert expected_times(lessons(2, 1, 2), known)["02"] == pytest.approx([104 / 3] * 2)
+    assert expected_times(lessons(2)) == {"00": [1.0, 1.0]}
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr("vdsr_lib.suite.progress.time.monotonic", lambda: self.now)
+
+
+def test_the_time_left_is_what_is_still_to_come(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock, [lesson] = Clock(monkeypatch), lessons(3)
+    with Progress([lesson], {"00": [10.0, 100.0, 90.0]}, show=True) as progress:
+        progress.begin(lesson)
+        assert progress.seconds_left == pytest.approx(200)
+        clock.now += 10
+        progress.cell_done(1)
+        assert progress.seconds_left == pytest.approx(190)
+        clock.now += 40
+        progress.wait()  # within the long cell, as fast as expected
+        assert progress.seconds_left == pytest.approx(150)
+        assert "25%" in capsys.readouterr().err
+        clock.now += 60
+        progress.cell_done(2)
+        assert progress.seconds_left == pytest.approx(90)
+
+
+def test_the_time_left_follows_the_machines_own_pace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, [lesson] = Clock(monkeypatch), lessons(2)
+    with Progress([lesson], {"00": [90.0, 100.0]}, show=False) as progress:
+        progress.begin(lesson)
+        clock.now += 390  # it should have ended after 90 s: shown before it ends
+        assert progress.seconds_left > 4 * 100
+        progress.cell_done(1)
+        assert progress.seconds_left == pytest.approx(100 * (390 + 10) / (90 + 10))
+
+
+def test_nothing_is_promised_where_nobody_has_timed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first, second = lessons(1, 1)
+    with Progress([first, second], {"00": [1.0]}, show=True) as progress:
+        progress.begin(first)
+        assert not progress.is_timed
+    assert "left" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "10 s"), (14, "10 s"), (26, "30 s"), (84, "80 s"), (86, "1 min"),
+     (260, "4 min")],
+)  # fmt: skip
+def test_a_rough_time(seconds: float, text: str) -> None:
+    assert roughly(seconds) == text
+
+
+def test_the_course_ships_times_of_every_lesson() -> None:
+    known = typical_times("quick")
+    for lesson in find_lessons():
+        assert sum(known[lesson.number]) > 1, lesson.number
+    assert typical_times("paper") == {}
+
+
+def test_times_are_kept_profile_by_profile(report: Report, tmp_path: Path) -> None:
+    data, _ = write_report(report, tmp_path)
+    target = tmp_path / "seconds.json"
+    target.write_text('{"quick": {"00": [7.04], "01": [2.0]}, "paper": {"00": [9]}}')
+    kept = json.loads(keep(data, target).read_text())
+    assert kept["quick"] == {"00": [7.0], "01": [1.0, 60.0], "03": []}
+    assert kept["paper"] == {"00": [9]}
 
 
 def test_no_bar_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

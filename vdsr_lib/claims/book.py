@@ -136,7 +136,12 @@ class ClaimBook:
     def _write(self) -> None:
         """Write the measurements as they are now."""
         records = [
-            {"id": name, "measured": _plain(j.measured), "note": j.note}
+            {
+                "id": name,
+                "measured": _plain(j.measured),
+                "note": j.note,
+                "execution_count": cell[1] if (cell := self._cells[name]) else None,
+            }
             for name, j in self.judgements.items()
         ]
         head = {"format": 1, "lesson": self.lesson, "profile": self.profile}
@@ -156,7 +161,8 @@ def read_records(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         ``lesson``, ``profile`` and ``records``, a list of ``id``, ``measured``
-        (a number; NaN where the file says ``"nan"``) and ``note``.
+        (a number; NaN where the file says ``"nan"``), ``note``, and
+        ``execution_count``: of the notebook cell that recorded it, if one did.
 
     Raises
     ------

@@ -41,6 +41,8 @@ class Kernel:
         The kernel's process id, once `start` has returned.
     peak_memory : int
         Bytes; the highest resident memory that `sample` has seen.
+    cpu_seconds : float
+        Processor time that the kernel and its children had taken at the last `sample`.
     last_words : str
         The last line that the process itself wrote, known after `close`.
     """
@@ -69,6 +71,7 @@ class Kernel:
         )
         self.pid = 0
         self.peak_memory = 0
+        self.cpu_seconds = 0.0
         self.last_words = ""
         self._killed = False
 
@@ -88,9 +91,10 @@ class Kernel:
             self.kill()
 
     def sample(self) -> None:
-        """Take note of the resident memory of the kernel's process."""
+        """Take note of the resident memory and processor time of the process."""
         if self.pid:
             self.peak_memory = max(self.peak_memory, _resident(self.pid))
+            self.cpu_seconds = max(self.cpu_seconds, _processor_time(self.pid))
 
     def kill(self) -> None:
         """End the process and its children at once; may be called at any time."""
@@ -181,3 +185,15 @@ def _resident(pid: int) -> int:
     except psutil.Error:
         return 0
     return int(getattr(info, "peak_wset", info.rss))
+
+
+def _processor_time(pid: int) -> float:
+    """Return the seconds that a process and its ended children took (0: it is gone)."""
+    import psutil
+
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    parts = ("user", "system", "children_user", "children_system")
+    return float(sum(getattr(times, part, 0.0) for part in parts))

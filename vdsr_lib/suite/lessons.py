@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ class Lesson:
         How many code cells it has that are not empty.
     parameters_cell : int
         The number, from 1, of the cell tagged ``parameters``; 0 if there is none.
+    about : str
+        What one does in it, as its frame says after "You will do"; plain text.
     """
 
     number: str
@@ -36,6 +39,7 @@ class Lesson:
     path: Path
     code_cells: int
     parameters_cell: int
+    about: str = ""
 
 
 @dataclass
@@ -57,8 +61,14 @@ class Outcome:
         From the kernel's start to its end.
     peak_memory : int
         Bytes, of the kernel's process.
+    cpu_seconds : float
+        Processor time of the kernel: what the lesson takes of one core by itself.
     cell_seconds : list of float
         One number for each code cell that was executed.
+    cell_memory : list of int
+        Bytes, likewise: the kernel's peak up to the end of that cell.
+    cell_numbers : list of int
+        Likewise: the cell's place in the notebook, from 1, text cells counted.
     notebook : pathlib.Path or None
         The executed notebook (``NN_name.failed.ipynb`` when it did not run).
     """
@@ -69,7 +79,10 @@ class Outcome:
     error: str = ""
     seconds: float = 0.0
     peak_memory: int = 0
+    cpu_seconds: float = 0.0
     cell_seconds: list[float] = field(default_factory=list)
+    cell_memory: list[int] = field(default_factory=list)
+    cell_numbers: list[int] = field(default_factory=list)
     notebook: Path | None = None
 
     def fail(self, status: str, message: str) -> None:
@@ -121,7 +134,18 @@ def _lesson(path: Path) -> Lesson:
     title = heads[0][2:].strip() if heads else path.stem
     code = sum(c.cell_type == "code" and bool(c.source.strip()) for c in cells)
     tagged = [n for n, c in enumerate(cells, 1) if "parameters" in _tags(c)]
-    return Lesson(path.name[:2], title, path, code, tagged[0] if tagged else 0)
+    place = tagged[0] if tagged else 0
+    return Lesson(path.name[:2], title, path, code, place, _about(cells))
+
+
+def _about(cells: list[Any]) -> str:
+    """Return the paragraph that says what one does, without its first words."""
+    mark = "**You will do** "
+    for cell in cells:
+        _, found, rest = cell.source.partition(mark)
+        if found and cell.cell_type == "markdown":
+            return re.sub(r"[*`$]", "", " ".join(rest.split("\n\n")[0].split()))
+    return ""
 
 
 def _tags(cell: Any) -> list[str]:

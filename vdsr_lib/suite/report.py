@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
-import os
+import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vdsr_lib._files import write_atomically
 from vdsr_lib.suite.edition import lesson_html
+from vdsr_lib.suite.facts import report_facts
 from vdsr_lib.suite.lessons import Outcome, read_notebook
-from vdsr_lib.suite.verdicts import BAD, Verdict, exit_code
+from vdsr_lib.suite.memory import memory_limit, too_large
+from vdsr_lib.suite.page import report_page
+from vdsr_lib.suite.verdicts import BAD, CLAIM_BROKEN, Verdict, exit_code
 
 __all__ = ["Report", "table", "write_editions", "write_report"]
-
-_SIGNS = {"holds": "✓", "fails": "✗", "missing": "?", "unknown": "?", "not judged": "○"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,22 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """The exit status of the suite; see `vdsr_lib.suite.verdicts.exit_code`."""
-        return exit_code(self.outcomes, self.rows)
+        """The exit status of the suite; see `vdsr_lib.suite.verdicts.exit_code`.
+
+        A kernel that held too much memory counts as a claim that fails.
+        """
+        code = exit_code(self.outcomes, self.rows)
+        return code or (CLAIM_BROKEN if self.too_large else 0)
+
+    @property
+    def memory_limit(self) -> int | None:
+        """The bytes that a kernel may hold here; see `vdsr_lib.suite.memory`."""
+        return memory_limit(self.profile, self.machine)
+
+    @property
+    def too_large(self) -> dict[str, str]:
+        """The lessons whose kernels held more, each with a sentence."""
+        return too_large(self.outcomes, self.memory_limit)
 
     @property
     def headline(self) -> str:
@@ -72,6 +86,7 @@ class Report:
         if stopped := sum(outcome.status != "ran" for outcome in self.outcomes):
             few = "lesson" if stopped == 1 else "lessons"
             parts.append(f"{stopped} {few} did not run to the end")
+        parts += [f"lesson {number}, {text}" for number, text in self.too_large.items()]
         return "; ".join(parts) + "."
 
 
@@ -90,14 +105,29 @@ def write_editions(outcomes: Sequence[Outcome], output_dir: Path) -> dict[str, P
     dict
         Lesson number to the file.
     """
+    folder = output_dir / "html"
+    paths = {each.lesson.number: f"{each.lesson.path.stem}.html" for each in outcomes}
+    for name in paths.values():
+        (folder / name).unlink(missing_ok=True)
+    made = [outcome for outcome in outcomes if outcome.notebook is not None]
+    there = {path.name for path in folder.glob("*.html")}
+    there |= {paths[outcome.lesson.number] for outcome in made}
     pages = {}
-    for outcome in outcomes:
-        path = output_dir / "html" / f"{outcome.lesson.path.stem}.html"
-        path.unlink(missing_ok=True)
-        if outcome.notebook is not None:
-            page = lesson_html(read_notebook(outcome.notebook), outcome.lesson.title)
-            pages[outcome.lesson.number] = write_atomically(path, page)
+    for outcome in made:
+        number, lesson = outcome.lesson.number, outcome.lesson
+        page = lesson_html(read_notebook(outcome.notebook), lesson.title)  # type: ignore[arg-type]
+        text = _without_dead_links(page, there)
+        pages[number] = write_atomically(folder / paths[number], text)
     return pages
+
+
+def _without_dead_links(page: str, there: set[str]) -> str:
+    """Leave only the words of a link to a lesson's page that was not made."""
+
+    def kept(match: re.Match[str]) -> str:
+        return match[0] if match[1] in there else match[2]
+
+    return re.sub(r'<a href="(\d\d_\w+\.html)[^>]*>(.*?)</a>', kept, page, flags=re.S)
 
 
 def write_report(report: Report, output_dir: Path) -> tuple[Path, Path]:
@@ -115,9 +145,10 @@ def write_report(report: Report, output_dir: Path) -> tuple[Path, Path]:
     tuple of pathlib.Path
         The two files.
     """
-    text = json.dumps(_facts(report, output_dir), indent=1, ensure_ascii=False)
+    facts = report_facts(report, output_dir)
+    text = json.dumps(facts, indent=1, ensure_ascii=False)
     data = write_atomically(output_dir / "claims.json", text + "\n")
-    page = write_atomically(output_dir / "report.html", _page(report, output_dir))
+    page = write_atomically(output_dir / "report.html", report_page(report, facts))
     return data, page
 
 
@@ -145,96 +176,3 @@ def _lines(row: Verdict) -> str:
     parts += [f"{row.source}: {row.paper}" if row.paper else row.source, row.note]
     facts = "; ".join(part for part in parts if part)
     return f"{row.verdict:<10}  {row.id}: {row.sentence}\n{'':<10}  {facts}"
-
-
-def _facts(report: Report, output_dir: Path) -> dict[str, Any]:
-    """Return the report as plain data."""
-    lessons = [
-        {
-            "lesson": outcome.lesson.number,
-            "title": outcome.lesson.title,
-            "status": outcome.status,
-            "message": outcome.message,
-            "seconds": round(outcome.seconds, 3),
-            "cell_seconds": [round(second, 3) for second in outcome.cell_seconds],
-            "peak_memory_bytes": outcome.peak_memory,
-            "notebook": _relative(outcome.notebook, output_dir),
-            "html": _relative(report.editions.get(outcome.lesson.number), output_dir),
-        }
-        for outcome in report.outcomes
-    ]
-    return {
-        "format": 1,
-        "exit_code": report.exit_code,
-        "summary": report.headline,
-        "profile": report.profile,
-        "device": report.device,
-        "seed": report.seed,
-        "started": report.started,
-        "seconds": round(report.seconds, 3),
-        "machine": report.machine,
-        "lessons": lessons,
-        "claims": [_plain(asdict(row)) for row in report.rows],
-    }
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Write NaN and infinity, which JSON does not have, as words."""
-    value = row["measured"]
-    if isinstance(value, float) and not math.isfinite(value):
-        return row | {"measured": str(value)}
-    return row
-
-
-def _relative(path: Path | None, output_dir: Path) -> str | None:
-    """Return a path as a link from the report."""
-    if path is None:
-        return None
-    return os.path.relpath(path, output_dir).replace(os.sep, "/")
-
-
-def _page(report: Report, output_dir: Path) -> str:
-    """Return the report as a single HTML page."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["duration"] = duration
-    environment.filters["tight"] = lambda text: text.replace(
-        " dB", "\N{NO-BREAK SPACE}dB"
-    )
-    by_lesson = {
-        outcome.lesson.number: [
-            r for r in report.rows if r.lesson == outcome.lesson.number
-        ]
-        for outcome in report.outcomes
-    }
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        facts=_facts(report, output_dir),
-        by_lesson=by_lesson,
-        signs=_SIGNS,
-    )
-
-
-def duration(seconds: float) -> str:
-    """Return a time ready to read: ``"41 s"``, ``"3 min 05 s"``.
-
-    Parameters
-    ----------
-    seconds : float
-        Not negative.
-
-    Returns
-    -------
-    str
-    """
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vdsr_lib._files import require_writable
+from vdsr_lib._files import notebooks_dir, require_writable
 from vdsr_lib.claims import PROFILES, load_claims
 from vdsr_lib.devices import describe_machine, resolve_device
 from vdsr_lib.errors import ClaimError
 from vdsr_lib.suite.lessons import Lesson, Outcome
-from vdsr_lib.suite.progress import Progress, earlier_times
-from vdsr_lib.suite.report import Report, duration, write_editions, write_report
+from vdsr_lib.suite.page import duration
+from vdsr_lib.suite.progress import Progress, roughly
+from vdsr_lib.suite.report import Report, write_editions, write_report
 from vdsr_lib.suite.runner import run_lesson
+from vdsr_lib.suite.times import earlier_times, typical_times
 from vdsr_lib.suite.verdicts import verdicts
 
 __all__ = ["TIMEOUTS", "reproduce"]
@@ -90,7 +92,10 @@ def reproduce(
     limit = TIMEOUTS[profile] if timeout is None else timeout
     environment = _environment(claims_file)
     outcomes: list[Outcome] = []
-    with Progress(lessons, times) as progress:
+    ours = all(each.path.parent == notebooks_dir() for each in lessons)
+    typical = typical_times(profile) if ours else {}
+    with Progress(lessons, times, typical) as progress:
+        progress.say(_outlook(len(lessons), progress, known=bool(times)))
         for lesson in lessons:
             progress.begin(lesson)
             (output / "claims" / f"{lesson.number}.json").unlink(missing_ok=True)
@@ -104,7 +109,7 @@ def reproduce(
             )
             outcomes.append(outcome)
             progress.end(outcome)
-            progress.say(_line(outcome))
+            progress.say(_line(outcome) + _rest(lesson, lessons, progress))
     report = Report(
         profile=profile,
         device=device,
@@ -131,6 +136,22 @@ def _environment(claims_file: str | os.PathLike[str] | None) -> dict[str, str]:
         for name, path in named.items()
         if path
     }
+
+
+def _outlook(count: int, progress: Progress, *, known: bool) -> str:
+    """Say before the first lesson what is to come."""
+    few = f"{count} lesson{'s' * (count > 1)}"
+    if not progress.is_timed:
+        return f"{few}; nobody has timed them yet at this profile"
+    basis = "as the last time" if known else "on two CPU cores that do nothing else"
+    return f"{few}: about {roughly(progress.total)}, {basis}"
+
+
+def _rest(lesson: Lesson, lessons: Sequence[Lesson], progress: Progress) -> str:
+    """Say after a lesson how long the others will take."""
+    if lesson is lessons[-1] or not progress.is_timed:
+        return ""
+    return f"; about {roughly(progress.seconds_left)} left"
 
 
 def _line(outcome: Outcome) -> str:

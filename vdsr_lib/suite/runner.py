@@ -81,6 +81,7 @@ def run_lesson(
         job.run(dict(parameters))
         outcome.seconds = time.monotonic() - started
         outcome.peak_memory = kernel.peak_memory
+        outcome.cpu_seconds = kernel.cpu_seconds
         if job.output.is_file():
             _judge_cells(outcome, read_notebook(job.output))
             outcome.notebook = target if outcome.status == "ran" else failed
@@ -186,8 +187,10 @@ class _Job:
         if _ADDED & set(cell.metadata.get("tags", [])):
             return
         seconds = time.monotonic() - self._begun
-        self.outcome.cell_seconds.append(seconds)
         self.kernel.sample()
+        self.outcome.cell_seconds.append(seconds)
+        self.outcome.cell_memory.append(self.kernel.peak_memory)
+        self.outcome.cell_numbers.append(self._cell)
         if self.progress is not None:
             self.progress.cell_done(len(self.outcome.cell_seconds))
 

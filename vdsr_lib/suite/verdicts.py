@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vdsr_lib.claims import Claim, judge, read_records
 from vdsr_lib.claims.declared import Number
@@ -17,7 +18,7 @@ __all__ = ["BAD", "CLAIM_BROKEN", "LESSON_BROKEN", "Verdict", "exit_code", "verd
 BAD = ("fails", "missing", "unknown")
 """The verdicts that make the suite fail."""
 CLAIM_BROKEN = 1
-"""Exit status: a claim fails, is missing, or is unknown."""
+"""Exit status: a claim fails, is missing, or is unknown, or a kernel is too large."""
 LESSON_BROKEN = 3
 """Exit status: a lesson did not run to its end."""
 
@@ -42,6 +43,8 @@ class Verdict:
         The result of the recorded full-scale run.
     recorded_in : str
         Its file below ``data/recorded/``.
+    execution_count : int or None
+        Of the cell that measured it.
     """
 
     id: str
@@ -56,6 +59,7 @@ class Verdict:
     note: str = ""
     recorded: Number | None = None
     recorded_in: str = ""
+    execution_count: int | None = None
 
     @property
     def measured_text(self) -> str:
@@ -103,8 +107,15 @@ def verdicts(
             _row(claim, records.pop(claim.id, None), profile, reason) for claim in own
         ]
         rows += [
-            Verdict(name, number, "unknown", value, note="not declared in claims.toml")
-            for name, (value, _) in records.items()
+            Verdict(
+                name,
+                number,
+                "unknown",
+                record["measured"],
+                note="not declared in claims.toml",
+                execution_count=record.get("execution_count"),
+            )
+            for name, record in records.items()
         ]
     return rows
 
@@ -133,7 +144,7 @@ def exit_code(outcomes: Iterable[Outcome], rows: Iterable[Verdict]) -> int:
     return CLAIM_BROKEN if broken else 0
 
 
-def _records(path: Path, profile: str) -> tuple[dict[str, tuple[Number, str]], str]:
+def _records(path: Path, profile: str) -> tuple[dict[str, dict[str, Any]], str]:
     """Read what a lesson recorded, and say what is wrong with it if anything is."""
     try:
         content = read_records(path)
@@ -141,15 +152,16 @@ def _records(path: Path, profile: str) -> tuple[dict[str, tuple[Number, str]], s
         return {}, str(error) if path.exists() else ""
     if content.get("profile") != profile:
         return {}, f"{path} was recorded at profile {content.get('profile')!r}"
-    return {r["id"]: (r["measured"], r.get("note", "")) for r in content["records"]}, ""
+    return {record["id"]: record for record in content["records"]}, ""
 
 
 def _row(
-    claim: Claim, record: tuple[Number, str] | None, profile: str, reason: str
+    claim: Claim, record: dict[str, Any] | None, profile: str, reason: str
 ) -> Verdict:
     """Judge one claim, measured or not."""
     judged = profile in claim.profiles
-    measured, note = record or (None, "")
+    found = record or {}
+    measured, note = found.get("measured"), found.get("note", "")
     if measured is not None:
         verdict = judge(claim, measured, profile).verdict
     else:
@@ -167,4 +179,5 @@ def _row(
         note=note,
         recorded=claim.recorded,
         recorded_in=claim.recorded_in,
+        execution_count=found.get("execution_count"),
     )
