@@ -15,17 +15,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
 CHROMIUM = Path("/usr/bin/chromium")
-SHOTS = Path(__file__).resolve().parents[2] / "results" / "screenshots"
+ROOT = Path(__file__).resolve().parents[2]
+SHOTS = ROOT / "results" / "screenshots"
 LOCAL = ("127.0.0.1", "localhost")
-PAINTED = "performance.getEntriesByName('vdsr-compare:painted').length"
+PAINTED = "document.querySelector('[data-drawn=yes]') !== null"
+STILL = """window.still = async () => {
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  const busy = () => document.querySelector("[data-drawn='no']");
+  await frame();
+  await frame();
+  for (let still = 0; still < 3; still = busy() ? 0 : still + 1) await frame();
+};"""  # `still()` resolves when all widgets have drawn what they were asked to
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +64,7 @@ class Visit:
         self.foreign: list[str] = []
         self.errors: list[str] = []
         context.route("**/*", self._route)
+        context.add_init_script(STILL)
         self.page = context.new_page()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -70,40 +81,79 @@ class Visit:
         if message.type == "error":
             self.errors.append(message.text)
 
-    def shoot(self, name: str) -> None:
-        """Save a screenshot of the whole page."""
+    def check(self) -> None:
+        """Fail if another machine was asked, or an error reported, since last time."""
+        foreign, errors = self.foreign[:], self.errors[:]
+        self.foreign.clear()
+        self.errors.clear()
+        assert foreign == []
+        assert errors == []
+
+    def expect_the_end(self) -> None:
+        """Check, and let the page complain from now on: its server is ended."""
+        self.check()
+        self.errors = _Deaf()
+
+    def shoot(self, name: str, *, tall: int | None = None) -> None:
+        """Save a screenshot of the whole page.
+
+        JupyterLab and Voila scroll within the page; `tall` makes their window so many
+        pixels high meanwhile.
+        """
         SHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+        size = self.page.viewport_size
+        if tall is not None:
+            self.page.set_viewport_size({**size, "height": tall})
+            self.page.wait_for_function(f"innerHeight === {tall}")
+            self.page.evaluate("still()")
+        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=tall is None)
+        if tall is not None:
+            self.page.set_viewport_size(size)
+
+
+class _Deaf(list[str]):
+    """A list that stays empty."""
+
+    def append(self, _text: str) -> None:
+        pass
 
 
 @pytest.fixture
 def visit(chromium: Any) -> Iterator[Callable[..., Visit]]:
-    """Open pages; after the test nothing foreign was asked for, no error reported."""
+    """Open pages; after the test nothing foreign was asked for, no error reported.
+
+    With ``clock=True`` the page's timers are Playwright's, and can be sent ahead.
+    """
     visits, contexts = [], []
 
-    def open_page(url: str | Path | None = None, **options: Any) -> Visit:
+    def open_page(
+        url: str | Path | None = None, *, clock: bool = False, **options: Any
+    ) -> Visit:
         options = {"viewport": {"width": 1280, "height": 900}, **options}
         context = chromium.new_context(**options)
         contexts.append(context)
         visits.append(Visit(context))
+        page = visits[-1].page
+        if clock:
+            page.clock.install()
         if isinstance(url, Path):
             context.set_offline(True)
-            visits[-1].page.goto(url.as_uri())
-            visits[-1].page.wait_for_function(PAINTED, timeout=20_000)
+            page.goto(url.as_uri())
+            page.wait_for_function(PAINTED, timeout=60_000)
         elif url is not None:
-            visits[-1].page.goto(url)
+            page.goto(url)
         return visits[-1]
 
     yield open_page
     for context in contexts:
         context.close()
-    assert [visit.foreign for visit in visits if visit.foreign] == []
-    assert [visit.errors for visit in visits if visit.errors] == []
+    for visited in visits:
+        visited.check()
 
 
 @pytest.fixture(scope="session")
 def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """A JupyterLab of this environment, with settings of its own, on loopback."""
+    """A JupyterLab of this environment, on loopback, with the project's settings."""
     pytest.importorskip("jupyterlab")
     home = tmp_path_factory.mktemp("jupyter")
     folders = {
@@ -113,77 +163,132 @@ def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, A
             "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR",
         )
     }  # fmt: skip
+    # As `make lab` does: widgets are saved.
+    folders["JUPYTER_CONFIG_PATH"] = str(ROOT / "notebooks" / "settings")
     labconfig = Path(folders["JUPYTER_CONFIG_DIR"]) / "labconfig"
     labconfig.mkdir(parents=True)
+    quiet = {"@jupyterlab/apputils-extension:announcements": True}
     (labconfig / "page_config.json").write_text(
-        json.dumps(
-            {
-                "disabledExtensions": {
-                    "@jupyterlab/apputils-extension:announcements": True
-                }
-            }
-        )
+        json.dumps({"disabledExtensions": quiet})
     )
     work = home / "work"
     work.mkdir()
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = (home / "log.txt").open("wb")
-    server = subprocess.Popen(
-        [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
-            "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
-            "--IdentityProvider.token=test", "--LabApp.expose_app_in_browser=True",
-            f"--ServerApp.root_dir={work}",
-        ],
-        env={**os.environ, **folders},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        _wait_for(port, server, home / "log.txt")
-        yield {"url": f"http://127.0.0.1:{port}", "work": work}
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+        "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=test", "--LabApp.expose_app_in_browser=True",
+        f"--ServerApp.root_dir={work}",
+    ]  # fmt: skip
+    with serving(command, folders, home / "log.txt") as server:
+        url = f"http://127.0.0.1:{port}"
+        answers(f"{url}/api", server)
+        yield {"url": url, "work": work}
+
+
+class Server:
+    """A process that was started, and what it said."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process, self.log = process, log
+
+    @property
+    def said(self) -> str:
+        """All that it wrote so far."""
+        return self.log.read_text(errors="replace")
+
+
+@contextmanager
+def serving(
+    command: list[str], variables: dict[str, str], log: Path
+) -> Iterator[Server]:
+    """Run a server of its own group of processes; none of them is left behind."""
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **variables},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
-        log.close()
+            yield Server(process, log)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+
+
+def answers(url: str, server: Server, seconds: float = 150) -> None:
+    """Wait until a server answers at an address."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.process.poll() is None:
+        try:
+            urlopen(url, timeout=5).close()
+        except HTTPError:
+            return  # it is there, and refuses
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail(f"nothing answers at {url}:\n{server.said[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def serve() -> dict[str, Any]:
+    """What starts a server, and what waits for one."""
+    return {"serving": serving, "answers": answers}
 
 
 class Lab:
     """A notebook in JupyterLab, with a way to ask its kernel."""
 
-    def __init__(self, page: Any, url: str, path: Path) -> None:
+    def __init__(self, page: Any, name: str) -> None:
         self.page = page
-        page.goto(f"{url}/lab/tree/{path.name}?token=test&reset")
-        ready = """async () => {
-          const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
-          if (!context || !jupyterapp.commands.hasCommand('notebook:run-all-cells')) {
-            return false;
-          }
-          await context.ready;
-          await context.session.kernel.info;
-          return true;
-        }"""
-        end = time.monotonic() + 90
-        while not page.evaluate(ready):
-            assert time.monotonic() < end, "JupyterLab did not get its kernel ready"
-            page.wait_for_timeout(200)
+        page.evaluate(
+            """async (path) => {
+          await jupyterapp.commands.execute('docmanager:open', { path });
+          const panel = jupyterapp.shell.currentWidget;
+          await panel.context.ready;
+          await panel.sessionContext.ready;
+          await panel.sessionContext.session.kernel.info;
+          window.labPanel = panel;
+        }""",
+            name,
+        )
 
     def command(self, name: str) -> None:
-        """Execute a command of JupyterLab's."""
+        """Execute a command of JupyterLab's, and wait for its end."""
         self.page.evaluate("(name) => jupyterapp.commands.execute(name)", name)
+
+    def begin(self, name: str) -> None:
+        """Execute a command of JupyterLab's, without waiting for its end."""
+        self.page.evaluate("(name) => { jupyterapp.commands.execute(name); }", name)
+
+    def theme(self, name: str) -> None:
+        """Make JupyterLab light or dark."""
+        self.page.evaluate(
+            "(theme) => jupyterapp.commands.execute('apputils:change-theme', "
+            "{ theme })",
+            f"JupyterLab {name.title()}",
+        )
+
+    @property
+    def cells(self) -> int:
+        """How many cells the notebook has."""
+        return int(self.page.evaluate("labPanel.content.model.cells.length"))
 
     def ask(self, code: str) -> Any:
         """Run code in the kernel and return what it prints, as JSON."""
         text = self.page.evaluate(
             """async (code) => {
-          const { session } = jupyterapp.shell.currentWidget.sessionContext;
+          const { session } = labPanel.sessionContext;
           const future = session.kernel.requestExecute({ code });
           let text = '';
           future.onIOPub = (m) => { text += m.content.text ?? m.content.evalue ?? ''; };
@@ -194,41 +299,56 @@ class Lab:
         )
         return json.loads(text)
 
-    def until(self, code: str, value: Any) -> None:
+    def until(self, code: str, value: Any, seconds: float = 60) -> None:
         """Wait until an expression has a value in the kernel."""
-        for _ in range(40):
-            if (found := self.ask(code)) == value:
-                return
+        end = time.monotonic() + seconds
+        while (found := self.ask(code)) != value and time.monotonic() < end:
             self.page.wait_for_timeout(100)
         assert found == value
+
+    def close(self) -> None:
+        """End the kernel, whatever it does, and leave no notebook open."""
+        self.page.evaluate(
+            """async () => {
+          await labPanel.sessionContext.shutdown();
+          labPanel.dispose();
+        }"""
+        )
+
+
+@pytest.fixture(scope="session")
+def lab_page(chromium: Any, jupyterlab: dict[str, Any]) -> Iterator[Visit]:
+    """The one page with JupyterLab: loading it takes longer than a notebook does."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    visited = Visit(context)
+    visited.page.set_default_timeout(120_000)
+    visited.page.goto(f"{jupyterlab['url']}/lab?token=test&reset")
+    visited.page.wait_for_function(
+        "window.jupyterapp?.commands?.hasCommand('notebook:run-all-cells') && "
+        "jupyterapp.commands.hasCommand('docmanager:open')"
+    )
+    visited.page.evaluate("async () => { await jupyterapp.restored; }")
+    yield visited
+    context.close()
 
 
 @pytest.fixture
 def open_lab(
-    visit: Callable[..., Visit], jupyterlab: dict[str, Any]
-) -> Callable[[Any, str], tuple[Visit, Lab]]:
+    lab_page: Visit, jupyterlab: dict[str, Any]
+) -> Iterator[Callable[[Any, str], tuple[Visit, Lab]]]:
     """Write a notebook and open it in JupyterLab, its kernel ready."""
+    opened: list[Lab] = []
 
-    def opened(notebook: Any, name: str) -> tuple[Visit, Lab]:
+    def open_notebook(notebook: Any, name: str) -> tuple[Visit, Lab]:
         import nbformat
 
-        path = jupyterlab["work"] / name
-        nbformat.write(notebook, path)
-        visited = visit()
-        visited.page.set_default_timeout(60_000)
-        return visited, Lab(visited.page, jupyterlab["url"], path)
+        nbformat.write(notebook, jupyterlab["work"] / name)
+        opened.append(Lab(lab_page.page, name))
+        return lab_page, opened[-1]
 
-    return opened
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until the server answers."""
-    end = time.monotonic() + 90
-    while time.monotonic() < end:
-        if server.poll() is not None:
-            break
-        with closing(socket.socket()) as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-3000:]}")
+    lab_page.page.set_viewport_size({"width": 1280, "height": 900})
+    yield open_notebook
+    for lab in opened:
+        lab.theme("light")
+        lab.close()
+    lab_page.check()

@@ -103,7 +103,7 @@ def test_an_exported_lesson_is_alive_without_kernel_and_network(
     box = first.locator(".vc-stage").bounding_box()
     page.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 40)
     second.get_by_role("slider", name="step").fill("3")
-    page.wait_for_timeout(300)
+    page.evaluate("still()")
     splits = [
         view.get_by_role("slider", name="Divider").get_attribute("aria-valuenow")
         for view in (first, second)
@@ -113,7 +113,7 @@ def test_an_exported_lesson_is_alive_without_kernel_and_network(
     assert second.locator(".vc-frame-text").inner_text() == "step 4"
     opened.shoot(f"lesson-{scheme}-1280")
     page.set_viewport_size({"width": 400, "height": 900})
-    page.wait_for_timeout(300)
+    page.evaluate("still()")
     opened.shoot(f"lesson-{scheme}-400")
 
 
@@ -123,11 +123,18 @@ def lab(open_lab: Any) -> tuple[Any, Any]:
     opened, lab = open_lab(lesson(), "lesson.ipynb")
     lab.command("notebook:run-all-cells")
     opened.page.wait_for_function(
-        "document.querySelectorAll('.vdsr-compare[data-mode]').length === 2",
-        timeout=90_000,
+        "document.querySelectorAll('.vdsr-compare[data-drawn=yes]').length === 2"
     )
-    opened.page.wait_for_timeout(500)
     return opened, lab
+
+
+def drag(page: Any, stage: Any, start: float, end: float) -> None:
+    """Press at a share of the stage's width, and let go at another."""
+    box = stage.bounding_box()
+    page.mouse.move(box["x"] + start * box["width"], box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end * box["width"], box["y"] + 60, steps=4)
+    page.mouse.up()
 
 
 def test_in_jupyterlab_the_page_and_the_kernel_agree(lab):
@@ -135,44 +142,46 @@ def test_in_jupyterlab_the_page_and_the_kernel_agree(lab):
     page = opened.page
     assert page.locator(".jp-OutputArea-output img").count() == 0  # not shown twice
     first, second = page.locator(".vdsr-compare").all()
+    stage = first.locator(".vc-stage")
 
+    # Wipe by mouse and by keyboard; the other widget stays as it is.
     first.scroll_into_view_if_needed()
-    box = first.locator(".vc-stage").bounding_box()
-    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 60)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 60, steps=4)
-    page.mouse.up()
+    drag(page, stage, 0.7, 0.25)
+    session.until("abs(w.split - 0.25) < 0.02", True)
     split = session.ask("w.split")
-    for _ in range(30):
-        if abs(split - 0.25) < 0.02:
-            break
-        page.wait_for_timeout(100)
-        split = session.ask("w.split")
-    assert split == pytest.approx(0.25, abs=0.02)
+    first.get_by_role("slider", name="Divider").focus()
+    page.keyboard.press("Shift+ArrowRight")
+    session.until(f"abs(w.split - {split} - 0.1) < 0.0011", True)
     assert session.ask("player.split") == 0.5
 
-    cells = page.evaluate("jupyterapp.shell.currentWidget.content.model.cells.length")
-    first.locator(".vc-stage").focus()
+    # The loupe follows the pointer and the keys; no key edits the notebook.
+    box = stage.bounding_box()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.25 * box["height"])
+    session.until("w.point[0] in (39, 40, 41) and w.point[1] in (99, 100, 101)", True)
+    cells = session.cells
+    stage.focus()
     row, column = session.ask("w.point")
+    value = first.locator(".vc-much").first
     for key in ("ArrowRight", "ArrowDown", "+", "+", "b", "a", "d", "d", "Digit2"):
         page.keyboard.press(key)
     session.until("w.point", [row + 1, column + 1])
     session.until("w.right", "coarse")
-    assert cells == page.evaluate(
-        "jupyterapp.shell.currentWidget.content.model.cells.length"
-    )  # no key of the widget edits the notebook
+    assert value.inner_text() == str(session.ask(f"int(true[{row + 1}, {column + 1}])"))
+    session.until("w.zoom > 2", True)
+    assert session.cells == cells
 
-    page.wait_for_timeout(500)
-    region, values = session.ask(
-        "(w.region, [psnr(*(p[w.region[0]:w.region[0] + w.region[2], "
+    # The PSNR of the region in view is Python's.
+    page.evaluate("still()")
+    session.until("w.region[2] * w.region[3] < 160 * 200", True)
+    values = session.ask(
+        "[psnr(*(p[w.region[0]:w.region[0] + w.region[2], "
         "w.region[1]:w.region[1] + w.region[3]] for p in (true, q)))"
-        " for q in (true // 32 * 32, true // 8 * 8)])"
+        " for q in (true // 32 * 32, true // 8 * 8)]"
     )
-    assert region[2] * region[3] < 160 * 200
-    for name, value in zip(("coarse", "fine"), values, strict=True):
+    for name, decibels in zip(("coarse", "fine"), values, strict=True):
         card = first.locator(".vc-card").filter(has_text=name)
         said = card.locator(".vc-what:text('in view') + .vc-much").inner_text()
-        assert float(said.removesuffix(" dB")) == pytest.approx(value, abs=0.01)
+        assert float(said.removesuffix(" dB")) == pytest.approx(decibels, abs=0.01)
 
     session.ask("w.set_trait('mode', 'side')")
     page.locator(".vdsr-compare[data-mode=side]").first.wait_for()
@@ -182,29 +191,25 @@ def test_in_jupyterlab_the_page_and_the_kernel_agree(lab):
 
     second.scroll_into_view_if_needed()
     second.get_by_role("button", name="Play").click()
-    session.until("player.frame", 2)
+    session.until("player.frame >= 2", True)
     second.get_by_role("button", name="Pause").click()
-    page.wait_for_timeout(500)
-    opened.shoot("jupyterlab-light")
+    page.evaluate("still()")
+    opened.shoot("jupyterlab-light", tall=1500)
 
 
 def test_in_jupyterlab_the_theme_is_followed(lab):
-    opened, _ = lab
+    opened, session = lab
     page = opened.page
     assert page.locator(".vdsr-compare").first.get_attribute("data-theme") == "light"
-    page.evaluate(
-        "jupyterapp.commands.execute('apputils:change-theme',"
-        " { theme: 'JupyterLab Dark' })"
+    session.theme("dark")
+    page.wait_for_function(
+        "document.querySelectorAll('.vdsr-compare[data-theme=dark]').length === 2"
     )
-    page.locator(".vdsr-compare[data-theme=dark]").first.wait_for()
-    page.wait_for_timeout(500)
-    page.locator(".vdsr-compare").nth(1).scroll_into_view_if_needed()
-    opened.shoot("jupyterlab-dark")
-    page.evaluate(
-        "jupyterapp.commands.execute('apputils:change-theme',"
-        " { theme: 'JupyterLab Light' })"
+    opened.shoot("jupyterlab-dark", tall=1500)
+    session.theme("light")
+    page.wait_for_function(
+        "document.querySelectorAll('.vdsr-compare[data-theme=light]').length === 2"
     )
-    page.locator(".vdsr-compare[data-theme=light]").first.wait_for()
 
 
 def test_two_views_of_one_widget_move_together_and_close_cleanly(lab):
@@ -212,16 +217,12 @@ def test_two_views_of_one_widget_move_together_and_close_cleanly(lab):
     page = opened.page
     page.evaluate(
         """() => {
-      const panel = jupyterapp.shell.currentWidget;
-      panel.content.activeCellIndex = 1;
-      panel.content.mode = 'command';
+      labPanel.content.activeCellIndex = 1;
+      labPanel.content.mode = 'command';
     }"""
     )
     session.command("notebook:insert-cell-below")
-    page.evaluate(
-        "() => { const { content } = jupyterapp.shell.currentWidget;"
-        "content.activeCell.model.sharedModel.setSource('w'); }"
-    )
+    page.evaluate("() => labPanel.content.activeCell.model.sharedModel.setSource('w')")
     session.command("notebook:run-cell")
     page.wait_for_function(
         "document.querySelectorAll('.vdsr-compare[data-mode]').length === 3"

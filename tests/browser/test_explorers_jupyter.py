@@ -48,9 +48,8 @@ def lab(open_lab: Any) -> tuple[Any, Any]:
     opened, lab = open_lab(notebook, "explorers.ipynb")
     lab.command("notebook:run-all-cells")
     opened.page.wait_for_function(
-        "document.querySelectorAll('.vdsr-kit').length === 3", timeout=120_000
+        "document.querySelectorAll('.vdsr-kit[data-drawn=yes]').length === 3"
     )
-    opened.page.wait_for_timeout(500)
     return opened, lab
 
 
@@ -65,7 +64,8 @@ def test_the_kernel_answers_what_was_not_computed_beforehand(lab):
     session.until("board.turned[0]", True)
     board.get_by_role("combobox", name="Another scale").select_option("4")
     session.until("board.scale", 4)
-    page.wait_for_timeout(300)
+    session.until("board.busy", False)
+    page.evaluate("still()")
     shown = float(board.locator(".vs-reading").inner_text().removesuffix(" dB"))
     assert shown == pytest.approx(session.ask("board.psnr"), abs=0.0051)
     paper = session.ask("(setattr(board, 'turned', [False] * 5), board.psnr)[1]")
@@ -82,16 +82,13 @@ def test_the_kernel_answers_what_was_not_computed_beforehand(lab):
     fields.get_by_role("button", name="this pixel").click()
     session.until("seen.own_for", [0, *session.ask("list(seen.point)")])
     fields.locator(".vr-stage").focus()
-    cells = page.evaluate("jupyterapp.shell.currentWidget.content.model.cells.length")
+    cells = session.cells
     for key in ("ArrowRight", "]", "b", "a", "d", "d"):
         page.keyboard.press(key)
     session.until("seen.own_for == [1, *seen.point]", True)
     card = fields.locator(".vr-below").nth(1)
-    page.wait_for_timeout(300)
-    assert card.inner_text() == "this pixel"
-    assert cells == page.evaluate(
-        "jupyterapp.shell.currentWidget.content.model.cells.length"
-    )  # no key of the widget edits the notebook
+    card.get_by_text("this pixel").wait_for()
+    assert session.cells == cells  # no key of the widget edits the notebook
     opened.shoot("explorers-jupyterlab-fields")
 
     clipping = page.locator(".vdsr-clipping")
@@ -101,9 +98,9 @@ def test_the_kernel_answers_what_was_not_computed_beforehand(lab):
     session.until("len(clipped.traces)", 2)
     session.until("clipped.busy", False)
     assert session.ask("clipped.traces[1]['rule']") == "adjustable"
-    page.wait_for_timeout(400)
-    pressed = clipping.locator("[aria-label='Clipping rule'] [aria-pressed=true]")
-    assert pressed.inner_text() == "adjustable"
+    clipping.locator(
+        "[aria-label='Clipping rule'] [aria-pressed=true]", has_text="adjustable"
+    ).wait_for()
 
     session.ask(
         "(setattr(clipped, 'study', ClippingStudy(depth=3, width=4, steps=10**6, "
@@ -114,4 +111,4 @@ def test_the_kernel_answers_what_was_not_computed_beforehand(lab):
     session.until("clipped.busy", False)
     session.until("clipped.traces[-1]['outcome']", "stopped")
     assert clipping.get_by_role("alert").count() == 0
-    opened.shoot("explorers-jupyterlab-clipping")
+    opened.shoot("explorers-jupyterlab-clipping", tall=2300)

@@ -22,7 +22,7 @@ from vdsr_lib.widgets import (
 
 pytestmark = pytest.mark.browser
 
-PAINTED = "performance.getEntriesByName('vdsr-explorer:painted').length"
+PAINTED = "document.querySelector('[data-drawn=yes]') !== null"
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -66,7 +66,7 @@ def open_page(visit: Callable[..., Any], pages: dict[str, Path]) -> Callable[...
         visited = visit(**options)
         visited.page.context.set_offline(True)
         visited.page.goto(pages[name].as_uri())
-        visited.page.wait_for_function(PAINTED, timeout=20_000)
+        visited.page.wait_for_function(PAINTED, timeout=60_000)
         settle(visited.page)
         return visited
 
@@ -75,10 +75,7 @@ def open_page(visit: Callable[..., Any], pages: dict[str, Path]) -> Callable[...
 
 def settle(page: Any) -> None:
     """Wait until what was asked for is drawn."""
-    page.evaluate(
-        "() => new Promise((done) => setTimeout(() => requestAnimationFrame("
-        "() => requestAnimationFrame(done)), 200))"
-    )
+    page.evaluate("still()")
 
 
 def state(page: Any, name: str) -> Any:
@@ -401,20 +398,25 @@ def test_without_scripts_the_static_picture_stays(visit, pages, name):
 
 @pytest.mark.parametrize("name", ["switchboard", "receptive", "clipping"])
 def test_closing_leaves_nothing_behind(open_page, name):
-    page = open_page(name).page
-    left = page.evaluate(
-        """async () => {
+    page = open_page(name, clock=True).page
+    page.evaluate(
+        """() => {
       const { model, close } = document.querySelector('.vdsr-widget').vdsr;
       document.querySelector('.vk-play')?.click();
       close();
-      const handlers = [...model.handlers.values()].flat().length;
-      let frames = 0;
+      window.frames_asked = 0;
       const original = window.requestAnimationFrame;
-      window.requestAnimationFrame = (f) => { frames++; return original(f); };
+      window.requestAnimationFrame = (f) => { frames_asked++; return original(f); };
       model.set('problem', 'again');
       window.dispatchEvent(new Event('resize'));
-      await new Promise((done) => setTimeout(done, 1000));
-      return [handlers, frames, document.querySelector('.vdsr-place').children.length];
+    }"""
+    )
+    page.clock.fast_forward(5000)
+    left = page.evaluate(
+        """() => {
+      const { model } = document.querySelector('.vdsr-widget').vdsr;
+      return [[...model.handlers.values()].flat().length, frames_asked,
+        document.querySelector('.vdsr-place').children.length];
     }"""
     )
     assert left == [0, 0, 0]

@@ -59,13 +59,6 @@ def notebook(*sources: str) -> Any:
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-def run_all(lab: Any) -> None:
-    """Run all cells, without waiting for their end."""
-    lab.page.evaluate(
-        "() => { jupyterapp.commands.execute('notebook:run-all-cells'); }"
-    )
-
-
 def step(page: Any) -> int:
     """The step that a running monitor shows."""
     text = page.locator(".vm-facts").first.inner_text()
@@ -75,7 +68,7 @@ def step(page: Any) -> int:
 def test_it_draws_while_the_kernel_trains_and_its_button_stops_it(open_lab):
     opened, lab = open_lab(notebook(SETUP, LONG, AFTER, SHORT), "monitor.ipynb")
     page = opened.page
-    run_all(lab)
+    lab.begin("notebook:run-all-cells")
     page.locator(".vdsr-monitor[data-status=running]").wait_for(timeout=90_000)
     page.wait_for_function("document.querySelector('.vm-facts').innerText[0] === 's'")
     before = step(page)
@@ -85,14 +78,13 @@ def test_it_draws_while_the_kernel_trains_and_its_button_stops_it(open_lab):
     bar = page.get_by_role("progressbar", name="Progress", exact=True)
     assert 0 <= int(bar.get_attribute("aria-valuenow")) < 100
     assert page.locator(".vm-says").inner_text() == "Training has begun."
-    opened.shoot("monitor-running-1280")
+    opened.shoot("monitor-running-1280", tall=1250)
 
     stop = page.get_by_role("button", name="Stop")
     stop.focus()
     page.keyboard.press("Enter")
     page.wait_for_function(
-        "document.querySelectorAll('.vdsr-monitor[data-status=finished]').length === 1",
-        timeout=90_000,
+        "document.querySelectorAll('.vdsr-monitor[data-status=finished]').length === 1"
     )  # the short training, in the last cell: what came after the stop did run
     assert lab.ask("finished") is False
     assert lab.ask("watching.status") == "stopped"
@@ -108,34 +100,27 @@ def test_it_draws_while_the_kernel_trains_and_its_button_stops_it(open_lab):
     chart.scroll_into_view_if_needed()
     chart.focus()
     page.keyboard.press("Home")
+    page.evaluate("still()")
     assert chart.get_attribute("aria-valuetext").startswith("step 0")
     page.keyboard.press("End")
-    page.wait_for_function("document.querySelectorAll('.vm-cursor').length === 4")
+    page.evaluate("still()")
+    assert page.locator(".vm-cursor").count() == 4
     said = chart.get_attribute("aria-valuetext")
     last = lab.ask("other.runs[0]['scores']['psnr of the detail'][-1]")
     assert f"PSNR {last:.2f}" in said
     assert said.startswith("step 60")
-    opened.shoot("monitor-finished-1280")
-    page.evaluate(
-        "jupyterapp.commands.execute('apputils:change-theme',"
-        " { theme: 'JupyterLab Dark' })"
-    )
+    opened.shoot("monitor-finished-1280", tall=2000)
+    lab.theme("dark")
     page.wait_for_function(
         "document.querySelectorAll('.vdsr-monitor[data-theme=dark]').length === 2"
     )
-    page.wait_for_timeout(300)
-    opened.shoot("monitor-finished-dark-1280")
-    page.evaluate(
-        "jupyterapp.commands.execute('apputils:change-theme',"
-        " { theme: 'JupyterLab Light' })"
-    )
-    page.locator(".vdsr-monitor[data-theme=light]").first.wait_for()
+    opened.shoot("monitor-finished-dark-1280", tall=2000)
 
 
 def test_an_exception_is_shown_in_the_monitor_and_by_the_cell(open_lab):
     opened, lab = open_lab(notebook(SETUP, BROKEN), "broken.ipynb")
     page = opened.page
-    run_all(lab)
+    lab.begin("notebook:run-all-cells")
     page.locator(".vdsr-monitor[data-status=failed]").wait_for(timeout=90_000)
     alert = page.locator(".vm-alert")
     assert alert.inner_text() == "ValueError: this picture has no pixels"
@@ -148,7 +133,7 @@ def test_where_no_server_can_be_asked_it_says_which_button_to_press(open_lab):
     hidden = "import vdsr_lib.widgets.monitor as m\nm.kernel_id = lambda: ''\n"
     opened, lab = open_lab(notebook(SETUP, hidden + LONG, AFTER), "blind.ipynb")
     page = opened.page
-    run_all(lab)
+    lab.begin("notebook:run-all-cells")
     page.locator(".vdsr-monitor[data-status=running]").wait_for(timeout=90_000)
     page.wait_for_function("document.querySelector('.vm-facts').innerText[0] === 's'")
     page.get_by_role("button", name="Stop").click()
@@ -156,9 +141,7 @@ def test_where_no_server_can_be_asked_it_says_which_button_to_press(open_lab):
     assert "the notebook's own stop button" in page.locator(".vm-hint").inner_text()
     assert page.locator(".vm-state").inner_text() == "running"  # not "stopping"
     opened.shoot("monitor-hint-1280")
-    lab.page.evaluate(
-        "() => { jupyterapp.commands.execute('notebook:interrupt-kernel'); }"
-    )
+    lab.begin("notebook:interrupt-kernel")
     page.locator(".vdsr-monitor[data-status=stopped]").wait_for(timeout=60_000)
     assert lab.ask("(finished, after > 0)") == [False, True]
 
@@ -207,10 +190,10 @@ def test_an_exported_lesson_shows_the_curves_without_kernel_and_network(
     assert root.get_attribute("data-theme") == scheme
     assert root.get_attribute("aria-label").startswith("One training, finished")
     assert page.get_by_role("button", name="Stop").count() == 0
-    page.wait_for_timeout(300)
+    page.evaluate("still()")
     opened.shoot(f"monitor-lesson-{scheme}-1280")
     page.set_viewport_size({"width": 400, "height": 900})
-    page.wait_for_timeout(300)
+    page.evaluate("still()")
     opened.shoot(f"monitor-lesson-{scheme}-400")
     wide = page.evaluate(
         "[...document.querySelectorAll('.vdsr-monitor *')]"

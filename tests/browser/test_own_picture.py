@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -25,9 +23,6 @@ from vdsr_lib.upscaling import upscale
 from vdsr_lib.weights import load_model, save_model
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = ROOT / "notebooks" / "settings" / "labconfig"
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +55,13 @@ class Own:
     def __init__(self, page: Any) -> None:
         self.page = page
         self.root = page.locator(".vdsr-own")
-        self.root.wait_for(timeout=120_000)
+        self.root.wait_for()
         self.until("done")
 
     def until(self, stage: str) -> None:
         """Wait for a stage."""
         selector = f".vdsr-own[data-stage={stage}]"
-        self.page.locator(selector).wait_for(timeout=120_000)
+        self.page.locator(selector).wait_for()
 
     def choose(self, path: Path) -> None:
         """Choose a file in the dialog."""
@@ -89,29 +84,32 @@ class Own:
 
     def facts(self, text: str) -> None:
         """Wait until the picture is the one that was meant."""
-        self.root.locator(".vo-facts", has_text=times(text)).wait_for(timeout=120_000)
+        self.root.locator(".vo-facts", has_text=times(text)).wait_for()
 
     def problem(self) -> str:
         """Wait for a sentence about what is wrong."""
         alert = self.root.get_by_role("alert")
-        alert.wait_for(timeout=60_000)
+        alert.wait_for()
         return str(alert.inner_text())
 
     def download(self, folder: Path) -> tuple[str, np.ndarray]:
         """Press the button; return the file's name and samples."""
-        with self.page.expect_download(timeout=120_000) as download:
+        with self.page.expect_download() as download:
             self.root.get_by_role("button", name="Download PNG").click()
         name = download.value.suggested_filename
         download.value.save_as(folder / name)
         return name, np.asarray(Image.open(folder / name))
 
-    def walk(self, files: dict[str, Path], folder: Path) -> None:
+    def walk(
+        self, files: dict[str, Path], folder: Path, opened: Any, place: str
+    ) -> None:
         """Do what a reader does: bad file, good file, scale, download."""
         self.drop(files["page"])
         assert (
             self.problem() == "page.png is not a picture but a web page or other "
             "text in angle brackets"
         )
+        opened.shoot(f"own-bad-{place}", tall=1350)
         self.choose(files["veiled"])
         self.facts("veiled.png: 80 x 60 pixels, colour with transparency")
         self.root.get_by_role("alert").wait_for(state="hidden")
@@ -122,9 +120,9 @@ class Own:
             self.page.keyboard.press("ArrowRight")
         sizes = self.root.locator(".vo-sizes").inner_text()
         assert sizes == times("80 x 60 \u2192 172 x 129 pixels")
-        self.root.locator(".vo-status", has_text=times("172 x 129 pixels in")).wait_for(
-            timeout=120_000
-        )
+        self.root.locator(
+            ".vo-status", has_text=times("172 x 129 pixels in")
+        ).wait_for()
         name, samples = self.download(folder)
         assert name == "veiled_x2.15_tiny.png"
         network = load_model(files["tiny"])
@@ -147,125 +145,93 @@ def notebook(files: dict[str, Path]) -> Any:
 
 
 def test_in_jupyterlab(open_lab, jupyterlab, files, tmp_path):
-    config = jupyterlab["work"].parent / "jupyter_config_dir" / "labconfig"
-    shutil.copy(SETTINGS / "default_setting_overrides.json", config)
-    try:
-        opened, lab = open_lab(notebook(files), "own.ipynb")
-        lab.command("notebook:run-all-cells")
-        own = Own(opened.page)
-        own.walk(files, tmp_path)
-        lab.until("[w.name, w.scale, w.problem]", ["veiled.png", 2.15, ""])
+    opened, lab = open_lab(notebook(files), "own.ipynb")
+    lab.begin("notebook:run-all-cells")
+    own = Own(opened.page)
+    own.walk(files, tmp_path, opened, "jupyterlab")
+    lab.until("[w.name, w.scale, w.problem]", ["veiled.png", 2.15, ""])
 
-        # Larger than one message to a server may be: 12 megapixels, and 20 MB.
-        for name, text in (
-            ("camera", "camera.jpg: 4000 x 3000 pixels, colour"),
-            ("noise", "noise.png: 2600 x 2600 pixels, colour"),
-        ):
-            own.choose(files[name])
-            own.facts(text)
-        own.until("ready")
-        assert (
-            "press Enlarge when you are ready"
-            in own.root.locator(".vo-status").inner_text()
-        )
-        assert files["noise"].stat().st_size > 20e6
-        shape = lab.ask("list(w._picture.pixels.shape)")
-        assert shape == [2600, 2600, 3]
+    # Larger than one message to a server may be: 12 megapixels, and 20 MB.
+    for name, text in (
+        ("camera", "camera.jpg: 4000 x 3000 pixels, colour"),
+        ("noise", "noise.png: 2600 x 2600 pixels, colour"),
+    ):
+        own.choose(files[name])
+        own.facts(text)
+    own.until("ready")
+    assert (
+        "press Enlarge when you are ready"
+        in own.root.locator(".vo-status").inner_text()
+    )
+    assert files["noise"].stat().st_size > 20e6
+    shape = lab.ask("list(w._picture.pixels.shape)")
+    assert shape == [2600, 2600, 3]
 
-        own.root.get_by_role("button", name="Take the sample letters").click()
-        own.facts("letters: 192 x 192")
-        own.until("done")
-        own.root.get_by_role("button", name="Shrink first, then restore").press("Enter")
-        own.root.locator(".vo-status", has_text="bicubic: ").wait_for(timeout=120_000)
-        opened.shoot("own-jupyterlab")
+    own.root.get_by_role("button", name="Take the sample letters").click()
+    own.facts("letters: 192 x 192")
+    own.until("done")
+    own.root.get_by_role("button", name="Shrink first, then restore").press("Enter")
+    own.root.locator(".vo-status", has_text="bicubic: ").wait_for()
+    opened.page.evaluate("still()")
+    opened.shoot("own-jupyterlab", tall=1500)
+    lab.theme("dark")
+    opened.page.locator(".vdsr-own[data-theme=dark]").wait_for()
+    opened.shoot("own-jupyterlab-dark", tall=1500)
 
-        lab.command("docmanager:save")
-        path = jupyterlab["work"] / "own.ipynb"
-        for _ in range(100):
-            saved = json.loads(path.read_text("utf-8"))
-            if "widgets" in saved["metadata"]:
-                break
-            opened.page.wait_for_timeout(100)
-        state = saved["metadata"]["widgets"][
-            "application/vnd.jupyter.widget-state+json"
-        ]["state"]
-        view = saved["cells"][0]["outputs"][0]["data"]
-        box = view["application/vnd.jupyter.widget-view+json"]["model_id"]
-        assert state[box]["model_name"] == "VBoxModel"
-        assert any(".vdsr-own" in m["state"].get("_css", "") for m in state.values())
-        assert view["image/png"].startswith("iVBOR")
-    finally:
-        (config / "default_setting_overrides.json").unlink()
+    lab.command("docmanager:save")
+    saved = json.loads((jupyterlab["work"] / "own.ipynb").read_text("utf-8"))
+    states = saved["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]
+    state = states["state"]
+    view = saved["cells"][0]["outputs"][0]["data"]
+    box = view["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert state[box]["model_name"] == "VBoxModel"
+    assert any(".vdsr-own" in m["state"].get("_css", "") for m in state.values())
+    assert view["image/png"].startswith("iVBOR")
 
 
-@pytest.fixture(scope="module")
-def application(files, tmp_path_factory) -> Iterator[dict[str, Any]]:
+@pytest.fixture
+def application(files, tmp_path, serve) -> Iterator[dict[str, Any]]:
     """``vdsr app`` with the tiny network, on a port that it chooses."""
     pytest.importorskip("voila")
-    home = tmp_path_factory.mktemp("app")
     own = ("CONFIG", "DATA", "RUNTIME")
-    folders = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in own}
-    log = (home / "log.txt").open("wb")
+    folders = {f"JUPYTER_{name}_DIR": str(tmp_path / name.lower()) for name in own}
     command = [sys.executable, "-u", "-m", "vdsr_lib", "app", "--no-browser"]
-    server = subprocess.Popen(
-        [*command, "--weights", str(files["tiny"])],
-        env={**os.environ, **folders},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    found = {"process": server, "log": home / "log.txt"}
-    try:
-        found["url"] = address(found)
-        yield found
-    finally:
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
-        log.close()
-
-
-def address(application: dict[str, Any]) -> str:
-    """Wait until the application listens; return where."""
-    from urllib.error import URLError
-    from urllib.request import urlopen
-
-    end = time.monotonic() + 120
-    while time.monotonic() < end and application["process"].poll() is None:
-        said = application["log"].read_text(errors="replace")
-        if match := re.search(r"http://127\.0\.0\.1:\d+/", said):
-            try:
-                urlopen(f"{match[0]}voila/static/voila.js", timeout=5).close()
-            except (URLError, OSError):
-                pass
-            else:
-                return match[0]
-        time.sleep(0.2)
-    pytest.fail(f"the application did not start:\n{said[-3000:]}")
+    command += ["--weights", str(files["tiny"])]
+    with serve["serving"](command, folders, tmp_path / "log.txt") as server:
+        end = time.monotonic() + 150
+        while not (match := re.search(r"http://127\.0\.0\.1:\d+/", server.said)):
+            assert server.process.poll() is None, server.said
+            assert time.monotonic() < end, server.said
+            time.sleep(0.2)
+        serve["answers"](f"{match[0]}voila/static/voila.js", server)
+        yield {"server": server, "url": match[0]}
 
 
 def test_under_voila_and_ended_by_ctrl_c(visit, application, files, tmp_path):
     opened = visit()
+    page = opened.page
+    page.set_default_timeout(120_000)
     # Voila sends the page while the kernel still runs: "load" comes at the very end.
-    opened.page.goto(application["url"], timeout=120_000, wait_until="commit")
-    own = Own(opened.page)
-    assert opened.page.title() == "Your own picture"
-    own.walk(files, tmp_path)
-    opened.page.locator(".vdsr-compare .vc-name", has_text="tiny").wait_for()
-    opened.shoot("own-voila-1280")
-    opened.page.set_viewport_size({"width": 400, "height": 900})
-    opened.page.emulate_media(color_scheme="dark")
-    opened.page.locator(".vdsr-own[data-theme=dark]").wait_for()
-    opened.page.wait_for_timeout(300)
-    wide = opened.page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 400
-    own.root.screenshot(path=tmp_path / "shot.png")
-    opened.shoot("own-voila-dark-400")
+    page.goto(application["url"], wait_until="commit")
+    own = Own(page)
+    assert page.title() == "Your own picture"
+    own.walk(files, tmp_path, opened, "voila")
+    page.locator(".vdsr-compare .vc-name", has_text="tiny").wait_for()
+    assert page.get_by_label("Left").input_value() == "bicubic"
+    assert page.get_by_label("Right").input_value() == "tiny"
+    page.evaluate("still()")
+    opened.shoot("own-voila-1280", tall=1350)
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.emulate_media(color_scheme="dark")
+    page.locator(".vdsr-own[data-theme=dark]").wait_for()
+    page.evaluate("still()")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    opened.shoot("own-voila-dark-400", tall=2100)
+    opened.expect_the_end()
 
-    server = application["process"]
-    os.kill(server.pid, signal.SIGINT)
-    assert server.wait(60) == 0
-    said = application["log"].read_text(errors="replace")
-    assert said.startswith("Your own picture: http://127.0.0.1:")
-    assert said.rstrip().endswith("ended")
-    assert "Traceback" not in said
+    server = application["server"]
+    os.kill(server.process.pid, signal.SIGINT)  # the page is still open
+    assert server.process.wait(120) == 0
+    assert server.said.startswith("Your own picture: http://127.0.0.1:")
+    assert server.said.rstrip().endswith("ended")
+    assert "Traceback" not in server.said

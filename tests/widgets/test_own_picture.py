@@ -58,7 +58,9 @@ def test_it_begins_with_a_sample_and_a_result(widget):
     assert widget.model == "net"  # the first network given, not bicubic
     assert widget.target == [480, 480]
     assert repr(widget) == "OwnPicture(astronaut, 192 x 192, x2.5 by net)  # 480 x 480"
-    assert widget.comparison.names == ["original pixels", "bicubic", "net"]
+    comparison = widget.comparison
+    assert comparison.names == ["original pixels", "bicubic", "net"]
+    assert (comparison.left, comparison.right) == ("bicubic", "net")
     assert widget.box.children == (widget, widget.comparison)
     assert widget.needs_kernel
     assert [choice["value"] for choice in widget.models][:2] == ["bicubic", "net"]
@@ -136,9 +138,16 @@ def test_choices_are_followed(widget):
     assert widget.comparison.border == 3
     assert "bicubic: " in widget.status
     assert "net: " in widget.status
+    widget.comparison.left = "original"
+    widget.scale = 2.4
+    assert widget.wait(60)
+    assert (widget.comparison.left, widget.comparison.right) == ("original", "net")
     widget.model = "bicubic"
     assert widget.wait(60)
     assert widget.comparison.names == ["original", "bicubic"]
+    widget.model = "net"
+    assert widget.wait(60)
+    assert (widget.comparison.left, widget.comparison.right) == ("bicubic", "net")
     widget.receive({"do": "sample", "name": "letters"})
     assert widget.wait(60)
     assert widget.name == "letters"

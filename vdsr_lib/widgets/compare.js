@@ -527,6 +527,7 @@ class View {
   fail(text) {
     this.problem.hidden = false;
     setText(this.problem, text);
+    this.root.dataset.drawn = "yes"; // there is nothing more to come
   }
 
   close() {
@@ -566,7 +567,9 @@ class View {
     return chosen.find((name) => name !== base);
   }
 
+  /** Draw in the next frame; until all is drawn and scored, `data-drawn` says "no". */
   schedule() {
+    this.root.dataset.drawn = "no";
     this.frameRequest ??= requestAnimationFrame(() => {
       this.frameRequest = undefined;
       if (this.closed) return;
@@ -920,8 +923,12 @@ class View {
   /** Score now if that is quick, else when the picture has come to rest. */
   scheduleScores() {
     clearTimeout(this.scoring);
-    if ((this.cost ?? 0) < 6) this.writeScores();
-    else this.scoring = setTimeout(() => this.writeScores(), 120);
+    const score = () => {
+      this.writeScores();
+      if (this.frameRequest === undefined) this.root.dataset.drawn = "yes";
+    };
+    if ((this.cost ?? 0) < 6) score();
+    else this.scoring = setTimeout(score, 120);
   }
 
   writeScores() {

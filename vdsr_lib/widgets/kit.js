@@ -100,15 +100,19 @@ class Explorer {
     }
   }
 
+  /** Draw in the next frame; until then `data-drawn` says "no". */
   schedule() {
+    this.root.dataset.drawn = "no";
     this.frameRequest ??= requestAnimationFrame(() => {
       this.frameRequest = undefined;
       if (this.closed) return;
       try {
         this.draw();
         this.complain(this.get("problem"));
+        if (this.frameRequest === undefined) this.root.dataset.drawn = "yes";
       } catch (error) {
         this.complain(`This cannot be drawn: ${error.message}`);
+        this.root.dataset.drawn = "yes"; // there is nothing more to come
         throw error;
       }
       if (!this.painted) {

@@ -333,7 +333,10 @@ class OwnPicture(Pictured):
         if self.enlarged is None:
             return
         window = self.enlarged.window(self.detail)
+        before = self.comparison.names
         self.comparison.show(**self.enlarged.comparison(window))
+        if self.comparison.names != before:  # another model or task: the newest pair
+            self.comparison.left, self.comparison.right = self.comparison.names[-2:]
         self.description = self.comparison.description
         rows, columns = self.enlarged.bicubic.shape[:2]
         top, left, height, width = window
