@@ -163,7 +163,8 @@ def test_the_report_says_each_fact_and_each_verdict_in_words(
     text = write_report(report, tmp_path)[1].read_text()
     for words in (
         "1 of 4 claims hold; 1 fails; 1 missing; 1 unknown; 1 lesson did not run",
-        "A &amp; B.", "37.05\xa0dB", "37.00\xa0dB", "37.04\xa0dB", "more than 36.00\xa0dB",
+        "A &amp; B.", "37.05\xa0dB", "37.00\xa0dB", "37.04\xa0dB",
+        "more than 36.00\xa0dB",
         "five &lt; six", "✓ holds", "✗ fails", "? missing", "○ not judged", "? unknown",
         "never reached", "cell 4: ValueError: a &lt; b", "1 min 01 s", "512 MB",
         "58 s", "1 of 2", "900 MB that it may", "A CPU", "not run", "not measured",
