@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 __all__ = ["register"]
 
 commands = typer.Typer(no_args_is_help=True)
+
+Variant: TypeAlias = Annotated[
+    int | None,
+    typer.Option(help="A number that draws each assignment's parameters anew."),
+]
+Single: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One parameter: NAME=VALUE, as scale=4; repeatable."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -77,32 +86,25 @@ def export(
     kind: Annotated[
         str, typer.Option(help="student, nbgrader (a course's source folder), solution")
     ] = "nbgrader",
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", help="A variant: NAME=VALUE, such as scale=4; repeatable."
-        ),
-    ] = None,
+    variant: Variant = None,
+    set_: Single = None,
 ) -> None:
     """Write all assignments of one kind: FOLDER/NN_name/NN_name.ipynb."""
     from vdsr_lib._files import write_atomically
-    from vdsr_lib.suite.assignments import generate as text_of
-    from vdsr_lib.suite.assignments import sources
+    from vdsr_lib.suite.classroom import assignment_texts
 
     values = dict(_value(text) for text in set_ or [])
-    for path in sources():
-        target = folder / path.stem / f"{path.stem}.ipynb"
-        typer.echo(f"wrote {write_atomically(target, text_of(path, kind, values))}")
+    for name, text in assignment_texts(kind, seed=variant, values=values):
+        target = folder / name / f"{name}.ipynb"
+        typer.echo(f"wrote {write_atomically(target, text)}")
 
 
 @commands.command()
 def course(
     folder: Annotated[Path, typer.Argument(help="The course folder to make.")],
     course_id: Annotated[str, typer.Option(help="nbgrader's course id.")] = "vdsr",
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A variant: NAME=VALUE; repeatable."),
-    ] = None,
+    variant: Variant = None,
+    set_: Single = None,
 ) -> None:
     """Make an nbgrader course: sources, nbgrader_config.py, a kernel with limits.
 
@@ -111,7 +113,7 @@ def course(
     from vdsr_lib.suite.classroom import make_course, release_versions
 
     values = dict(_value(text) for text in set_ or [])
-    for path in make_course(folder, course=course_id, values=values):
+    for path in make_course(folder, course=course_id, seed=variant, values=values):
         typer.echo(f"wrote {path}")
     for path in release_versions(folder):
         typer.echo(f"generated {path}")

@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from vdsr_lib._files import write_atomically
 from vdsr_lib.errors import LabError
+from vdsr_lib.exercises.variants import variant
 from vdsr_lib.suite.assignments import generate, sources
 from vdsr_lib.suite.limited_kernel import LIMITS, OUTPUT, WALL
 
-__all__ = ["KERNEL", "make_course", "release_versions"]
+__all__ = ["KERNEL", "assignment_texts", "make_course", "release_versions"]
 
 KERNEL = "vdsr-limited"
 """Name of the kernel that runs submissions."""
@@ -28,7 +29,11 @@ _HERE = Path(__file__).parent
 
 
 def make_course(
-    folder: Path, *, course: str = "vdsr", values: Mapping[str, object] | None = None
+    folder: Path,
+    *,
+    course: str = "vdsr",
+    seed: int | None = None,
+    values: Mapping[str, object] | None = None,
 ) -> list[Path]:
     """Write a course folder for nbgrader.
 
@@ -39,8 +44,11 @@ def make_course(
         submissions, grades and feedback stay as they are.
     course : str
         nbgrader's course id, letters and digits.
+    seed : int, optional
+        A variant: each assignment's parameters are drawn with this seed, see
+        `vdsr_lib.exercises.variants.variant`. The sources' own, if not given.
     values : mapping of str to object, optional
-        A variant: see `vdsr_lib.suite.assignments.generate`.
+        Single parameters, set by hand: see `vdsr_lib.suite.assignments.generate`.
 
     Returns
     -------
@@ -56,8 +64,8 @@ def make_course(
     if config.exists() and "vdsr exercises course" not in config.read_text("utf-8"):
         raise LabError(f"{config} is not of this project: give another folder")
     texts = {
-        folder / "source" / p.stem / f"{p.stem}.ipynb": generate(p, "nbgrader", values)
-        for p in sources()
+        folder / "source" / name / f"{name}.ipynb": text
+        for name, text in assignment_texts("nbgrader", seed=seed, values=values)
     }
     texts[config] = _filled("course_config.py.txt", course)
     texts[folder / "README.md"] = _filled("course_readme.md", course)
@@ -68,6 +76,31 @@ def make_course(
     texts[folder / "jupyter" / "kernels" / KERNEL / "kernel.json"] = _kernelspec()
     (folder / "exchange").mkdir(parents=True, exist_ok=True)
     return [write_atomically(path, text) for path, text in texts.items()]
+
+
+def assignment_texts(
+    kind: str,
+    *,
+    seed: int | None = None,
+    values: Mapping[str, object] | None = None,
+) -> Iterator[tuple[str, str]]:
+    """Yield all assignments as notebooks of one kind, as a variant perhaps.
+
+    Parameters
+    ----------
+    kind : {"student", "nbgrader", "solution"}
+        See `vdsr_lib.suite.assignments.generate`.
+    seed, values : optional
+        As for `make_course`.
+
+    Yields
+    ------
+    tuple of str
+        The assignment's name, and the ``.ipynb``'s text.
+    """
+    for path in sources():
+        drawn = {} if seed is None else variant(path.stem[:2], seed)
+        yield path.stem, generate(path, kind, drawn | dict(values or {}))
 
 
 def release_versions(folder: Path) -> list[Path]:
