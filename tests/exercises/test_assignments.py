@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -415,9 +417,11 @@ def test_a_kernel_counts_the_same_points() -> None:
 
 @pytest.mark.slow
 def test_nbgrader_releases_just_what_we_call_the_students_notebook(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The independent oracle: nbgrader's own preprocessors on its source notebooks."""
+    beside = str(Path(sys.executable).parent)  # where its program alembic is
+    monkeypatch.setenv("PATH", beside, prepend=os.pathsep)
     nbgrader_config = pytest.importorskip("traitlets.config")
     api = pytest.importorskip("nbgrader.apps.api")
     for stem in STEMS:
