@@ -153,7 +153,7 @@ def test_numbers_may_differ_by_profile(declared: Path) -> None:
     [
         (36.9, "dB", "36.90 dB"),
         (0.95871, "", "0.959"),
-        (1.5e-7, "", "1.5e-07"),
+        (1.5e-7, "", "1.5 \N{MULTIPLICATION SIGN} 10⁻⁷"),
         (665921, "", "665,921"),
         (True, "", "yes"),
         (False, "", "no"),

@@ -128,8 +128,17 @@ def quantity(value: Number | None, unit: str = "") -> str:
     if isinstance(value, int):
         text = f"{value:,}"
     else:
-        text = f"{value:.2f}" if 1 <= abs(value) < 1e5 else f"{value:.3g}"
+        text = f"{value:.2f}" if 1 <= abs(value) < 1e5 else _short(value)
     return f"{text} {unit}".rstrip()
+
+
+def _short(value: float) -> str:
+    """Return three digits of a number, a power of ten as print has it."""
+    digits, _, power = f"{value:.3g}".partition("e")
+    if not power:
+        return digits
+    raised = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{digits} \N{MULTIPLICATION SIGN} 10{raised}"
 
 
 def rule_text(claim: Claim, profile: str) -> str:
