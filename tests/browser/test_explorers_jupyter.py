@@ -111,4 +111,4 @@ def test_the_kernel_answers_what_was_not_computed_beforehand(lab):
     session.until("clipped.busy", False)
     session.until("clipped.traces[-1]['outcome']", "stopped")
     assert clipping.get_by_role("alert").count() == 0
-    opened.shoot("explorers-jupyterlab-clipping", tall=2300)
+    opened.shoot("explorers-jupyterlab-clipping", tall=1500)

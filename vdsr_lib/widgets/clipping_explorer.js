@@ -287,10 +287,8 @@ class ClippingExplorer extends Explorer {
       xLabel: "step", yLabel: "",
     });
     if (base !== null) {
-      plot.svg.append(
-        h("line", { class: "vl-base", x1: plot.left, x2: width - plot.right,
-          y1: plot.y(base), y2: plot.y(base) }),
-        h("text", { x: width - plot.right, y: plot.y(base) + 14, "text-anchor": "end" }, "bicubic"));
+      plot.svg.append(h("line", { class: "vl-base", x1: plot.left,
+        x2: width - plot.right, y1: plot.y(base), y2: plot.y(base) }));
     }
     const shown = (one) => one.psnr.map(([s, v]) => [s, v === null ? null : clamp(v, ...range)]);
     for (const one of traces.filter((t) => t.rule === trace.rule && t !== trace)) {
@@ -302,8 +300,10 @@ class ClippingExplorer extends Explorer {
       y1: plot.top, y2: plot.y(range[0]) }));
     plot.svg.setAttribute("aria-label", `PSNR in dB against steps for ${trace.rule} at rate ` +
       `${trace.learning_rate}; pale lines: the same rule at other rates.`);
+    const dashed = base === null ? "" : `; dashed: bicubic, ${base.toFixed(2)}`;
     this.course.replaceChildren(
-      h("div", { class: "vk-note" }, "PSNR of two details (dB); pale: the rule's other trainings"),
+      h("div", { class: "vk-note" },
+        `PSNR of two details (dB)${dashed}; pale: the rule's other trainings`),
       plot.svg);
   }
 
