@@ -166,3 +166,28 @@ def test_large_messages_stop_and_small_ones_do_not() -> None:
     for size in (90_000, 20_000, 500, 8_000, 20_000, 500):
         send([b"x" * size])
     assert sent == [90_000, 500, 8_000, 500]
+
+
+@pytest.mark.slow
+def test_a_kernel_that_ends_itself_keeps_its_points_and_earns_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nbgrader_utils = pytest.importorskip("nbgrader.utils")
+    from nbformat import v4
+
+    from vdsr_lib.suite.limited_execute import LimitedExecute
+
+    make_course(tmp_path)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    facts = {"grade": True, "solution": False, "locked": True, "points": 2}
+    notebook = v4.new_notebook()
+    for text in ("1 + 1 == 2", "import os\nos._exit(0)", "1 + 1 == 2", "# Words"):
+        kind = v4.new_markdown_cell if text.startswith("#") else v4.new_code_cell
+        notebook.cells.append(kind(text, metadata={"nbgrader": facts}))
+    run = LimitedExecute(kernel_name=KERNEL, timeout=60, startup_timeout=120)
+    for _ in range(2):  # the same object grades one submission after another
+        done, _ = run.preprocess(notebook, {"metadata": {"path": str(tmp_path)}})
+        marks = [nbgrader_utils.determine_grade(c)[0] for c in done.cells[:3]]
+        assert marks == [2, 0, 0]
+        assert done.cells[2].outputs[0].ename == "KernelEnded"
+        assert "outputs" not in done.cells[3]

@@ -25,8 +25,8 @@ LIMITS: dict[str, tuple[str, int]] = {
 """Environment variable -> limit of the operating system, and its default.
 
 Bytes of private memory, seconds of processor time, bytes of one file. The memory is
-that which Linux counts as data, so that a torch with CUDA, whose libraries alone take
-gigabytes of addresses, starts as well; macOS does not enforce it.
+what Linux counts as data: libraries do not count, of which a torch with CUDA has
+gigabytes. macOS does not enforce it.
 """
 
 WALL = ("VDSR_KERNEL_WALL", 1800)
