@@ -161,12 +161,16 @@ def _filled(template: str, course: str) -> str:
 
 
 def _kernelspec() -> str:
-    """Return the kernelspec of this very interpreter, with limits."""
+    """Return a kernelspec of whatever interpreter runs nbgrader, with limits.
+
+    Jupyter puts its own interpreter in the place of the word python, so that the same
+    course folder works in a container.
+    """
     module = "vdsr_lib.suite.limited_kernel"
     limits = {name: str(value) for name, (_, value) in LIMITS.items()}
     limits |= {name: str(value) for name, value in (OUTPUT, WALL)}
     spec = {
-        "argv": [sys.executable, "-m", module, "-f", "{connection_file}"],
+        "argv": ["python", "-m", module, "-f", "{connection_file}"],
         "display_name": "Python 3 with limits (grading)",
         "language": "python",
         "env": limits | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
