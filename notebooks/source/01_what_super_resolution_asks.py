@@ -188,8 +188,8 @@ figures.show(
 # The peak signal-to-noise ratio puts the mean squared error (MSE) on a
 # logarithmic scale, relative to the largest value a pixel can have:
 #
-# $$\mathrm{PSNR} = 10 \log_{10} \frac{255^2}{\mathrm{MSE}}
-# = 20 \log_{10} \frac{255}{\mathrm{RMSE}}$$
+# $$\mathrm{PSNR} = 10\,\log_{10} \frac{255^2}{\mathrm{MSE}}
+# = 20\,\log_{10} \frac{255}{\mathrm{RMSE}}$$
 #
 # Six decibels halve the typical error (the root of the mean square, RMSE),
 # and one decibel makes it a ninth smaller. To have a measure: in Table 3 of
@@ -349,7 +349,7 @@ figures.show(
 # flattering. Two of the three share a cause that has nothing to do with
 # quality. Full-range luma spreads the same picture over 255 levels instead of
 # 219, so every error grows by 255/219, while the peak in the formula stays
-# 255. PSNR falls by $20 \log_{10}(255/219)$.
+# 255. PSNR falls by $20\,\log_{10}(255/219)$.
 
 # %%
 full_range = measured.loc["full-range luma"].mean()
