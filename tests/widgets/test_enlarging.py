@@ -16,7 +16,9 @@ from vdsr_lib.images import Picture, to_luma
 from vdsr_lib.metrics import psnr
 from vdsr_lib.models import VDSR
 from vdsr_lib.upscaling import upscale
-from vdsr_lib.widgets.enlarging import Enlarged, Order, enlarge, on_white, shrunk
+from vdsr_lib.widgets.enlarged import Enlarged
+from vdsr_lib.widgets.enlarging import enlarge
+from vdsr_lib.widgets.orders import Order, on_white, shrunk
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from vdsr_lib.errors import PictureError
-from vdsr_lib.widgets.uploads import Limits, Upload, megabytes, megapixels
+from vdsr_lib.widgets.uploads import (
+    Inbox,
+    Limits,
+    Upload,
+    in_pieces,
+    megabytes,
+    megapixels,
+)
 
 
 def test_pieces_become_the_file():
@@ -59,3 +66,46 @@ def test_the_limits_are_said_in_words():
 )
 def test_of_a_name_only_what_is_harmless_is_kept(given, kept):
     assert Upload(given, 1, Limits()).name == kept
+
+
+def send(inbox: Inbox, name: str, content: bytes, pieces: int) -> list[bytes | None]:
+    """Send a file in so many pieces; return what each gave."""
+    step = -(-len(content) // pieces)
+    facts = {"name": name, "size": len(content)}
+    return [
+        inbox.take({**facts, "offset": start}, content[start : start + step])
+        for start in range(0, len(content), step)
+    ]
+
+
+def test_an_inbox_takes_one_file_after_the_other():
+    inbox = Inbox(Limits(100, 100, 100))
+    assert send(inbox, "C:\\a.png", b"abcdef", 3) == [None, None, b"abcdef"]
+    assert (inbox.name, inbox.received) == ("a.png", 6)
+    inbox.take({"name": "b.png", "size": 6, "offset": 0}, b"abc")
+    assert send(inbox, "c.png", b"xy", 1) == [b"xy"]  # b.png was given up
+    assert inbox.name == "c.png"
+
+
+def test_what_follows_on_a_refused_piece_is_dropped():
+    inbox = Inbox(Limits(100, 100, 100))
+    inbox.take({"name": "a.png", "size": 6, "offset": 0}, b"abc")
+    with pytest.raises(PictureError, match="did not arrive whole"):
+        inbox.take({"name": "a.png", "size": 6, "offset": 4}, b"e")
+    assert inbox.received == 0
+    assert inbox.take({"name": "a.png", "size": 6, "offset": 3}, b"def") is None
+    with pytest.raises(PictureError, match="above the limit"):
+        inbox.take({"name": "b.png", "size": 101, "offset": 0}, b"abc")
+    assert inbox.take({"name": "b.png", "size": 101, "offset": 3}, b"def") is None
+
+
+@pytest.mark.parametrize("size", [1, 2**21, 2**21 + 1, 5_000_000])
+def test_a_file_leaves_in_pieces_that_fit_into_messages(size):
+    content = bytes(i % 251 for i in range(1000)) * (size // 1000 + 1)
+    content = content[:size]
+    pieces = list(in_pieces("big.png", content))
+    assert b"".join(piece for _, piece in pieces) == content
+    assert max(len(piece) for _, piece in pieces) < 10_000_000  # a server's limit
+    assert {facts["size"] for facts, _ in pieces} == {size}
+    ends = [facts["offset"] + len(piece) for facts, piece in pieces]
+    assert [facts["offset"] for facts, _ in pieces] == [0, *ends[:-1]]

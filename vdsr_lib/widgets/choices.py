@@ -12,12 +12,12 @@ from PIL import Image
 
 from vdsr_lib.errors import WeightsError
 from vdsr_lib.images import Picture, read_picture
-from vdsr_lib.widgets.enlarging import on_white
+from vdsr_lib.widgets.orders import on_white
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["as_picture", "device_choices", "model_choices", "thumbnail"]
+__all__ = ["as_picture", "device_choices", "kind_of", "model_choices", "thumbnail"]
 
 Choice = dict[str, str]
 
@@ -107,6 +107,23 @@ def device_choices() -> list[Choice]:
     if torch.backends.mps.is_available():
         found.append(_choice("mps", "the GPU of this Mac"))
     return found
+
+
+def kind_of(picture: Picture) -> str:
+    """Return what kind of picture it is, in words.
+
+    Parameters
+    ----------
+    picture : Picture
+        Any.
+
+    Returns
+    -------
+    str
+        Such as ``"colour with transparency"``.
+    """
+    veiled = " with transparency" if picture.alpha is not None else ""
+    return ("grey" if picture.pixels.ndim == 2 else "colour") + veiled
 
 
 def thumbnail(picture: Picture, side: int) -> bytes:

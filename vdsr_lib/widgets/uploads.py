@@ -7,11 +7,15 @@ file into pieces. What they must fit into is known before the first of them.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from vdsr_lib.errors import PictureError
 
-__all__ = ["FORMATS", "Limits", "Upload", "megabytes", "megapixels"]
+__all__ = ["FORMATS", "Inbox", "Limits", "Upload", "in_pieces"]
+
+_PIECE = 2**21  # bytes of a result in one message to the page
 
 FORMATS = "PNG, JPEG, BMP, GIF, TIFF, WebP, AVIF, JPEG 2000 or PPM"
 """What `read_picture` reads, in words."""
@@ -158,6 +162,80 @@ class Upload:
     def received(self) -> int:
         """How many bytes have arrived."""
         return len(self._content)
+
+
+class Inbox:
+    """Files as they come from a page, one after the other.
+
+    Parameters
+    ----------
+    limits : Limits
+        What each must keep to.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._upload: Upload | None = None
+        self.name = ""
+        """The latest file's."""
+        self.received = 0
+        """How many bytes of it have arrived; 0 once it was refused."""
+
+    def take(self, facts: Mapping[str, Any], piece: bytes) -> bytes | None:
+        """Take a piece.
+
+        Parameters
+        ----------
+        facts : mapping
+            ``name``, ``size`` and ``offset``; the offset 0 begins another file.
+        piece : bytes
+            Its bytes.
+
+        Returns
+        -------
+        bytes or None
+            The whole file, once the last piece is there. None, too, for what follows
+            on a piece that was refused.
+
+        Raises
+        ------
+        PictureError
+            As `Upload`; the file is then forgotten.
+        """
+        if facts["offset"] == 0:
+            self._upload, self.received = None, 0
+            self._upload = Upload(str(facts["name"]), int(facts["size"]), self._limits)
+            self.name = self._upload.name
+        upload, self._upload, self.received = self._upload, None, 0
+        if upload is None:
+            return None
+        whole = upload.take(int(facts["offset"]), piece)
+        self.received = upload.received
+        if whole is None:
+            self._upload = upload
+        return whole
+
+
+def in_pieces(name: str, content: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Cut a file into pieces that a message may hold.
+
+    Parameters
+    ----------
+    name : str
+        The file's.
+    content : bytes
+        All of it.
+
+    Yields
+    ------
+    facts : dict
+        ``name``, ``size`` of the whole, and ``offset``.
+    piece : bytes
+        At most two megabytes.
+    """
+    for offset in range(0, len(content), _PIECE):
+        facts = {"name": name, "size": len(content), "offset": offset}
+        yield facts, content[offset : offset + _PIECE]
 
 
 def megabytes(size: float) -> str:
