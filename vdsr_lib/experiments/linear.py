@@ -1,0 +1,150 @@
+"""The best linear filter for one scale or for several: a network without ReLU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from vdsr_lib.experiments.material import middle
+from vdsr_lib.images import crop_to_multiple, degrade, to_luma
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LinearNetwork", "best_linear"]
+
+_RIDGE = 1e-6  # of the mean variance, where examples leave a weight undetermined
+
+
+class LinearNetwork(nn.Module):
+    """Add to the ILR what one filter predicts of the residual.
+
+    It is what a stack of 3 x 3 layers without ReLU and biases amounts to.
+
+    Parameters
+    ----------
+    weights : (w, w) array of float
+        Correlated with the ILR less its middle grey, 0.5; w is odd.
+
+    Raises
+    ------
+    ValueError
+        If `weights` is not square with an odd side.
+    """
+
+    def __init__(self, weights: NDArray[np.float64]) -> None:
+        super().__init__()
+        shape = np.shape(weights)
+        if len(shape) != 2 or shape[0] != shape[1] or shape[0] % 2 == 0:
+            raise ValueError(f"weights must be (w, w) with w odd, got {shape}")
+        kernel = torch.as_tensor(weights, dtype=torch.float32)[None, None]
+        self.kernel = nn.Parameter(kernel, requires_grad=False)  # (1, 1, w, w)
+        self.receptive_field = int(shape[0])
+
+    def forward(self, ilr: torch.Tensor) -> torch.Tensor:
+        """Return the picture.
+
+        Parameters
+        ----------
+        ilr : torch.Tensor
+            (B, 1, H, W), about [0, 1].
+
+        Returns
+        -------
+        torch.Tensor
+            (B, 1, H, W); beyond the border the ILR is continued by its
+            mirror image, so it must be larger than half the filter.
+        """
+        edge = self.receptive_field // 2
+        around = nn.functional.pad(ilr - 0.5, [edge] * 4, mode="reflect")
+        residual = nn.functional.conv2d(around, self.kernel)  # (B, 1, H, W)
+        return ilr + residual  # (B, 1, H, W)
+
+    def __repr__(self) -> str:
+        """Return how many numbers it has."""
+        side = self.receptive_field
+        return f"LinearNetwork({side} x {side})  # {side**2} weights, no ReLU"
+
+
+def best_linear(
+    images: Mapping[str, NDArray[np.uint8]],
+    training_sets: Iterable[Sequence[float]],
+    *,
+    size: int = 11,
+    crop: int | None = None,
+) -> dict[tuple[float, ...], LinearNetwork]:
+    """Fit, to each set of scales, the filter with the least squared error over it.
+
+    Parameters
+    ----------
+    images : mapping of str to array
+        uint8 in [0, 255], colour or grey.
+    training_sets : iterable of sequence of float
+        Sets of scales, such as ``[(2,), (2, 3, 4)]``; the scales of a set count
+        alike, up to a row or column that no multiple covers.
+    size : int, default 11
+        Side of the filter, odd: what a network of depth (size - 1) / 2 sees.
+    crop : int, optional
+        Side, in pixels, of the middle of each picture that is learnt from.
+
+    Returns
+    -------
+    dict
+        Each set, as a tuple -> the network. Nothing in it is random.
+
+    Raises
+    ------
+    ValueError
+        If `size` is not odd and positive, a set is empty, no picture is larger than
+        the filter, or a scale is wrong.
+
+    Notes
+    -----
+    The least squares of a mixture need the sum of what each scale alone needs: the
+    correlations of the ILR's pixels with one another and with the residual.
+    """
+    if size < 1 or size % 2 == 0:
+        raise ValueError(f"size must be odd and at least 1, got {size}")
+    wanted = [tuple(scales) for scales in training_sets]
+    if not all(wanted):
+        raise ValueError("a set of scales is empty: give at least one scale in each")
+    lumas = [middle(to_luma(image), crop) for image in images.values()]
+    if not any(min(luma.shape) > size for luma in lumas):
+        raise ValueError(f"no picture is larger than the filter of {size} x {size}")
+    scales = sorted({scale for scales in wanted for scale in scales})
+    sums = {scale: _correlations(lumas, scale, size) for scale in scales}
+    return {key: _solved([sums[s] for s in key], size) for key in wanted}
+
+
+def _correlations(
+    lumas: Sequence[NDArray[np.uint8]], scale: float, size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sums over all windows of pixel by pixel, and of pixel by residual."""
+    gram, target = np.zeros((size**2, size**2)), np.zeros(size**2)
+    for luma in lumas:
+        if min(luma.shape) <= size:
+            continue
+        hr = crop_to_multiple(luma, scale)  # (H, W)
+        ilr = degrade(hr, scale)  # (H, W)
+        windows = np.lib.stride_tricks.sliding_window_view(ilr - 0.5, (size, size))
+        seen = windows.reshape(-1, size**2)  # (N, w * w)
+        inner = slice(size // 2, -(size // 2) or None)
+        residual = (hr / 255 - ilr)[inner, inner].ravel()  # (N,)
+        gram += seen.T @ seen
+        target += seen.T @ residual
+    return gram, target
+
+
+def _solved(
+    sums: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], size: int
+) -> LinearNetwork:
+    """Return the filter with the least squared error over some scales together."""
+    gram = sum((gram for gram, _ in sums), np.zeros((size**2, size**2)))
+    target = sum((target for _, target in sums), np.zeros(size**2))
+    ridge = _RIDGE * np.trace(gram) / size**2 * np.eye(size**2)
+    weights = np.linalg.solve(gram + ridge, target)
+    return LinearNetwork(weights.reshape(size, size))
