@@ -19,7 +19,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from vdsr_lib.cli import app, main
-from vdsr_lib.cli.experiments import _duration
+from vdsr_lib.cli._estimates import duration
 from vdsr_lib.experiments import (
     EXPERIMENTS,
     Experiment,
@@ -260,7 +260,7 @@ def test_a_mistake_is_one_sentence_and_status_2(
     ],
 )
 def test_times_are_rounded_to_two_digits(seconds: float, text: str):
-    assert _duration(seconds) == text
+    assert duration(seconds) == text
 
 
 @pytest.mark.slow
@@ -289,3 +289,93 @@ def test_ctrl_c_ends_in_130_and_leaves_a_checkpoint(tmp_path):
     assert "was stopped; what it had learnt is in" in said
     assert "the same call goes on from there" in said
     assert "Traceback" not in said
+
+
+# --- many runs, within a time ---------------------------------------------------------
+
+
+@pytest.fixture
+def long(tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    """The two tiny runs, made long: 400 epochs."""
+    config = TrainingConfig.paper(epochs=400, batch_size=4, validate_every=1000)
+    runs = tuple(replace(run, training=config) for run in tiny.runs("quick"))
+    made = Experiment("long", "Two long", "nowhere", dict.fromkeys(PROFILES, runs))
+    monkeypatch.setitem(catalogue.EXPERIMENTS, "long", made)
+    return made
+
+
+def test_several_experiments_are_made_in_turn_and_shared_runs_once(
+    tiny: Experiment, tmp_path
+):
+    result = call("run", "half", "tiny", store=tmp_path)
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0].startswith("2 runs at quick, 2 to make: 16 steps, about 1 s at 4.0")
+    made = [line for line in lines if " steps in " in line]
+    assert [line.partition(": 8 steps in ")[0] for line in made] == [
+        "half: one",
+        "tiny: two",
+    ]
+    assert all(re.search(r"; x2 \d+\.\d\d dB on /", line) for line in made)
+    assert f"The runs are in {tmp_path}." in lines
+    assert not list(tmp_path.glob("*/scores"))  # nothing is measured
+    again = call("run", "tiny:tw*", "half", store=tmp_path).output
+    assert again.startswith("2 runs at quick, 0 to make.\n")
+    assert "All are made: 'vdsr experiments run NAME' prints a table." in again
+    table = call("run", "tiny:two", store=tmp_path).output  # one name: its table
+    assert re.search(r"^ *two +2 ", table, re.MULTILINE)
+
+
+def test_all_means_all_in_the_order_of_value(tiny: Experiment, tmp_path, monkeypatch):
+    monkeypatch.setattr("vdsr_lib.experiments.BY_VALUE", ("tiny:two", "half"))
+    shown = call("run", "--all", store=tmp_path).output
+    assert re.findall(r"^(\w+: \w+): ", shown, re.MULTILINE) == [
+        "tiny: two",
+        "half: one",
+    ]
+
+
+def test_a_budget_ends_with_75_a_checkpoint_and_what_is_left(
+    long: Experiment, tmp_path
+):
+    result = call("run", "long", "--budget", "1.5", store=tmp_path)
+    assert result.exit_code == 75, result.output
+    assert re.search(
+        r"vdsr: the budget is over; 2 runs left, from 'long: one' on \([\d,]+ steps, "
+        r"about .*\): the same command goes on",
+        result.output,
+    )
+    (checkpoint,) = tmp_path.glob("*/training/checkpoint.safetensors")
+    assert checkpoint.parent.parent.name == long.runs("quick")[0].key()
+    before = checkpoint.read_bytes()
+    assert call("run", "long", "--budget", "1.5", store=tmp_path).exit_code == 75
+    assert checkpoint.read_bytes() != before  # it went on
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run"], "give the name of an experiment, or --all"),
+        (["run", "tiny", "--all"], "give names or --all, not both"),
+        (["run", "tiny", "--budget", "0"], "budget must be above 0 seconds, got 0"),
+        (["run", "tiny", "half", "--only", "one"], "with more, write NAME:RUN"),
+        (["run", "tiny:one", "--only", "two"], "give the runs once: as NAME:RUN, or"),
+        (["run", "tiny:one", "--only", "two", "--budget", "9"], "give the runs once"),
+        (["run", "tiny", "half", "--scheduler", "local"], "--scheduler goes with one"),
+        (["run", "--all", "--output", "x.json"], "--output goes with one experiment"),
+        (["run", "tiny", "tinny"], "no experiment 'tinny' (did you mean 'tiny'?)"),
+    ],
+)
+def test_a_mistake_about_many_runs(
+    tiny: Experiment, tmp_path, monkeypatch, capsys, arguments, message
+):
+    monkeypatch.setattr("vdsr_lib.experiments.BY_VALUE", ("tiny",))
+    monkeypatch.setattr(sys, "argv", ["vdsr", "experiments", *arguments])
+    monkeypatch.setenv("VDSR_RUNS_DIR", str(tmp_path))
+    with pytest.raises(SystemExit) as caught:
+        main()
+    said = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert said.startswith("vdsr: ")
+    assert message in said
+    assert len(said.strip().splitlines()) == 1

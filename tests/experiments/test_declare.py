@@ -13,7 +13,7 @@ import pytest
 
 from vdsr_lib import paper
 from vdsr_lib.datasets import dataset_names
-from vdsr_lib.experiments import EXPERIMENTS, PROFILES, get_experiment
+from vdsr_lib.experiments import EXPERIMENTS, PROFILES, get_experiment, run_cost
 from vdsr_lib.experiments.declare import Experiment, Pictures, Run, Watch
 from vdsr_lib.models import build
 from vdsr_lib.training import TrainingConfig
@@ -190,6 +190,8 @@ def test_every_declared_run_can_be_built_and_fits_its_patches(run: Run):
         "depth",
         "learning_rate",
         "network",
+        "patch",
+        "recipe",
         "repeat",
         "schedule",
         "trained_on",
@@ -208,6 +210,22 @@ def test_benchmark_pictures_steer_nothing():
     for name in set(EXPERIMENTS) - {"table1", "shallow"}:
         for run in get_experiment(name).runs("paper"):
             assert run.validate.dataset == "bsd500-test"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_modern_recipe_is_compared_at_about_equal_cost(profile: str):
+    """Same pictures, tests and orientations; pixels a step and steps within a third."""
+    runs = get_experiment("modern").runs(profile)
+    pixels = [run.training.batch_size * run.patch_size**2 for run in runs]
+    steps = [run_cost(run).steps for run in runs]
+    assert max(pixels) / min(pixels) < 1.1
+    assert max(steps) / min(steps) < 4 / 3
+    assert len({(run.train_on, run.test, run.augment) for run in runs}) == 1
+    assert [run.training.optimiser for run in runs] == ["adam", "adam", "sgd"]
+    (table3,) = get_experiment("table3").runs("paper")
+    if profile == "paper":
+        assert runs[0].train_on == table3.train_on
+        assert runs[0].test == table3.test
 
 
 def test_unknown_names_are_answered_with_what_there_is():

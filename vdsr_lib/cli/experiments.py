@@ -8,32 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vdsr_lib.cli._estimates import duration, rates
+from vdsr_lib.cli._options import Device, Only, Profile, Seed, Store
+from vdsr_lib.cli.making import run
+
 if TYPE_CHECKING:
     from vdsr_lib.experiments import Cost, Experiment, Recorded, RunStore
 
-__all__ = ["INTERRUPTED", "register"]
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C."""
-
-Profile = Annotated[
-    str, typer.Option(help="quick (two CPU cores), classroom, or paper (a GPU).")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
-Seed = Annotated[int, typer.Option(help="Of initial weights and order of patches.")]
-Only = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Some runs alone: names or patterns ('residual*'), with commas or "
-        "repeated. 'vdsr experiments show NAME' lists the names."
-    ),
-]
-Store = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of finished runs. Default: VDSR_RUNS_DIR, else a cache folder."
-    ),
-]
+__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -85,7 +67,7 @@ def list_all(
         rows.append((name, *_numbers(own, kept, device), experiment.title))
     rows.append(("all of them", *_numbers(costs, kept, device), "shared runs once"))
     _print_table(rows, left={0, 6})
-    typer.echo(f"\nProfile {profile}, at {_rates(costs.values(), device)}.")
+    typer.echo(f"\nProfile {profile}, at {rates(costs.values(), device)}.")
     _print_uncounted(every)
     typer.echo(f"Finished runs are kept in {kept.folder}.")
     typer.echo("'vdsr experiments run NAME' makes what is to do.")
@@ -108,70 +90,13 @@ def show(
     costs = [run_cost(each) for each in runs]
     rows: list[Sequence[str]] = [("run", "steps", "time", "here", "folder")]
     for each, cost in zip(runs, costs, strict=True):
-        key, time = each.key(seed), _duration(cost.seconds(device))
+        key, time = each.key(seed), duration(cost.seconds(device))
         here = "yes" if key in kept else "no"
         rows.append((each.name, f"{cost.steps:,}", time, here, key))
     _print_table(rows, left={0, 3, 4})
-    typer.echo(f"\nProfile {profile}, at {_rates(costs, device)}.")
+    typer.echo(f"\nProfile {profile}, at {rates(costs, device)}.")
     _print_uncounted(costs)
     typer.echo(f"Folders are in {kept.folder}.")
-
-
-def run(
-    name: Annotated[str, typer.Argument(help="A name from 'vdsr experiments'.")],
-    profile: Profile = "quick",
-    only: Only = None,
-    device: Device = "auto",
-    seed: Seed = 0,
-    store: Store = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            help="Spread the runs over Dask workers: local (one a core or GPU), or "
-            "the address of a scheduler, tcp://HOST:8786. See docs/scaling.md."
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Also write table and curves: FILE.json.")
-    ] = None,
-) -> None:
-    """Make the runs of an experiment that do not exist yet, and print its table.
-
-    Ctrl-C stops after the current step with a checkpoint written; the same command
-    goes on from there, also after a crash.
-
-    Exit status: 0 when the table is printed (a run that diverged is a result); 2 for
-    a mistake; 130 after Ctrl-C.
-    """
-    from vdsr_lib.experiments import (
-        RunStore,
-        StoppedError,
-        get_experiment,
-        narrowed,
-        run_experiment,
-    )
-
-    experiment, kept = narrowed(get_experiment(name), profile, only), RunStore(store)
-    _announce(experiment, profile, device, seed, (kept, scheduler))
-    try:
-        result = run_experiment(
-            experiment,
-            profile,
-            device=device,
-            seed=seed,
-            store=kept,
-            scheduler=scheduler,
-        )
-    except (StoppedError, KeyboardInterrupt) as stop:
-        typer.echo(f"vdsr: {stop or 'interrupted before a run began'}", err=True)
-        raise typer.Exit(INTERRUPTED) from None
-    shown = result.table.assign(seconds=result.table.seconds.round(1))
-    decimals = {"psnr": "{:.2f}", "bicubic": "{:.2f}", "ssim": "{:.4f}"}
-    formats = {column: form.format for column, form in decimals.items()}
-    typer.echo(shown.to_string(index=False, formatters=formats))
-    typer.echo(f"\n{result.provenance}\nThe runs are in {kept.folder}.")
-    if output is not None:
-        typer.echo(f"Table and curves: {result.write(output)}")
 
 
 def record(
@@ -272,13 +197,13 @@ def _print_recorded(name: str, done: Recorded) -> None:
     from vdsr_lib.weights import read_card
 
     typer.echo(f"{name}: {done.recording.provenance}\n  {done.path}")
-    for run, path in done.weights.items():
+    for trained, path in done.weights.items():
         card = read_card(path)
         stored = "float16" if card["float16"]["used"] else "float32"
         scores = ", ".join(f"{n} {v:.2f}" for n, v in card["scores"]["Set5"].items())
-        typer.echo(f"  {path.stem} ({run}): {stored}, Set5 {scores}")
-    for run, cost in done.recording.record["missing"].items():
-        typer.echo(f"  {run}: {cost}")
+        typer.echo(f"  {path.stem} ({trained}): {stored}, Set5 {scores}")
+    for lacking, cost in done.recording.record["missing"].items():
+        typer.echo(f"  {lacking}: {cost}")
 
 
 def _refuse_options_before(context: typer.Context) -> None:
@@ -290,32 +215,6 @@ def _refuse_options_before(context: typer.Context) -> None:
             raise ValueError(f"give --{name} after '{command}', not before it")
 
 
-def _announce(
-    experiment: Experiment,
-    profile: str,
-    device: str,
-    seed: int,
-    where: tuple[RunStore, str | None],
-) -> None:
-    """Say what will be made, and how long that takes, before it begins."""
-    from vdsr_lib.experiments import run_cost
-
-    kept, scheduler = where
-    runs = experiment.runs(profile)
-    costs = [run_cost(each) for each in runs if each.key(seed) not in kept]
-    head = f"{experiment.name} at {profile}: {_runs(len(runs))}, {len(costs)} to make"
-    if not costs:
-        typer.echo(f"{head}.\n")
-        return
-    steps = f"{sum(cost.steps for cost in costs):,} steps"
-    if scheduler not in (None, "local"):  # other machines: nothing is measured here
-        operations = sum(cost.operations for cost in costs)
-        typer.echo(f"{head}: {steps}, {operations:.2g} operations.\n")
-        return
-    time = _duration(sum(cost.seconds(device) for cost in costs))
-    typer.echo(f"{head}: {steps}, about {time} at {_rates(costs, device)}.\n")
-
-
 def _numbers(costs: dict[str, Cost], kept: RunStore, device: str) -> Sequence[str]:
     """Return the cells for some runs: how many, how many here, steps, times."""
     seconds = {key: cost.seconds(device) for key, cost in costs.items()}
@@ -324,19 +223,9 @@ def _numbers(costs: dict[str, Cost], kept: RunStore, device: str) -> Sequence[st
         str(len(costs)),
         str(len(costs) - len(missing)),
         f"{sum(cost.steps for cost in costs.values()):,}",
-        _duration(sum(seconds.values())),
-        _duration(sum(seconds[key] for key in missing)) if missing else "-",
+        duration(sum(seconds.values())),
+        duration(sum(seconds[key] for key in missing)) if missing else "-",
     )
-
-
-def _rates(costs: Iterable[Cost], device: str) -> str:
-    """Say at which measured rates the times were reckoned."""
-    from vdsr_lib.experiments import measure_rate
-
-    networks = dict.fromkeys(cost.network for cost in costs)
-    rates = {name: measure_rate(device, name) for name in networks}
-    speeds = " and ".join(f"{rate.speed} for {name}" for name, rate in rates.items())
-    return f"{speeds} ({next(iter(rates.values())).precision})"
 
 
 def _print_uncounted(costs: Iterable[Cost]) -> None:
@@ -345,19 +234,6 @@ def _print_uncounted(costs: Iterable[Cost]) -> None:
     if names:
         sets = ", ".join(names)
         typer.echo(f"Not counted: the final measurement on {sets}, which is not here.")
-
-
-def _duration(seconds: float) -> str:
-    """Return a time to about two digits: nobody's estimate is better."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 1.5 * size:
-            value = seconds / size
-            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
 
 
 def _print_table(rows: Sequence[Sequence[str]], left: set[int]) -> None:

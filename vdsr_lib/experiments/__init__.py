@@ -20,9 +20,11 @@ from vdsr_lib.experiments.results import ExperimentResult, Recording, recorded
 from vdsr_lib.experiments.running import StoppedError, make_run, run_experiment
 from vdsr_lib.experiments.start import untrained
 from vdsr_lib.experiments.store import FinishedRun, RunStore, default_store
+from vdsr_lib.experiments.sweep import BY_VALUE, Sweep, Task, make_all, tasks_of
 from vdsr_lib.experiments.timing import depth_costs
 
 __all__ = [
+    "BY_VALUE",
     "EXPERIMENTS",
     "PROFILES",
     "ClippingStudy",
@@ -40,6 +42,8 @@ __all__ = [
     "Run",
     "RunStore",
     "StoppedError",
+    "Sweep",
+    "Task",
     "Watch",
     "best_filter",
     "chosen_runs",
@@ -48,6 +52,7 @@ __all__ = [
     "depth_costs",
     "filtered",
     "get_experiment",
+    "make_all",
     "make_run",
     "measure_rate",
     "narrowed",
@@ -58,6 +63,7 @@ __all__ = [
     "recorded",
     "run_cost",
     "run_experiment",
+    "tasks_of",
     "texture",
     "untrained",
 ]

@@ -58,13 +58,15 @@ class Material:
         self._bicubic: dict[Pictures, pd.DataFrame] = {}
         self._patches: tuple[tuple[object, ...], PatchSet] | None = None
 
-    def require(self, runs: tuple[Run, ...]) -> None:
+    def require(self, runs: tuple[Run, ...], *, tests: bool = True) -> None:
         """Read every data set that some runs need, before any of them begins.
 
         Parameters
         ----------
         runs : tuple of Run
             The runs to come.
+        tests : bool
+            Whether their test pictures are needed too.
 
         Raises
         ------
@@ -72,9 +74,9 @@ class Material:
             If a set is absent; the text says how to get it.
         """
         for run in runs:
-            measured = [run.validate.dataset, *(each.dataset for each in run.test)]
+            tested = [each.dataset for each in run.test] if tests else []
             watched = [run.watch.dataset] if run.watch else []
-            for dataset in (*run.train_on, *measured, *watched):
+            for dataset in (*run.train_on, run.validate.dataset, *tested, *watched):
                 self.images(dataset)
 
     def images(self, dataset: str) -> dict[str, NDArray[np.uint8]]:
