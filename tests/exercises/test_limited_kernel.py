@@ -53,6 +53,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone enforces it")
 def test_memory_ends_in_an_error_that_python_can_name(folder: Path) -> None:
     code = """
 try:
@@ -101,6 +102,15 @@ print(os.path.exists("sheet.ipynb"))
     assert (done.returncode, said[1:]) == (0, ["sheet.ipynb", "False"])
     assert [path.name for path in folder.iterdir()] == ["sheet.ipynb"]
     gone(folder.parent)
+
+
+def test_a_huge_file_in_a_submission_is_not_copied(folder: Path) -> None:
+    (folder / "huge").write_bytes(bytes(2_000))
+    code = "import os; print(*os.listdir('.'))"
+    _, said = run(code, folder, VDSR_KERNEL_FILE=1_000)
+    assert said[1:] == ["sheet.ipynb"]
+    _, everything = run(code, folder, VDSR_KERNEL_FILE=0)
+    assert sorted(everything[1:]) == ["huge", "sheet.ipynb"]
 
 
 def test_the_time_on_the_clock_ends_a_kernel_that_only_waits(folder: Path) -> None:

@@ -37,17 +37,17 @@ OUTPUT = ("VDSR_KERNEL_OUTPUT", 200_000)
 
 
 def setting(variable: tuple[str, int]) -> int:
-    """Return a limit that this module, not the operating system, holds.
+    """Return what the environment says of a limit.
 
     Parameters
     ----------
     variable : tuple
-        `WALL` or `OUTPUT`.
+        Name and default, such as `WALL` or `OUTPUT`.
 
     Returns
     -------
     int
-        From the environment, else the default.
+        The default, where it says nothing.
     """
     name, default = variable
     return int(os.environ.get(name, default))
@@ -72,8 +72,9 @@ def limit() -> dict[str, int]:
             kind = getattr(resource, name)
             hard = resource.getrlimit(kind)[1]
             lowest = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(kind, (lowest, lowest))
-            done[name] = lowest
+            with suppress(OSError, ValueError):  # not every system has every limit
+                resource.setrlimit(kind, (lowest, lowest))
+                done[name] = lowest
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no gigabytes left by a crash
     return done
 
@@ -81,9 +82,10 @@ def limit() -> dict[str, int]:
 def own_folder() -> str:
     """Copy the working directory to a new temporary folder, and go there.
 
-    What the code writes, or deletes, is the copy. A second process waits until this
-    one has ended, or ends it after `WALL` seconds, with everything it started that
-    still belongs to its process group; then it removes the folder.
+    What the code writes, or deletes, is the copy; files that are larger than it may
+    write are left out. A second process waits until this one has ended, or ends it
+    after `WALL` seconds, with everything it started that still belongs to its process
+    group; then it removes the folder.
 
     Returns
     -------
@@ -95,7 +97,7 @@ def own_folder() -> str:
         return ""
     outer = Path(tempfile.mkdtemp(prefix="vdsr-graded-"))
     folder = outer / "course" / "work"  # a removed ".." is still in here
-    shutil.copytree(".", folder, symlinks=True)
+    shutil.copytree(".", folder, symlinks=True, ignore=_too_large)
     _leave_a_guard(outer, setting(WALL))
     os.chdir(folder)
     return str(folder)
@@ -108,6 +110,12 @@ def main() -> None:
     from vdsr_lib.suite.limited_output import LimitedKernelApp
 
     LimitedKernelApp.launch_instance(log_level=40)  # errors only
+
+
+def _too_large(folder: str, names: list[str]) -> list[str]:
+    """Return the files of a folder that are not copied."""
+    most = setting(("VDSR_KERNEL_FILE", LIMITS["VDSR_KERNEL_FILE"][1]))
+    return [n for n in names if 0 < most < (Path(folder) / n).lstat().st_size]
 
 
 def _leave_a_guard(folder: Path, seconds: int) -> None:
