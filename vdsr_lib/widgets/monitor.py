@@ -10,11 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import anywidget
-import traitlets as t
 from numpy.typing import NDArray
 from torch import nn
 
@@ -25,21 +23,21 @@ from vdsr_lib.experiments.running import StoppedError
 from vdsr_lib.metrics import psnr
 from vdsr_lib.training import History, ProgressBar, Silent, TrainingConfig
 from vdsr_lib.training.history import Row
-from vdsr_lib.widgets.cells import kernel_id, running_cell, someone_looks
+from vdsr_lib.widgets.cells import kernel_id, someone_looks
 from vdsr_lib.widgets.content import png_bytes
 from vdsr_lib.widgets.course import Course
-from vdsr_lib.widgets.monitor_picture import alternative_text, static_picture
-from vdsr_lib.widgets.pictured import Pictured, page_source
+from vdsr_lib.widgets.monitor_picture import alternative_text
+from vdsr_lib.widgets.monitor_state import MonitorState
+from vdsr_lib.widgets.pictured import page_source
 
 __all__ = ["LiveMonitor"]
 
 _SIDE = 112  # pixels of the detail that is watched if none is chosen
 _OF_DETAIL = "psnr of the detail"
-_OVER = ("finished", "stopped", "failed")
 _A_SECOND = 4  # times that the page is told something, at most
 
 
-class LiveMonitor(Pictured):
+class LiveMonitor(MonitorState):
     """A monitor for `train` and `run_experiment` that draws in the notebook.
 
     It shows how far the training is and how long it still takes; loss, PSNR, gradient
@@ -70,28 +68,10 @@ class LiveMonitor(Pictured):
     ValueError
         If the box leaves the picture, or `scale` is out of range.
 
-    Attributes
-    ----------
-    status : str
-        "waiting", "running", "stopping", "finished", "stopped" or "failed".
-    runs, past, frames, notes : list
-        As in `Course`: the trainings, their curves once they are over, the detail as
-        each last rendered it (PNG), and lines such as the arithmetic.
-    trace, now, progress, elapsed, left
-        As `Course.moment` returns them: the training that runs.
-    reference, bicubic : bytes
-        The true detail and what the network is given, as PNG.
-    problem : str
-        An error that ended everything.
-    description : str
-        The alternative text.
-    chosen : int
-        Training whose values and detail are shown; -1 follows the present one.
-    score : str
-        Score that is drawn; empty for the first.
-
     Notes
     -----
+    What may be read and set is listed in `MonitorState`.
+
     The traits change at most four times a second, and once more at the end. While a
     cell runs, the kernel does not hear a widget; so the page asks the Jupyter server
     to interrupt the kernel, as the notebook's own stop button does, which `train`
@@ -108,27 +88,6 @@ class LiveMonitor(Pictured):
     _title = "Training"
     _esm = page_source("kit.js", "monitor.js")
     _css = page_source("kit.css", "monitor.css")
-
-    status = t.Enum(("waiting", "running", "stopping", *_OVER), "waiting").tag(
-        sync=True
-    )
-    runs: t.List[Any] = t.List().tag(sync=True)
-    past: t.List[Any] = t.List().tag(sync=True)
-    frames = t.List(t.Bytes()).tag(sync=True)
-    notes = t.List(t.Unicode()).tag(sync=True)
-    trace: t.Dict[str, Any] = t.Dict().tag(sync=True)
-    now: t.Dict[str, Any] = t.Dict().tag(sync=True)
-    progress = t.Float(0, min=0, max=1).tag(sync=True)
-    elapsed = t.Float(0, min=0).tag(sync=True)
-    left = t.Float(None, allow_none=True).tag(sync=True)
-    reference = t.Bytes().tag(sync=True)
-    bicubic = t.Bytes().tag(sync=True)
-    problem = t.Unicode().tag(sync=True)
-    description = t.Unicode("A training that has not begun.").tag(sync=True)
-    chosen = t.Int(-1, min=-1).tag(sync=True)
-    score = t.Unicode().tag(sync=True)
-    kernel = t.Unicode().tag(sync=True)  # which one the page may interrupt
-    turn = t.Int(0).tag(sync=True)  # which training a press of the button meant
 
     def __init__(
         self,
@@ -149,7 +108,6 @@ class LiveMonitor(Pictured):
         self._stop = False
         self._sent: deque[float] = deque(maxlen=_A_SECOND)
         self._stale = False
-        self._shown: tuple[str, Any] = ("", None)  # cell and handle of the output
         self._course = Course(clock)
         self._camera: Camera | None = None
         self._details = (b"", b"")
@@ -293,25 +251,6 @@ class LiveMonitor(Pictured):
         else:
             self._end("failed", _sentence(error))
 
-    # ---------------------------------------------------------------- the output
-
-    def __repr__(self) -> str:
-        """Return the state, and how many trainings there are."""
-        count = len(self.runs)
-        return f"LiveMonitor({self.status})  # {count} run{'' if count == 1 else 's'}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Show the widget; once the training is over, leave a picture beside it."""
-        if self.status in _OVER:
-            return super()._repr_mimebundle_(**kwargs)
-        return anywidget.AnyWidget._repr_mimebundle_(self, **kwargs)
-
-    def _draw(self) -> tuple[bytes, int, int]:
-        return static_picture(self._facts())
-
-    def _drawing_key(self) -> Hashable:
-        return self.turn, self.status, self.score
-
     # ---------------------------------------------------------------- inside
 
     def _begin(self) -> None:
@@ -365,22 +304,6 @@ class LiveMonitor(Pictured):
         with self._lock, self.hold_sync():
             for name, value in news.items():
                 setattr(self, name, value)
-
-    def _facts(self) -> dict[str, Any]:
-        """Return what the static picture and its words need."""
-        names = ("runs", "past", "frames", "reference", "bicubic", "elapsed", "problem")
-        return {name: getattr(self, name) for name in (*names, "status", "score")}
-
-    def _show(self, *, update: bool) -> None:
-        """Appear in the running cell, or bring what stands there up to date."""
-        if not (cell := running_cell()):
-            return
-        from IPython.display import display
-
-        if self._shown[0] != cell:
-            self._shown = cell, display(self, display_id=True)
-        elif update:
-            self._shown[1].update(self)
 
     def _hear(self, _widget: Any, content: Any, _buffers: Any) -> None:
         """Take a press of the stop button, if it was meant for this training."""
