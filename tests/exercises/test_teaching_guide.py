@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from typer.main import get_command
 
 from vdsr_lib.cli import app
 from vdsr_lib.exercises import exercise_names
-from vdsr_lib.suite import assignments
+from vdsr_lib.suite import assignments, limited_kernel
 from vdsr_lib.suite.notebooks import read_source
 
 NBGRADER = {
@@ -149,3 +150,29 @@ def test_points_and_tasks_are_the_assignments_own(guide: str) -> None:
     assert len(tasks) > 15
     assert set(tasks) <= {*exercise_names(), "all", ""}
     assert all(f"*{name}*" in goals for name in OPEN)
+
+
+def test_the_limits_are_the_kernels_own(guide: str) -> None:
+    page = guide.split("## What nbgrader does not give")[1]
+    [memory, seconds, file] = [value for _, value in limited_kernel.LIMITS.values()]
+    for words in (
+        f"| memory | {memory / 2**30:g} GiB",
+        f"| processor time | {seconds} s",
+        f"| a file | {file / 2**20:g} MiB",
+        f"| output | {limited_kernel.OUTPUT[1]:,} characters",
+    ):
+        assert words in page
+    assert limited_kernel.WALL[1] == 30 * 60  # "half an hour"
+    config = Path(limited_kernel.__file__).with_name("course_config.py.txt")
+    assert "c.Execute.timeout = 120" in config.read_text()
+    assert "| a cell | 120 s" in page
+
+
+def test_the_table_for_a_class_follows_its_formulas(guide: str) -> None:
+    number = r" (\d+)(?: GiB)? \|"
+    rows = re.findall(rf"^\|{5 * number}$", guide, re.M)
+    assert [int(row[0]) for row in rows] == [1, 12, 30]
+    for row in rows:
+        n, *told = map(int, row)
+        exact = (2 + 0.55 * n, 2 + 1.1 * n, max(n / 8, 1), max(n / 2, 1))
+        assert told == [math.ceil(round(x, 6)) for x in exact]
