@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 import torch
 
-from vdsr_lib.errors import RunError
+from vdsr_lib.errors import DataError, RunError
 from vdsr_lib.evaluation import evaluate, means
 from vdsr_lib.experiments import (
     Experiment,
     Material,
+    Pictures,
     Recording,
     Run,
     RunStore,
@@ -27,6 +28,7 @@ from vdsr_lib.experiments import (
     recording,
     shipping,
 )
+from vdsr_lib.experiments import material as material_module
 from vdsr_lib.experiments.telling import command_for, cost_text
 from vdsr_lib.training import History, Silent
 from vdsr_lib.weights import load_model, read_card
@@ -158,6 +160,38 @@ def test_a_later_store_adds_to_what_was_recorded(
     text = (tmp_path / "recorded" / "ablation.json").read_bytes()
     record(ablation, store, tmp_path)  # back to the first store: nothing is lost
     assert (tmp_path / "recorded" / "ablation.json").read_bytes() == text
+
+
+def test_a_set_that_is_absent_is_named_and_what_was_measured_before_is_kept(
+    ablation, store, measured, tmp_path, monkeypatch
+):
+    def declare(*datasets: str) -> Experiment:
+        test = tuple(Pictures(name, (2,)) for name in datasets)
+        runs = tuple(replace(run, test=test) for run in ablation.runs("paper"))
+        return replace(ablation, sizes=dict.fromkeys(PROFILES, runs))
+
+    monkeypatch.setenv("VDSR_DATA_DIR", str(tmp_path / "nothing"))
+    both = declare(str(measured), "embedded-test")
+    whole = Recording.read(record(both, store, tmp_path).path)
+    assert "not_measured" not in whole.record["runs"]["T91"]
+    load = material_module.load_images
+
+    def without_the_embedded(name: str):
+        if name == "embedded-test":
+            raise DataError("embedded-test is not here")
+        return load(name)
+
+    entry = whole.record["runs"]["T91"]
+    monkeypatch.setattr(material_module, "load_images", without_the_embedded)
+    again = Recording.read(record(both, store, tmp_path).path)
+    assert again.record["runs"]["T91"] == entry  # nothing is missing, nothing is lost
+    pd.testing.assert_frame_equal(again.table, whole.table)
+    assert len(whole.table) == 4
+    fresh = record(both, store, tmp_path / "new").recording
+    assert fresh.record["runs"]["T91"]["not_measured"] == ["embedded-test"]
+    assert set(fresh.table["dataset"]) == {str(measured)}
+    with pytest.raises(DataError, match="vdsr data fetch urban100"):
+        record(declare("urban100"), store, tmp_path / "none")
 
 
 def test_what_was_declared_otherwise_is_forgotten(ablation, store, measured, tmp_path):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +19,18 @@ import torch
 from vdsr_lib._files import data_file, write_atomically
 from vdsr_lib.datasets import EMBEDDED
 from vdsr_lib.devices import resolve_device
-from vdsr_lib.errors import RunError
+from vdsr_lib.errors import DataError, RunError
 from vdsr_lib.experiments.catalogue import get_experiment
 from vdsr_lib.experiments.declare import Experiment, Run
 from vdsr_lib.experiments.layout import readable
 from vdsr_lib.experiments.material import Material
+from vdsr_lib.experiments.merging import earlier_recording, merged
 from vdsr_lib.experiments.results import ExperimentResult, Recording
 from vdsr_lib.experiments.scoring import score_run
 from vdsr_lib.experiments.shipping import ship, weights_name
 from vdsr_lib.experiments.store import FinishedRun, RunStore
 from vdsr_lib.experiments.strips import some_frames, write_strip
-from vdsr_lib.experiments.telling import command_for, cost_text
+from vdsr_lib.experiments.telling import command_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,8 @@ def record_experiment(
     weights : path-like, optional
         The folder of the weights; ``data/weights`` if not given.
     device : str or torch.device
-        Where scores are measured that the store does not hold yet.
+        Where scores are measured that the store does not hold yet. A test set whose
+        pictures are not here is named in the run's ``not_measured``.
 
     Returns
     -------
@@ -105,7 +107,7 @@ def record_experiment(
     RunError
         If no run is finished, or one in the store is damaged.
     DataError
-        If the test pictures are absent.
+        If none of a run's test pictures are here.
     """
     experiment = get_experiment(name) if isinstance(name, str) else name
     kept = store if isinstance(store, RunStore) else RunStore(store)
@@ -117,7 +119,7 @@ def record_experiment(
         for run in runs
         if run.key(seed) in kept
     }
-    earlier = _earlier(path, runs, profile, seed)
+    earlier = earlier_recording(path, runs, profile, seed)
     if not finished and earlier is None:
         raise RunError(
             f"none of the {len(runs)} runs of {experiment.name} at {profile} is in "
@@ -126,7 +128,7 @@ def record_experiment(
         )
     material = Material(resolve_device(device))
     fresh = _fresh(experiment, profile, seed, finished, (kept, material))
-    whole = _merged(fresh, earlier, experiment, profile, seed)
+    whole = merged(fresh, earlier, experiment, profile, seed)
     place = data_file("weights") if weights is None else Path(weights)
     shipped = {
         run.name: ship(
@@ -155,14 +157,18 @@ def _fresh(
     """Lay out what the store holds, measured on its test pictures."""
     store, material = where
     tables: list[pd.DataFrame] = []
+    absent: dict[str, list[str]] = {}
     for run in experiment.runs(profile):
         if run.name in finished:
-            tables += score_run(run, finished[run.name], store, material)
+            measured, absent[run.name] = _measurable(run, material)
+            tables += score_run(measured, finished[run.name], store, material)
     result = ExperimentResult.of(experiment, profile, seed, finished, tables)
     for run in experiment.runs(profile):
         if run.name in finished:
             entry = _published(result.record["runs"][run.name])
             entry["command"] = command_for(experiment.name, profile, run.name, seed)
+            if absent[run.name]:
+                entry["not_measured"] = absent[run.name]
             if called := weights_name(experiment.name, run.name):
                 entry["weights"] = called
             result.record["runs"][run.name] = entry
@@ -171,6 +177,22 @@ def _fresh(
                 steps = _shown_steps(finished[run.name])
                 result.frames[run.name] = some_frames(frames, steps)
     return result
+
+
+def _measurable(run: Run, material: Material) -> tuple[Run, list[str]]:
+    """Return a run with those test sets that are here, and the names of the others."""
+    here, absent, reason = [], [], None
+    for pictures in run.test:
+        try:
+            material.images(pictures.dataset)
+        except DataError as error:
+            absent.append(pictures.dataset)
+            reason = reason or error
+        else:
+            here.append(pictures)
+    if reason is not None and not here:
+        raise reason
+    return replace(run, test=tuple(here)), absent
 
 
 def _published(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,66 +216,6 @@ def _shown_steps(made: FinishedRun) -> list[int]:
     """Return the step of the last frame in each epoch that is shown."""
     last = {row["epoch"]: row["step"] for row in made.history.validations}
     return [step for epoch, step in last.items() if epoch in SHOWN_EPOCHS]
-
-
-def _earlier(
-    path: Path, runs: Sequence[Run], profile: str, seed: int
-) -> Recording | None:
-    """Return what was recorded before, if any of it is of today's declarations."""
-    if not path.is_file():
-        return None
-    found = Recording.read(path)
-    head = found.record["profile"], found.record["seed"]
-    if head != (profile, seed):
-        raise RunError(
-            f"{path} holds profile {head[0]}, seed {head[1]}; give another --output "
-            f"for profile {profile}, seed {seed}"
-        )
-    keys = {run.name: run.key(seed) for run in runs}
-    entries = found.record["runs"]
-    alike = any(keys.get(name) == entry["key"] for name, entry in entries.items())
-    return found if alike else None
-
-
-def _merged(
-    fresh: Recording,
-    earlier: Recording | None,
-    experiment: Experiment,
-    profile: str,
-    seed: int,
-) -> Recording:
-    """Put what the store holds before what was recorded earlier, in declared order."""
-    import pandas as pd
-
-    record: dict[str, Any] = {**fresh.record, "runs": {}, "missing": {}}
-    sources: dict[str, Recording] = {}
-    for run in experiment.runs(profile):
-        source = _source(run, seed, fresh, earlier)
-        if source is None:
-            record["missing"][run.name] = cost_text(run)
-        else:
-            record["runs"][run.name] = source.record["runs"][run.name]
-            sources[run.name] = source
-    tables = [each.table[each.table["run"] == n] for n, each in sources.items()]
-    return Recording(
-        record,
-        pd.concat(tables, ignore_index=True),
-        {name: each.curves[name] for name, each in sources.items()},
-        {name: each.histories[name] for name, each in sources.items()},
-        {n: each.frames[n] for n, each in sources.items() if n in each.frames},
-    )
-
-
-def _source(
-    run: Run, seed: int, fresh: Recording, earlier: Recording | None
-) -> Recording | None:
-    """Return the recording that holds a run as it is declared today."""
-    for recording in (fresh, earlier):
-        if recording is not None:
-            entry = recording.record["runs"].get(run.name)
-            if entry is not None and entry["key"] == run.key(seed):
-                return recording
-    return None
 
 
 def _write(recording: Recording, path: Path) -> Path:
