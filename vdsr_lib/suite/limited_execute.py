@@ -20,6 +20,11 @@ class LimitedExecute(Execute):  # type: ignore[misc]
     """Grade what ran before the kernel ended; what came after it earns nothing.
 
     nbgrader itself gives up on such a submission and records no grade at all.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for nbgrader's ``Execute``, which also has the traits to configure.
     """
 
     ended = False

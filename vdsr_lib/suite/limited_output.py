@@ -23,6 +23,11 @@ class LimitedStream(OutStream):
 
     Both arrive as standard output: nbgrader gives no points to a cell with anything
     on its standard error, and a warning is no mistake.
+
+    Parameters
+    ----------
+    *args, **options
+        As for ipykernel's ``OutStream``.
     """
 
     left: ClassVar[int] = setting(OUTPUT)
@@ -56,7 +61,13 @@ class LimitedStream(OutStream):
 
 
 class LimitedKernelApp(IPKernelApp):
-    """The usual kernel, with bounded output."""
+    """The usual kernel, with bounded output.
+
+    Parameters
+    ----------
+    **kwargs
+        As for ipykernel's ``IPKernelApp``.
+    """
 
     outstream_class = f"{__name__}.{LimitedStream.__name__}"
 
