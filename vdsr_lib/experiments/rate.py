@@ -159,7 +159,7 @@ def _step_seconds(
 
 
 def _picture_seconds(model: torch.nn.Module, device: torch.device) -> float:
-    """Return the seconds of using a network on one picture, in float32 as scores are."""
+    """Return the seconds of using a network on one picture, in float32."""
     picture = torch.full((1, 1, _PICTURE, _PICTURE), 0.5, device=device)
     times: list[float] = []
     while sum(times[1:]) < _MEASURING_SECONDS:  # the first sets things up
