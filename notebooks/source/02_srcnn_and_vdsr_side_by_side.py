@@ -323,7 +323,7 @@ tiles = len(PatchSet.from_images([wall], (2,), patch_size=41))
 recipe, other = TrainingConfig.paper(), TrainingConfig.srcnn()
 ends = recipe.learning_rate, recipe.learning_rate_at(80)
 slow = other.learning_rate * other.last_layer_rate
-book.record("rate-ratio", ends[0] / slow)
+book.record("rate-ratio", round(ends[0] / slow))
 
 # %% [markdown]
 # The paper's abstract says that its rates are "$10^4$ times higher than

@@ -361,8 +361,8 @@ display(book.record("soft-lens-gains-less", share["soft lens"]))
 book.record("picked-pixels-turn-it-into-loss", mean["nearest pixel"])
 
 # %% [markdown]
-# Drawn letters gain about half of what photographs do, though they are all
-# edges. Here is why.
+# Drawn letters gain less than photographs do, though they are all edges.
+# Here is why.
 
 # %%
 ilr = degrade(every["letters"], 3)
