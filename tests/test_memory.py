@@ -40,7 +40,7 @@ print(megabytes("VmHWM") - before, held[-1] - held[0])
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_training_and_measuring_stay_within_bounds() -> None:
-    """Measured with bfloat16: a peak of 242 MB, and 7 MB more after two more networks."""
+    """Measured with bfloat16: a peak of 242 MB; two more networks leave 7 MB."""
     done = subprocess.run(
         [sys.executable, "-c", WORK, "1"],
         capture_output=True, text=True, check=True, timeout=300,
