@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -73,6 +74,8 @@ def start(
     os.environ["VDSR_APP_WEIGHTS"] = offered
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    # Jupyter's own settings of its WebSockets make tornado warn at the first page.
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)
     with TemporaryDirectory(prefix="vdsr-app-") as folder:
         page = prepare(Path(folder))
         os.environ["JUPYTER_PATH"] = os.pathsep.join(
