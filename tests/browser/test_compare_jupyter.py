@@ -81,6 +81,8 @@ def test_a_viewer_without_widgets_chooses_the_picture(executed):
         del output.data["application/vnd.jupyter.widget-view+json"]  # as GitHub
     body, _ = HTMLExporter().from_notebook_node(notebook)
     assert body.count('src="data:image/png;base64,iVBOR') == 2
+    body, _ = HTMLExporter(template_name="classic").from_notebook_node(notebook)
+    assert body.count('alt="Comparison of true') == 2  # the other one writes no words
     _, resources = MarkdownExporter().from_notebook_node(executed)
     assert len([name for name in resources["outputs"] if name.endswith(".png")]) == 2
     page = lesson_html(notebook, "A lesson")

@@ -268,3 +268,52 @@ def test_samples_are_small_and_six():
     assert {p.pixels.shape for p in samples.values()} == {(192, 192, 3)}
     dark = letters().min(axis=2) < 60
     assert 0.02 < dark.mean() < 0.2
+
+
+def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
+    stream = BytesIO()
+    picture.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def every_kind() -> dict[str, tuple[bytes, list[int], str]]:
+    """Files of every kind that is promised: content, rows and columns, what it is."""
+    colour = Image.fromarray(noise(12, 20))
+    grey = colour.convert("L")
+    veiled = Image.fromarray(noise(12, 20, 4))
+    rng = np.random.default_rng(2)
+    deep = Image.fromarray(rng.integers(0, 2**16, (12, 20), dtype=np.uint16))
+    fraction = Image.fromarray(rng.random((12, 20), dtype=np.float32))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # a quarter turn
+    more = {"save_all": True, "append_images": [colour.rotate(180)]}
+    size, on_its_side = [12, 20], [20, 12]
+    return {
+        "grey.png": (encoded(grey, "PNG"), size, "grey"),
+        "grey_veiled.png": (
+            encoded(veiled.convert("LA"), "PNG"), size, "grey with transparency"
+        ),
+        "veiled.webp": (
+            encoded(veiled, "WEBP", lossless=True), size, "colour with transparency"
+        ),
+        "palette.png": (encoded(colour.quantize(16), "PNG"), size, "colour"),
+        "cmyk.jpg": (encoded(colour.convert("CMYK"), "JPEG"), size, "colour"),
+        "deep.png": (encoded(deep, "PNG"), size, "grey"),
+        "fraction.tif": (encoded(fraction, "TIFF"), size, "grey"),
+        "phone.jpg": (encoded(colour, "JPEG", exif=turned), on_its_side, "colour"),
+        "moving.gif": (encoded(colour, "GIF", **more), size, "colour"),
+        "plain.bmp": (encoded(colour, "BMP"), size, "colour"),
+        "plain.ppm": (encoded(colour, "PPM"), size, "colour"),
+        "plain.jp2": (encoded(colour, "JPEG2000"), size, "colour"),
+        "dot.png": (encoded(Image.new("L", (1, 1), 7), "PNG"), [1, 1], "grey"),
+    }  # fmt: skip
+
+
+def test_every_kind_of_picture_that_is_promised_is_taken():
+    widget = own_picture(model="bicubic")
+    for name, (content, size, kind) in every_kind().items():
+        upload(widget, name, content)
+        found = widget.problem, widget.name, widget.size, widget.kind, widget.stage
+        assert found == ("", name, size, kind, "done")
+        rows, columns = widget.enlarged.bicubic.shape[:2]
+        assert [rows, columns] == [2 * side for side in size]
