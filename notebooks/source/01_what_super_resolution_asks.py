@@ -11,9 +11,9 @@
 # papers can print different numbers for the very same bicubic.
 #
 # **You need** to have used NumPy arrays, and no knowledge of networks: no
-# training happens here. Reading takes about 30 minutes; the cells run in
-# under a minute on a CPU, at every profile, downloads aside, and a GPU would
-# not make them faster.
+# training happens here. Reading takes about 30 minutes; at `quick` the cells
+# take about ten seconds of one CPU core, and a GPU would not make them
+# faster.
 
 # %% [markdown]
 # The first cell holds what a run may change. Every profile measures the five

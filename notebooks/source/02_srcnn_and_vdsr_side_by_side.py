@@ -13,8 +13,8 @@
 #
 # **You need** lesson 01 (luma, bicubic, PSNR, scale) and to have seen a
 # convolution before. Reading takes about 35 minutes. At `quick` the cells
-# run in about a minute and a half on one CPU core that does nothing else; on
-# a GPU nobody has timed them yet.
+# take about 35 seconds of one CPU core with bfloat16 arithmetic (lesson 00
+# tells whether yours has it); on a GPU nobody has timed them yet.
 
 # %% [markdown]
 # The first cell holds what a run may change. `quick` trains a VDSR of depth

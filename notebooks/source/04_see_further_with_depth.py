@@ -12,9 +12,9 @@
 # worth.
 #
 # **You need** lesson 03 (the residual) and the receptive field from lesson
-# 02. Reading takes about 40 minutes. At `quick` the cells run in about a
-# minute and a half on one CPU core that does nothing else; on a GPU nobody
-# has timed them yet.
+# 02. Reading takes about 40 minutes. At `quick` the cells take about 50
+# seconds of one CPU core with bfloat16 arithmetic (lesson 00 tells whether
+# yours has it); on a GPU nobody has timed them yet.
 
 # %% [markdown]
 # The first cell holds what a run may change. `quick` trains depths 3, 5, 7
@@ -369,9 +369,9 @@ for depth in (5, 20) if profile == "paper" else ():
 # Depth helps: from 5 to 20 layers in the paper's curve by far more than
 # chance, from 3 to 10 layers after our few steps at scale 3. It helps less
 # and less, and from about twelve layers on Figure 3 cannot rank its own
-# points, since one run is uncertain by 0.04 dB. A network of depth $D$ sees $2D + 1$ pixels and uses mostly
-# those in the middle. Seeing far pays where the picture repeats itself, and
-# each layer costs the same time.
+# points, since one run is uncertain by 0.04 dB. A network of depth $D$ sees
+# $2D + 1$ pixels and uses mostly those in the middle. Seeing far pays where
+# the picture repeats itself, and each layer costs the same time.
 #
 # | claim | evidence |
 # |---|---|

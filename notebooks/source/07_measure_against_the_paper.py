@@ -11,9 +11,9 @@
 # and of the epoch adds, and which differences are too small to mean anything.
 #
 # **You need** lesson 01 (the protocol) and lesson 02 (SRCNN and VDSR).
-# Reading takes about 40 minutes. At `quick` the cells run in about two
-# minutes on two CPU cores that do nothing else; on a GPU nobody has timed
-# them yet.
+# Reading takes about 40 minutes. At `quick` the cells take about a minute of
+# one CPU core with bfloat16 arithmetic (lesson 00 tells whether yours has
+# it); on a GPU nobody has timed them yet.
 
 # %% [markdown]
 # The first cell holds what a run may change. `quick` and `classroom` use

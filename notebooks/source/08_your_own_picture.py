@@ -10,8 +10,9 @@
 # cut into tiles without a seam; and when not to trust the result.
 #
 # **You need** lesson 01 (luma, bicubic, PSNR). Reading takes about 30
-# minutes. At `quick` the cells take a minute or two on two CPU cores that
-# do nothing else; on a GPU nobody has timed them yet.
+# minutes. At `quick` the cells take about 15 seconds of one CPU core with
+# bfloat16 arithmetic (lesson 00 tells whether yours has it); on a GPU nobody
+# has timed them yet.
 
 # %% [markdown]
 # `quick` trains a small network, of depth 5, in front of you. `classroom` and
@@ -273,9 +274,8 @@ errors = {}
 for halo in sorted({0, 1, enough // 2, enough - 1, enough}):
     tiled = super_resolve(Shortsighted(halo), given, tile=64, **fine)
     errors[halo] = float((tiled - whole).abs().max())
-pd.Series(errors, name="largest error").to_frame().rename_axis("halo").assign(
-    levels=lambda t: (255 * t["largest error"]).round(4)
-)
+levels = pd.Series(errors, name="largest error (levels)").mul(255).round(3)
+levels.rename_axis("halo").to_frame()
 
 # %% [markdown]
 # Without a halo the seam is more than ten levels high, plain to see in a
