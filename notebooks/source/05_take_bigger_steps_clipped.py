@@ -82,20 +82,19 @@ print("largest in each layer:", *(f"{s.abs().max():.2g}" for s in slopes[::2]))
 # number? And what if the rate is 0.01, or 0.001?
 
 # %%
-study, rates = ClippingStudy(seed=seed), (0.1, 0.01, 0.001)
-traced = {(t.rule, t.learning_rate): t for t in study.grid(rates=rates)}
-wild = [traced["none", rate] for rate in rates]
+rates, alike = (0.1, 0.01, 0.001), {"depth": 5, "width": 64, "batch_size": 64}
+free = ClippingStudy(seed=seed, **alike)
+wild = [free.trace("none", rate) for rate in rates]
 print(*wild, sep="\n")
 book.record("unclipped-diverges", max(trace.steps[-1] for trace in wild))
 
 # %% [markdown]
-# (The cell trained twelve small networks, of which these are three; we come
-# to the others.) So much for the prediction. The first step throws the last
-# layer far beyond anything useful. The gradient then reaches the layers
-# before it as well, and is larger for it: every step makes the next one
-# longer. That is what *exploding gradients* means, and the paper names it as
-# the reason for clipping (section 3.2). Even a rate of 0.001, a hundredth of
-# the paper's, is too high for this loss.
+# So much for the prediction. The first step throws the last layer far beyond
+# anything useful. The gradient then reaches the layers before it as well, and
+# is larger for it: every step makes the next one longer. That is what
+# *exploding gradients* means, and the paper names it as the reason for
+# clipping (section 3.2). Even a rate of 0.001, a hundredth of the paper's, is
+# too high for this loss.
 
 # %% [markdown]
 # ## The clip by hand
@@ -228,11 +227,11 @@ display(book.record("momentum-multiplies", max(moved[0.9])))
 book.record("no-step-beyond-theta", max(moved[0.0]))
 
 # %% [markdown]
-# Some weight is always pushed one way for long enough to come near the bound,
-# and none goes beyond it. So the sentence about the step's length should be:
-# at most $\theta$ before momentum, at most $10\,\theta$ with it, at *every*
-# rate. In 9,960 steps a weight could travel far, but in no single one can it
-# wreck what was learnt.
+# Some weight is always pushed one way for long enough to come most of the way
+# to the bound, and none goes beyond it. So the sentence about the step's
+# length should be: at most $\theta$ before momentum, at most $10\,\theta$ with
+# it, at *every* rate. In 9,960 steps a weight could travel far, but in no
+# single one can it wreck what was learnt.
 
 # %% [markdown]
 # ## Four rules, three rates
@@ -265,12 +264,12 @@ figures.show(
 
 # %% [markdown]
 # Compare with your prediction. The pair that must agree is the first cell of
-# the first two rows: at rate 0.1 the fixed limit $10^{-3}$ *is*
-# $\theta/\gamma$. Down its row the fixed limit crawls, as the table of steps
-# foretold. The norm's limit lets no step be longer than 0.04 as a whole, but
-# that is shared out among the elements as they are, and the last layer's few
-# weights take nearly all of it: at rate 0.1 the network is thrown far below
-# bicubic and spends the run on its way back.
+# the first two rows (`value` is the fixed limit): at rate 0.1 the limit
+# $10^{-3}$ *is* $\theta/\gamma$. At 0.001 the fixed limit crawls, as the table
+# of steps foretold. The norm's limit lets no step be longer than 0.04 as a
+# whole, but that is shared out among the elements as they are, and the last
+# layer's few weights take nearly all of it: at rate 0.1 the network is thrown
+# far below bicubic and spends the run on its way back.
 
 # %%
 kept, fixed, norm, free = (row for _, row in gains.iterrows())
@@ -281,11 +280,15 @@ display(book.record("fixed-limit-crawls", kept[1e-3] - fixed[1e-3]))
 book.record("norm-throws-it-off", kept[0.1] - norm[0.1])
 
 # %% [markdown]
-# What happened on the way shows in the gradients of the twelve small
-# networks. The left panel has the gradient's length before the clip, on a
-# logarithmic axis; the right one the share of elements that the clip cut.
+# What happened on the way shows in the gradients. To have them counted at
+# every few steps, the next cell trains twelve networks more, deeper and
+# narrower (depth 10, width 16). The left panel has the gradient's length
+# before the clip, on a logarithmic axis; the right one the share of elements
+# that the clip cut. The rule `norm` shortens all of them or none.
 
 # %%
+study = ClippingStudy(seed=seed)
+traced = {(t.rule, t.learning_rate): t for t in study.grid(rates=rates)}
 shown = ("none", 0.1), ("norm", 0.1), ("adjustable", 0.1), ("adjustable", 1e-3)
 lines = outcomes.courses(traced[pair] for pair in shown)
 figures.show(
@@ -294,14 +297,17 @@ figures.show(
 )
 
 # %% [markdown]
-# Under the adjustable rule at rate 0.1 a tenth or more of the elements are
-# cut at every step: there the clip is no safety net that rarely catches, it
-# *is* the method. At rate 0.001 it cuts hardly anything, and plain gradient
-# descent remains. As a method it has little to do with the size of the
-# gradient: what is cut moves by $\theta$, whatever it was.
+# Under the adjustable rule at rate 0.1 hardly an element is cut at first, and
+# a third of them or more after twenty steps: there the clip is no safety net
+# that rarely catches, it *is* the method. At rate 0.001 it cuts hardly
+# anything, and plain gradient descent remains. Whatever is cut moves by
+# $\theta$, however long its gradient was.
 #
 # The explorer holds all twelve: choose a rule and a rate, run through the
-# steps, and drag $\theta$ to see what another limit would cut.
+# steps, and drag $\theta$ to see what another limit would cut. One of them may
+# surprise you: without a clip at 0.001 these narrow networks stay alive, as
+# their gradients are the sum of fewer paths. At the paper's width of 64 you
+# saw that none does.
 
 # %%
 clipping_explorer(list(traced.values()), study=study)
@@ -348,12 +354,10 @@ def attempt(**changes):
     """Train a copy of the network; return it, its gain and its warnings."""
     network = copy.deepcopy(fresh)
     recipe = TrainingConfig.paper(max_steps=120, **changes)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings(record=True, action="always") as caught:
         train(network, patches, recipe, validate=bench.measure, **quiet)
-    gain = (
-        bench.measure(network)["psnr_x3"] - bench.measure.baseline["psnr_x3"]
-    )
+    after, before = bench.measure(network), bench.measure.baseline
+    gain = after["psnr_x3"] - before["psnr_x3"]
     return network, gain, [str(warning.message) for warning in caught]
 
 
@@ -417,9 +421,9 @@ figures.show(
 )
 
 # %% [markdown]
-# The paper's curve leaps about at first and settles at its first drop, which
-# is what a drop is for. The review's is smooth and then flat: after the third
-# drop it has nothing left to move with. We read off the ends at scale 3.
+# The paper's curve leaps about at first and settles as the rate drops, which
+# is what a drop is for. The review's is calmer and then flat: after two drops
+# it has nothing left to move with. We read off the ends at scale 3.
 
 # %%
 ends = falling.table.query("scale == 3").set_index("run")
@@ -449,7 +453,7 @@ if full:
 # training explodes within ten steps even at a hundredth of the paper's rate.
 # The adjustable clip bounds the step instead of the gradient: $\theta$ before
 # momentum and $10\,\theta$ with it, at every rate. At high rates it cuts a
-# tenth of the elements or more and so shapes the training; at low rates it
+# good part of the elements and so shapes the training; at low rates it
 # hardly acts. A fixed limit strangles low rates, and a limit on the norm
 # leaves the last layer unprotected.
 #

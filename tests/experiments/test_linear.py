@@ -56,9 +56,8 @@ def test_for_one_scale_it_is_as_good_as_the_filter_of_lesson_04(pictures, size: 
     cropped = {n: p[: len(p) // 3 * 3, : len(p) // 3 * 3] for n, p in pictures.items()}
     (net,) = best_linear(cropped, [(3,)], size=size).values()
     other = LinearNetwork(best_filter(cropped.values(), 3, size))
-    assert squares(net, cropped, 3) == pytest.approx(
-        squares(other, cropped, 3), rel=1e-4
-    )
+    ours, theirs = (squares(each, cropped, 3) for each in (net, other))
+    assert 0.98 * theirs < ours <= theirs * (1 + 1e-9)  # its ridge is larger
 
 
 def test_each_set_is_best_on_its_own_scales_and_a_mixture_lies_between(pictures):

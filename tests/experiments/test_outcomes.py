@@ -61,7 +61,7 @@ def test_gains_are_differences_in_the_order_of_the_runs(table: pd.DataFrame):
     assert gains.index.tolist() == ["value", "none"]
     assert gains.columns.tolist() == [0.1, 0.001]
     np.testing.assert_allclose(gains, [[0.5, -0.25], [np.nan, 0.0]], atol=1e-12)
-    assert (gains.index.name, gains.columns.name) == ("clipping", "learning_rate")
+    assert (gains.index.name, gains.columns.name) == ("clipping", "learning rate")
 
 
 def test_a_run_that_was_not_made_leaves_a_gap(table: pd.DataFrame):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LinearNetwork", "best_linear"]
 
-_RIDGE = 1e-6  # of the mean variance, where examples leave a weight undetermined
+_RIDGE = 1e-9  # of the mean variance, where examples leave a weight undetermined
 
 
 class LinearNetwork(nn.Module):

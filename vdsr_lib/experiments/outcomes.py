@@ -31,7 +31,8 @@ def gain_table(table: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        PSNR minus that of bicubic, in dB; NaN where a run diverged or is missing.
+        PSNR minus that of bicubic, in dB; NaN where a run diverged or is missing. Its
+        axes have the columns' names, with spaces.
 
     Raises
     ------
@@ -45,7 +46,10 @@ def gain_table(table: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:
         )
     gains = table.assign(gain=table.psnr - table.bicubic)
     made = gains.pivot(index=rows, columns=columns, values="gain")
-    return made.loc[table[rows].unique(), table[columns].unique()]
+    made = made.loc[table[rows].unique(), table[columns].unique()]
+    return made.rename_axis(
+        index=rows.replace("_", " "), columns=columns.replace("_", " ")
+    )
 
 
 def end_table(recording: Recording, rows: str, columns: str) -> pd.DataFrame:
