@@ -76,11 +76,6 @@ def test_a_good_lesson(reproduce: Reproduce, tmp_path: Path) -> None:
         ("failing_claim", 1, ["fails       01.two-and-two", "measured 5"]),
         ("missing_claim", 1, ["missing     01.more-than-one", "did not record it"]),
         ("unknown_claim", 1, ["cell 6: ClaimError: unknown claim 'two-and-too'"]),
-        (
-            "greedy_kernel",
-            1,
-            ["lesson 01, cell 5: its kernel held", "900 MB are promised"],
-        ),
         ("failing_cell", 3, ["cell failed: cell 6: ZeroDivisionError"]),
         ("cell_timeout", 3, ["timed out: cell 6 took longer than 2 s"]),
         ("dying_kernel", 3, ["kernel died: cell 6: the kernel died"]),
@@ -98,6 +93,15 @@ def test_each_failure_has_its_status_and_its_words(
     facts = json.loads((tmp_path / "out" / "claims.json").read_text())
     assert facts["exit_code"] == code
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_a_kernel_that_takes_too_much_memory_fails_the_run(
+    reproduce: Reproduce,
+) -> None:
+    result = reproduce("greedy_kernel")
+    assert result.exit_code == 1, result.output
+    assert "1 of 1 claims hold; lesson 01, cell 5: its kernel held" in result.output
+    assert "900 MB are promised" in result.output
 
 
 def test_an_undeclared_record_is_unknown(reproduce: Reproduce, tmp_path: Path) -> None:
@@ -168,6 +172,26 @@ def test_an_old_report_does_not_outlive_a_new_run(
     assert "missing     01.two-and-two" in result.output, (
         "the old record does not count"
     )
+
+
+def test_a_second_run_measures_everything_anew(
+    reproduce: Reproduce, tmp_path: Path
+) -> None:
+    assert "nobody has timed them yet" in reproduce("good").output
+    record, notebook, page = (
+        tmp_path / "out" / name
+        for name in ("claims/01.json", "executed/01_good.ipynb", "html/01_good.html")
+    )
+    record.write_text(record.read_text().replace('"measured": 4', '"measured": 5'))
+    notebook.write_text("of the first run")
+    page.write_text("of the first run")
+    result = reproduce("good", "--seed", "1")
+    assert result.exit_code == 0, result.output
+    assert "1 lesson: about 10 s, as the last time" in result.output
+    assert json.loads(record.read_text())["records"][0]["measured"] == 4
+    assert "of the first run" not in notebook.read_text() + page.read_text()
+    facts = json.loads((tmp_path / "out" / "claims.json").read_text())
+    assert facts["seed"] == 1
 
 
 # ---- from outside, as a process ----
