@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -182,3 +185,46 @@ def test_the_order_of_value_holds_every_experiment(monkeypatch: pytest.MonkeyPat
     assert tasks[6].key == "65feca5cd9ffedb9"  # five experiments share it
     assert {str(task) for task in tasks} >= {"table3: VDSR"}
     assert "ablation: 291 + augmentation" not in {str(task) for task in tasks}
+
+
+# Refuse what only notebooks, downloads and clusters need; then make a run.
+BARE = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {
+            *("pooch", "requests", "IPython", "ipywidgets", "anywidget", "papermill"),
+            *("matplotlib", "distributed", "dask", "nbformat", "jupyter_client"),
+            *("psutil", "rich"),
+        }:
+            raise ModuleNotFoundError(f"{name} is refused here", name=name)
+
+sys.meta_path.insert(0, Refuse())
+from dataclasses import replace
+from vdsr_lib.experiments import EXPERIMENTS, Experiment, RunStore, make_all, tasks_of
+from vdsr_lib.experiments import record_experiment
+
+run = EXPERIMENTS["clipping"].runs("quick")[0]
+run = replace(run, training=replace(run.training, max_steps=2), patch_size=11)
+made = Experiment("bare", "t", "s", dict.fromkeys(EXPERIMENTS["srcnn"].sizes, (run,)))
+EXPERIMENTS["bare"] = made
+store = RunStore(sys.argv[1])
+assert make_all(tasks_of(["bare"]), store=store, device="cpu").left == ()
+record_experiment("bare", store=store, output=sys.argv[1] + "/out", device="cpu")
+"""
+
+
+def test_training_and_recording_need_no_notebook_no_downloader_and_no_cluster(
+    tmp_path: Path,
+):
+    done = subprocess.run(
+        [sys.executable, "-c", BARE, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "bare.json").is_file()
