@@ -67,7 +67,7 @@ def test_papermill_keeps_the_widget_its_picture_and_the_words(executed):
     for output in outputs(executed):
         view = output.data["application/vnd.jupyter.widget-view+json"]
         model = states["state"][view["model_id"]]
-        assert model["state"]["_esm"].startswith("/* The page side")
+        assert "/* The page side of `Compare`" in model["state"]["_esm"]
         assert len(model["buffers"]) == len(model["state"]["pixels"])
         assert output.data["image/png"].startswith("iVBOR")
         assert output.metadata["image/png"]["alt"].startswith("Comparison of true")

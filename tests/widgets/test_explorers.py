@@ -127,7 +127,7 @@ def test_an_exported_notebook_brings_it_to_life(widget):
 def test_its_state_is_strict_json_without_holes(widget):
     state = widget.get_manager_state(widgets=[widget])["state"][widget.model_id]
     json.dumps(state["state"], allow_nan=False)
-    assert state["state"]["_esm"].startswith("/* What the explorers' pages share")
+    assert state["state"]["_esm"].startswith("/* What the page sides of all widgets")
     assert ".vdsr-kit" in state["state"]["_css"]
 
 

@@ -107,7 +107,7 @@ class ClippingExplorer(Asking):
         Set to True to end it after its current step.
     """
 
-    _esm = page_source("kit.js", "clipping_explorer.js")
+    _esm = page_source("tools.js", "kit.js", "clipping_explorer.js")
     _css = page_source("kit.css", "clipping_explorer.css")
     _title = "Clipping"
 

@@ -15,11 +15,15 @@ import traitlets as t
 from vdsr_lib.widgets.content import Pictures, first_view, pack
 from vdsr_lib.widgets.fallback import alternative_text, static_picture
 from vdsr_lib.widgets.frames import Curve, Frames, packed_curves
-from vdsr_lib.widgets.pictured import Pictured
+from vdsr_lib.widgets.pictured import Pictured, page_source
 
 __all__ = ["Compare", "compare"]
 
 _HERE = Path(__file__).parent
+_PARTS = tuple(
+    f"compare_{part}.js"
+    for part in ("pictures", "layout", "page", "stage", "cards", "frames")
+)
 
 
 def compare(
@@ -147,7 +151,7 @@ class Compare(Pictured):
         "frame", "limit", "description",
     )  # fmt: skip
 
-    _esm = _HERE / "compare.js"
+    _esm = page_source("tools.js", *_PARTS, "compare.js")
     _css = _HERE / "compare.css"
 
     names = t.List(t.Unicode()).tag(sync=True)

@@ -1,48 +1,14 @@
-/* What the explorers' pages share: nodes, the theme, controls, and a view of a model.
+/* What the explorers' pages share: controls, charts, and a view of a model.
  *
- * It stands before the explorer's own code in one ES module (`page_source` joins them).
+ * It stands behind tools.js, and before the explorer's own code, in one ES module.
  * State lives in the model's traits; a view draws it, once a frame, when it changed.
  */
-
-const MINUS = "\u2212";
-const SVG = new Set(["svg", "path", "line", "text", "circle", "g", "rect", "title"]);
-
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-
-/** Make an element: `h("button", {class: "x", type: "button"}, "text", child)`. */
-function h(tag, attributes = {}, ...children) {
-  const node = SVG.has(tag)
-    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
-    : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, value);
-  }
-  node.append(...children);
-  return node;
-}
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
 
 /** A number with a true minus and, if asked for, a plus. */
 function number(value, digits, { sign = false } = {}) {
   const text = Math.abs(value).toFixed(digits);
   const zero = Number(text) === 0;
   return (zero ? "" : value < 0 ? MINUS : sign ? "+" : "") + text;
-}
-
-/** Round numbers between `low` and `high`, about `count` of them. */
-function niceTicks(low, high, count) {
-  const rough = (high - low) / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 2.5, 5, 10].find((s) => s * power >= rough * 0.999);
-  const ticks = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
-    ticks.push(Number((i * step).toPrecision(10)));
-  }
-  return ticks;
 }
 
 /** A power of ten such as 10 to the -4, as text that reads well. */
@@ -66,8 +32,8 @@ class Explorer {
     this.root.append(this.problem);
     el.append(this.root);
     this.root.setAttribute("aria-label", this.get("description"));
-    this.keepKeys();
-    this.watchTheme();
+    keepKeys(this);
+    followTheme(this, () => this.schedule());
     this.sizes = new ResizeObserver(() => this.schedule());
     this.sizes.observe(this.root);
     this.on(["description"], () =>
@@ -136,50 +102,6 @@ class Explorer {
     for (const timer of [this.saving, this.judging, this.playTimer]) clearTimeout(timer);
     for (const [name, handler] of this.off) this.model.off(`change:${name}`, handler);
     this.root.remove();
-  }
-
-  /** Keep plain keys from the notebook, where "d d" deletes the cell. */
-  keepKeys() {
-    this.listen(this.root, "keydown", (event) => {
-      const ours = !(event.ctrlKey || event.metaKey || event.altKey);
-      if (ours && event.key !== "Escape") event.stopPropagation();
-    });
-    const focusable = "button, select, input, summary, [tabindex]";
-    for (const node of this.root.querySelectorAll(focusable)) {
-      node.setAttribute("data-lm-suppress-shortcuts", "true");
-    }
-  }
-
-  /** Follow the page's theme: dark is what stands on a dark background. */
-  watchTheme() {
-    const judge = () => {
-      let dark = matchMedia("(prefers-color-scheme: dark)").matches &&
-        getComputedStyle(document.documentElement).colorScheme.includes("dark");
-      for (let node = this.el; node; node = node.parentElement) {
-        const parts = getComputedStyle(node).backgroundColor.match(/[\d.]+/g);
-        const [r, g, b, alpha = 1] = (parts ?? [0, 0, 0, 0]).map(Number);
-        if (alpha > 0.5) {
-          dark = 0.299 * r + 0.587 * g + 0.114 * b < 128;
-          break;
-        }
-      }
-      const theme = dark ? "dark" : "light";
-      if (this.root.dataset.theme !== theme) {
-        this.root.dataset.theme = theme;
-        this.schedule();
-      }
-    };
-    const later = () => {
-      clearTimeout(this.judging);
-      this.judging = setTimeout(judge, 60);
-    };
-    judge();
-    later(); // a view is built before it stands in the page
-    this.themes = new MutationObserver(later);
-    for (const node of [document.documentElement, document.body]) {
-      this.themes.observe(node, { attributes: true });
-    }
-    this.listen(matchMedia("(prefers-color-scheme: dark)"), "change", later);
   }
 
   // ------------------------------------------------------------------ controls

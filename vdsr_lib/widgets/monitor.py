@@ -86,7 +86,7 @@ class LiveMonitor(MonitorState):
     seconds_between_steps = 1 / _A_SECOND
 
     _title = "Training"
-    _esm = page_source("kit.js", "monitor.js")
+    _esm = page_source("tools.js", "kit.js", "monitor.js")
     _css = page_source("kit.css", "monitor.css")
 
     def __init__(

@@ -3,7 +3,7 @@
  * State is in the model's traits; only files travel as messages, in pieces that a
  * Jupyter server lets through (it closes the connection at 10 MB). The result itself
  * is shown by the comparison below, a widget of its own.
- * Plain ES module for anywidget: no bundler, no element ids, no request.
+ * Stands after tools.js in one ES module: no bundler, no element ids, no request.
  */
 
 const PIECE = 2 ** 20; // bytes of an upload in one message
@@ -17,23 +17,6 @@ const TASKS = [
     "The picture is shrunk and enlarged again, so it can be scored against itself."],
 ];
 
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-
-/** Make an element: `h("button", {class: "x", type: "button"}, "text", child)`. */
-function h(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, value);
-  }
-  node.append(...children);
-  return node;
-}
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
 function megabytes(size) {
   const value = size / 1e6;
   return `${value >= 10 ? value.toFixed(0) : value.toFixed(1)} MB`;
@@ -44,7 +27,7 @@ class View {
     Object.assign(this, { model, el, abort: new AbortController(), off: [], urls: [] });
     this.build();
     this.subscribe();
-    this.watchTheme();
+    followTheme(this, () => {});
     this.draw();
   }
 
@@ -73,7 +56,7 @@ class View {
       h("div", { class: "vo-columns" }, this.pictureSide(), this.choiceSide()),
       this.problemLine());
     this.el.append(this.root);
-    this.keepKeys();
+    keepKeys(this);
   }
 
   /** Left: the picture, where files are dropped; below it the samples. */
@@ -161,17 +144,6 @@ class View {
     return this.problem;
   }
 
-  /** Keep plain keys from the notebook, where "d d" deletes the cell. */
-  keepKeys() {
-    this.listen(this.root, "keydown", (event) => {
-      const ours = !(event.ctrlKey || event.metaKey || event.altKey);
-      if (ours && event.key !== "Escape") event.stopPropagation();
-    });
-    for (const node of this.root.querySelectorAll("button, select, input")) {
-      node.setAttribute("data-lm-suppress-shortcuts", "true");
-    }
-  }
-
   subscribe() {
     const on = (names, handler) => {
       for (const name of names) {
@@ -184,34 +156,6 @@ class View {
       "kind", "preview", "scale", "model", "device", "task", "stage", "progress",
       "problem", "status", "target", "window"].map((name) => `change:${name}`), draw);
     on(["msg:custom"], (content, buffers) => this.hear(content, buffers));
-  }
-
-  /** Follow the page's theme: dark is what stands on a dark background. */
-  watchTheme() {
-    const judge = () => {
-      let dark = matchMedia("(prefers-color-scheme: dark)").matches &&
-        getComputedStyle(document.documentElement).colorScheme.includes("dark");
-      for (let node = this.el; node; node = node.parentElement) {
-        const parts = getComputedStyle(node).backgroundColor.match(/[\d.]+/g);
-        const [r, g, b, alpha = 1] = (parts ?? [0, 0, 0, 0]).map(Number);
-        if (alpha > 0.5) {
-          dark = 0.299 * r + 0.587 * g + 0.114 * b < 128;
-          break;
-        }
-      }
-      this.root.dataset.theme = dark ? "dark" : "light";
-    };
-    const later = () => {
-      clearTimeout(this.judging);
-      this.judging = setTimeout(judge, 60);
-    };
-    judge();
-    later(); // a view is built before it stands in the page
-    this.themes = new MutationObserver(later);
-    for (const node of [document.documentElement, document.body]) {
-      this.themes.observe(node, { attributes: true });
-    }
-    this.listen(matchMedia("(prefers-color-scheme: dark)"), "change", later);
   }
 
   // ------------------------------------------------------------------ drawing

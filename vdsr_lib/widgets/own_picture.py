@@ -29,6 +29,7 @@ from vdsr_lib.widgets.enlarged import Enlarged
 from vdsr_lib.widgets.enlarging import enlarge
 from vdsr_lib.widgets.orders import Order
 from vdsr_lib.widgets.own_picture_state import OwnPictureState
+from vdsr_lib.widgets.pictured import page_source
 from vdsr_lib.widgets.samples import sample_pictures
 from vdsr_lib.widgets.uploads import Inbox, Limits, in_pieces
 
@@ -114,7 +115,7 @@ class OwnPicture(OwnPictureState):
         The widget below, which shows the result.
     """
 
-    _esm = _HERE / "own_picture.js"
+    _esm = page_source("tools.js", "own_picture.js")
     _css = _HERE / "own_picture.css"
 
     def __init__(

@@ -123,7 +123,7 @@ class ProtocolSwitchboard(Asking):
         The name of the data set.
     """
 
-    _esm = page_source("kit.js", "protocol_switchboard.js")
+    _esm = page_source("tools.js", "kit.js", "protocol_switchboard.js")
     _css = page_source("kit.css", "protocol_switchboard.css")
     _title = "The protocol, switch by switch"
 

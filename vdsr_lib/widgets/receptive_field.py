@@ -102,7 +102,7 @@ class ReceptiveField(Asking):
         PSNR of each output in dB, `scale` pixels shaved; ``bicubic`` is the input's.
     """
 
-    _esm = page_source("kit.js", "receptive_field.js")
+    _esm = page_source("tools.js", "kit.js", "receptive_field.js")
     _css = page_source("kit.css", "receptive_field.css")
     _title = "What a network sees"
 

@@ -1,0 +1,83 @@
+/* What the page sides of all widgets share: nodes, ticks, keys and the theme.
+ *
+ * `page_source` puts it before a widget's own code, into one ES module. A view that uses
+ * it has `el`, `root` and `listen()`, and gives back `themes` and `judging` in the end.
+ */
+
+const MINUS = "\u2212";
+const SVG = new Set(["svg", "path", "line", "text", "circle", "g", "rect", "title"]);
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+/** Make an element: `h("button", {class: "x", type: "button"}, "text", child)`. */
+function h(tag, attributes = {}, ...children) {
+  const node = SVG.has(tag)
+    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Round numbers between `low` and `high`, about `count` of them. */
+function niceTicks(low, high, count) {
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 2.5, 5, 10].find((s) => s * power >= rough * 0.999);
+  const ticks = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
+    ticks.push(Number((i * step).toPrecision(10)));
+  }
+  return ticks;
+}
+
+/** Keep plain keys of a view from the notebook, where "d d" deletes the cell. */
+function keepKeys(view) {
+  view.listen(view.root, "keydown", (event) => {
+    const ours = !(event.ctrlKey || event.metaKey || event.altKey);
+    if (ours && event.key !== "Escape") event.stopPropagation();
+  });
+  const focusable = "button, select, input, summary, [tabindex]";
+  for (const node of view.root.querySelectorAll(focusable)) {
+    node.setAttribute("data-lm-suppress-shortcuts", "true");
+  }
+}
+
+/** Let a view follow the page's theme: dark is what stands on a dark background. */
+function followTheme(view, changed) {
+  const judge = () => {
+    let dark = matchMedia("(prefers-color-scheme: dark)").matches &&
+      getComputedStyle(document.documentElement).colorScheme.includes("dark");
+    for (let node = view.el; node; node = node.parentElement) {
+      const parts = getComputedStyle(node).backgroundColor.match(/[\d.]+/g);
+      const [r, g, b, alpha = 1] = (parts ?? [0, 0, 0, 0]).map(Number);
+      if (alpha > 0.5) {
+        dark = 0.299 * r + 0.587 * g + 0.114 * b < 128;
+        break;
+      }
+    }
+    const theme = dark ? "dark" : "light";
+    if (view.root.dataset.theme !== theme) {
+      view.root.dataset.theme = theme;
+      changed();
+    }
+  };
+  const later = () => {
+    clearTimeout(view.judging);
+    view.judging = setTimeout(judge, 60);
+  };
+  judge();
+  later(); // a view is built before it stands in the page
+  view.themes = new MutationObserver(later);
+  for (const node of [document.documentElement, document.body]) {
+    view.themes.observe(node, { attributes: true });
+  }
+  view.listen(matchMedia("(prefers-color-scheme: dark)"), "change", later);
+}
