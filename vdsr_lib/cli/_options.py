@@ -1,4 +1,4 @@
-"""Options that several commands of ``vdsr experiments`` share."""
+"""What several commands share: options, and the exit status after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Device", "Only", "Profile", "Seed", "Store"]
+__all__ = ["INTERRUPTED", "Device", "Only", "Profile", "Seed", "Store"]
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C (or SIGTERM)."""
 
 Profile = Annotated[
     str, typer.Option(help="quick (two CPU cores), classroom, or paper (a GPU).")

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vdsr_lib.cli._estimates import count_of, estimate
-from vdsr_lib.cli._options import Device, Only, Profile, Seed, Store
+from vdsr_lib.cli._options import INTERRUPTED, Device, Only, Profile, Seed, Store
 
 if TYPE_CHECKING:
     from vdsr_lib.experiments import Experiment, FinishedRun, RunStore, Task
 
-__all__ = ["INTERRUPTED", "LEFT", "run"]
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C."""
+__all__ = ["LEFT", "run"]
 
 LEFT = 75
 """Exit status when a budget is over and runs are left; sysexits.h: try again."""

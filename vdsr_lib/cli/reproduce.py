@@ -10,10 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["INTERRUPTED", "register"]
+from vdsr_lib.cli._options import INTERRUPTED
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C (or SIGTERM)."""
+__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:

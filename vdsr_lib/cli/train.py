@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vdsr_lib.cli._options import INTERRUPTED
+
 if TYPE_CHECKING:
     from vdsr_lib.models import SRCNN, VDSR
     from vdsr_lib.training import History, TrainingConfig
 
-__all__ = ["INTERRUPTED", "register"]
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C."""
+__all__ = ["register"]
 
 _RECIPES = ("paper", "review", "srcnn")
 _SRCNN_PATCH = 33  # SRCNN's paper; its receptive field is 13
