@@ -13,7 +13,8 @@
 #
 # **You need** lesson 03 (the residual network and its step) and gradient
 # descent with momentum. Reading takes about 40 minutes. At `quick` the cells
-# run in about MINUTES on a CPU; on a GPU nobody has timed them yet.
+# run in one to two minutes on two CPU cores that do nothing else; on a GPU
+# nobody has timed them yet.
 
 # %% [markdown]
 # The first cell holds what a run may change. `quick` trains networks of depth

@@ -13,8 +13,9 @@
 # all scales without compromise.
 #
 # **You need** lesson 03 (the residual) and lesson 01 (bicubic, PSNR).
-# Reading takes about 40 minutes. At `quick` the cells run in about MINUTES
-# on two CPU cores that do nothing else; on a GPU nobody has timed them yet.
+# Reading takes about 40 minutes. At `quick` the cells run in one to two
+# minutes on two CPU cores that do nothing else; on a GPU nobody has timed
+# them yet.
 
 # %% [markdown]
 # The first cell holds what a run may change. `quick` trains networks of depth
@@ -70,8 +71,8 @@ figures.show(
 # at 2 and at 4, it has to see from the blur which of them it is.
 #
 # So a network for several scales needs no new layer. It needs patches of
-# several scales. The paper puts all of them in one pile, and mixes
-# them within each batch. By hand, the pile is this.
+# several scales. The paper puts all of them in one pile, and mixes them within
+# each batch. By hand, the pile is this.
 
 
 # %%
@@ -98,7 +99,7 @@ coins = pictures["coins"]
 patches = PatchSet.from_images([coins], (2, 3, 4), patch_size=41)
 assert_close(my_pile(coins, (2, 3, 4), 41), patches.ilr)
 first = patches.scales[patches.order(torch.Generator())[:64]]
-print(patches, dict(zip(*np.unique(first, return_counts=True), strict=True)))
+print(patches, {s: int((first == s).sum()) for s in (2, 3, 4)}, sep="\n")
 
 # %% [markdown]
 # ## Table 2: seven networks
@@ -265,8 +266,8 @@ compare(series, reference="original", curves=lines, **slider, **view)
 # Begin at 1.5, and compare each network with the original. The one that knows
 # only 3 draws a light seam along nose and chin which is not there: it repairs
 # a blur that the picture does not have. The one for all three does it too,
-# less strongly. At 2 its seam is nearly gone. At 4 both leave soft what no
-# small picture of a sixteenth of the pixels could tell them.
+# less strongly. At 3 both are at home. At 4 both leave soft what no small
+# picture of a sixteenth of the pixels could tell them.
 
 # %% [markdown]
 # ## Too much below, too little above
@@ -424,8 +425,8 @@ book.record("ours-compromises-too", spread["one network"])
 #
 # > **Caution.** The choice is made by what was in the pile. Pairs of 2, 3 and
 # > 4 teach it to tell these three, and what lies between. Nothing taught it
-# > that a picture may be sharp already, so below 1.75 it spoils what it
-# > touches, like the others.
+# > that a picture may be sharp already: a little below 2 it begins to spoil
+# > what it touches, like the others.
 #
 # ## What it saves
 #
