@@ -291,7 +291,7 @@ book.record("first-filters-hardly-move", alike["VDSR"])
 # prints them.
 
 # %%
-trained = [n for n in available_models().name if n in ("srcnn", "vdsr")]
+trained = [n for n in available_models().short if n in ("srcnn", "vdsr")]
 first = {n: load_model(n).body[0].weight.detach()[:, 0] for n in trained}
 if first:
     figures.show(figures.filters(first), alt="Filters of shipped networks.")

@@ -173,8 +173,7 @@ book.record("ssim-agrees", agree.mean())
 # difference to see where they disagree.
 
 # %%
-most = gain[3].idxmax()
-hr = crop_to_multiple(to_luma(images[most]), 3)  # (H, W), uint8
+hr = crop_to_multiple(to_luma(images[gain[3].idxmax()]), 3)  # (H, W), uint8
 made = three.render(degrade(hr, 3), 3)  # each (H, W), uint8
 shown = {"original": hr, **made}
 compare(shown, reference="original", border=3, left="bicubic", right="VDSR")
@@ -344,7 +343,8 @@ book.record("a-turned-patch-is-nearly-a-new-one", apart)
 
 # %%
 full = recorded("ablation")
-print(full or "Not run at full scale yet; the page named above has its cost.")
+left = full.record.get("missing", ()) if full else ["all four of the draft's"]
+print(full or "", "not run at full scale yet:", *left, sep="\n  ")
 if full:
     display(full.table.pivot_table("psnr", "run", "scale").round(2))
 table = data.table.set_index(["data", "augmentation", "scale"]).psnr
