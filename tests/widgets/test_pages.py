@@ -48,7 +48,8 @@ def test_each_widget_becomes_html_and_the_code_stands_once(widgets):
     assert inline_widgets(notebook) == 2
     first, second = (cell["outputs"][0]["data"] for cell in notebook["cells"][1:])
     assert set(first) == set(second) == {"text/html"}
-    assert payload(first["text/html"])["source"]["esm"].startswith("/* What the page sides of all widgets")
+    code = payload(first["text/html"])["source"]["esm"]
+    assert code.startswith("/* What the page sides of all widgets")
     assert "source" not in payload(second["text/html"])
     assert "window.vdsrShow ??=" in first["text/html"]
     assert "window.vdsrShow ??=" not in second["text/html"]
