@@ -287,8 +287,8 @@ book.record("first-filters-hardly-move", alike["VDSR"])
 # a network has learnt. SRCNN's tiny start was overwritten altogether, and
 # what the red blobs show is one thing: it is learning to copy, and it blurs
 # as it does. (Evenly blue filters are dead: ReLU turns all they give to
-# zero.) Trained for long they turn into edge detectors too, as its paper
-# prints them.
+# zero.) Trained for long, SRCNN's turn into edge detectors too, as its paper
+# prints them. Where fully trained networks ship, here are their first layers.
 
 # %%
 trained = [n for n in available_models().short if n in ("srcnn", "vdsr")]
