@@ -121,12 +121,12 @@ def test_large_pictures_are_cut_by_themselves(monkeypatch) -> None:
     model, ilr = network("VDSR"), picture(1, 1, 50, 70)
     seen: list[tuple[int, ...]] = []
     model.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
-    super_resolve(model, ilr)
+    super_resolve(model, ilr, precision="float32")
     assert seen == [(50, 70)]
     seen.clear()
     monkeypatch.setitem(inference._WHOLE_PIXELS, "cpu", 50 * 70 - 1)
     monkeypatch.setitem(inference._TILE, "cpu", 40)
-    super_resolve(model, ilr)
+    super_resolve(model, ilr, precision="float32")
     assert len(seen) == 4
     assert max(seen) == (25 + 5, 35 + 5)
     seen.clear()
@@ -236,3 +236,22 @@ def test_gpu_gives_what_the_cpu_gives() -> None:
         result = super_resolve(there, ilr, tile=tile, precision="float32")
         assert result.device.type == "cpu"
         torch.testing.assert_close(result, model(ilr).detach(), rtol=1e-4, atol=1e-4)
+
+
+def test_on_a_cpu_bfloat16_takes_tiles_that_fit_into_the_cache(monkeypatch) -> None:
+    """Above 256 x 256 pictures are cut, into 192 at most; float32 takes them whole."""
+    seen: list[tuple[int, ...]] = []
+    model = VDSR(3, 8)
+    model.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
+    for side, precision, tiles in (
+        (256, "bfloat16", 1),
+        (264, "bfloat16", 4),
+        (264, "float32", 1),
+    ):
+        seen.clear()
+        super_resolve(model, picture(1, 1, side, side), precision=precision)
+        assert len(seen) == tiles
+    monkeypatch.setitem(inference._WHOLE_PIXELS, "cpu, bfloat16", 50)
+    seen.clear()
+    super_resolve(model, picture(1, 1, 200, 20), precision="bfloat16")
+    assert [tuple(size) for size in seen] == [(103, 20), (103, 20)]  # 3 pixels beyond
