@@ -266,11 +266,11 @@ figures.show(
 # %% [markdown]
 # Compare with your prediction. The pair that must agree is the first cell of
 # the first two rows (`value` is the fixed limit): at rate 0.1 the limit
-# $10^{-3}$ *is* $\theta/\gamma$. At 0.001 the fixed limit tends to crawl, as the
-# table of steps foretold. The norm's limit lets no step be longer than 0.04 as a
-# whole, but that is shared out among the elements as they are, and the last
-# layer's few weights take nearly all of it: at rate 0.1 the network is thrown
-# far below bicubic and spends the run on its way back.
+# $10^{-3}$ *is* $\theta/\gamma$. At 0.001 the fixed limit tends to crawl, as
+# the table of steps foretold. The norm's limit lets no step be longer than
+# 0.04 as a whole, but that is shared out among the elements as they are, and
+# the last layer's few weights take nearly all of it: at rate 0.1 the network
+# is thrown far below bicubic and spends the run on its way back.
 #
 # A run of 150 steps that ends at its full rate is uncertain by some tenths of
 # a decibel. With seed 2 the adjustable rule ends at -0.08 dB at rate 0.001,
