@@ -315,7 +315,8 @@ book
 # > seed is one throw of the dice. The thresholds of the claims leave room
 # > for that: they were chosen so that each holds for three seeds. A gain of
 # > a few tenths of a decibel on five pictures says that the idea works, not
-# > how good VDSR is; lesson 07 measures that on 219 pictures.
+# > how good VDSR is. The paper measures that on 219 pictures, to which
+# > lesson 07 comes.
 
 # %% [markdown]
 # ## Summary

@@ -384,7 +384,7 @@ printed = printed.pivot_table("psnr", "method", "scale").T
 fair = pd.DataFrame({"SRCNN 9-1-5, T91": {2: 36.34, 3: 32.39, 4: 30.08}})
 fair["VDSR, T91"] = draft[~draft.augmentation].set_index("scale").psnr
 display(fair.join(printed[["SRCNN", "VDSR"]]).T)
-print(lab.recorded("srcnn") or "No full run of ours ships yet.")
+print(lab.recorded("srcnn") or "No full run of SRCNN ships yet.")
 
 # %% [markdown]
 # On equal pictures VDSR leads by about 0.7 dB at scale 2 and 0.9 dB at the

@@ -167,7 +167,7 @@ figures.show(
 
 # %%
 full = lab.recorded("figure3")
-print(full or "No full run of ours ships yet; the figure is the paper's.")
+print(full or "No Figure 3 of ours ships yet; the figure is the paper's.")
 if full is not None:
     display(full.table.pivot_table("psnr", "depth", "scale").round(2))
 

@@ -17,9 +17,9 @@
 
 # %% [markdown]
 # The first cell holds what a run may change. `quick` and `classroom` use
-# pictures that come with scikit-image, and full-scale weights where they ship
-# with the project; `paper` trains on the paper's own pictures, tests on the
-# four benchmark sets, and wants a GPU.
+# pictures that come with scikit-image, and full-scale weights where those of
+# both networks ship with the project; `paper` trains on the paper's own
+# pictures, tests on the four benchmark sets, and wants a GPU.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -73,10 +73,11 @@ printed.assign(lead=printed.VDSR - printed.SRCNN).round(2)
 # ## Our own contenders
 #
 # The networks of this lesson are trained here, in a few hundred steps, unless
-# full-scale weights ship with the project. Two VDSR of depth 10 come first:
-# one sees patches as they are, the other an eighth as many, each in its eight
-# flips and rotations, in about as many steps. The difference between them is
-# the subject of a question further down.
+# full-scale weights of SRCNN and of VDSR ship with the project: one of them
+# without the other would make an unequal race. Two VDSR of depth 10 come
+# first: one sees patches as they are, the other an eighth as many, each in
+# its eight flips and rotations, in about as many steps. The difference
+# between them is the subject of a question further down.
 
 # %%
 data = run_experiment("ablation", profile, device=device, seed=seed)
@@ -84,7 +85,7 @@ print(data)
 
 # %% [markdown]
 # SRCNN has one network for each scale, so there are three. The next cell
-# trains them only where full-scale weights do not ship, and says which
+# trains them only where full-scale weights are missing, and says which
 # networks compete.
 
 # %%
@@ -204,8 +205,7 @@ print("not measured in this run:", *sorted(set(benchmarks) - set(here)))
 # %% [markdown]
 # Bicubic needs no training, so its column can be checked by anyone: lesson 01
 # did. For the networks the question is what a full-scale run of ours gives.
-# The next cell lists the weights that ship, with their scores; an empty table
-# says that none do yet.
+# The next cell lists the weights that ship, with their scores.
 
 # %%
 pd.set_option("display.max_colwidth", None)
@@ -411,13 +411,13 @@ if modern:
 # ## An honest list
 #
 # What differs between our numbers and the paper's, where both are there? The
-# *random numbers*: each cell is one run, and in Figure 3 single runs of
-# neighbouring depths differ by up to a tenth of a decibel. The *epoch*: ours
-# is the last one, theirs the best on Set5. The *arithmetic*: we train in
-# bfloat16 where the device has it, and measure VDSR in it too, which moves no
-# mean of Set5 by more than 0.001 dB (SRCNN in float32). The *iterations*:
-# we drop the incomplete batch at the end of an epoch, 9,920 steps for their
-# 9,960.
+# *random numbers*: each cell is one run, and a run of Figure 3 is uncertain
+# by some 0.04 dB (lesson 04). The *epoch*: ours is the last one, theirs the
+# best on Set5. The *arithmetic*: we train in bfloat16 where the device has
+# it. What was recorded is measured in float32; what a lesson measures live,
+# VDSR in bfloat16 too, which moves no mean of Set5 by more than 0.001 dB. The
+# *iterations*: we drop the incomplete batch at the end of an epoch, 9,920
+# steps for their 9,960.
 #
 # And what differs within Table 3? The *training pictures* of its columns, the
 # *devices* of its seconds, and the *choice* of one column's network. None of
