@@ -174,9 +174,9 @@ if full is not None:
 # %%
 rise = figure3.loc[20] - figure3.loc[5]
 sag = figure3.loc[16:19].mean() - figure3.loc[12:15].mean()
-doubt = np.array(list(noise.values())) * (1 / 4 + 1 / 4) ** 0.5
-table = pd.DataFrame({"5 to 20": rise, "12-15 to 16-19": sag, "error": doubt})
-print(table.round(3))
+run = np.array(list(noise.values()))  # the uncertainty of a single run
+table = pd.DataFrame({"rise": rise, "error": run * 2**0.5, "sag": sag})
+print(table.assign(error_of_sag=run * (1 / 4 + 1 / 4) ** 0.5).round(3))
 display(book.record("figure3-rises", rise.min()))
 book.record("figure3-sags-at-x2", sag[2])
 

@@ -128,7 +128,7 @@ def test_courses_have_a_panel_for_each_measure_and_a_curve_for_each_training():
 
 
 def test_what_ships_is_named_and_what_does_not(recording: Recording):
-    assert recorded_note(None) == "No full-scale run of ours ships yet."
+    assert recorded_note(None) == "Not run at full scale yet."
     assert recorded_note(recording).endswith("4 min 30 s. Not run: nothing.")
     recording.record["missing"] = {"norm, rate 0.1": "1 h", "none, rate 1": "2 h"}
     note = recorded_note(recording)

@@ -262,9 +262,10 @@ def _table3(known: Known) -> str:
         "9-1-5, trained on T91 (`srcnn-915-x2` and so on), so that column compares two "
         "different networks. The paper's VDSR is trained on 291 pictures with "
         f"augmentation: {known.how('table3', table3)}. `vdsr evaluate --model NAME "
-        "--data set5` measures a cell again. Bicubic's column is not shown: a test "
-        "holds 23 of its 24 values to the last digit. The paper's seconds are those of "
-        "different programs on different devices, and are not compared.",
+        "--data set5` measures a cell again. Bicubic's column is not shown: "
+        "tests hold its 18 values on Set5, Set14 and B100 to the last digit. The "
+        "paper's seconds are those of different programs on different devices, and are "
+        "not compared.",
         ([*heads, *(f"`{name}`" for name in extra)], rows),
         count,
         how=False,

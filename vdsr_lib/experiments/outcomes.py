@@ -118,7 +118,7 @@ def recorded_note(recording: Recording | None) -> str:
         Where the numbers come from, and which runs are missing.
     """
     if recording is None:
-        return "No full-scale run of ours ships yet."
+        return "Not run at full scale yet."
     missing = ", ".join(recording.record.get("missing") or {})
     return f"Recorded: {recording.provenance}. Not run: {missing or 'nothing'}."
 
