@@ -35,13 +35,16 @@ def upscale(
         int | None, typer.Option(help="Side of the tiles in pixels; 0: no tiles.")
     ] = None,
     precision: Annotated[
-        str, typer.Option(help="float32, or bfloat16: faster and a little coarser.")
-    ] = "float32",
+        str,
+        typer.Option(
+            help="auto: bfloat16 where that is faster and as good; else float32."
+        ),
+    ] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace TARGET.")] = False,
 ) -> None:
     """Enlarge a picture by any scale: luma by a network, colour and alpha bicubically.
 
-    'vdsr upscale photo.jpg out.png --scale 3 --model bicubic' needs no weights.
+    'vdsr upscale photo.jpg out.png --scale 3' uses the best VDSR that ships.
     """
     from vdsr_lib import upscaling
     from vdsr_lib._files import require_writable
