@@ -12,9 +12,9 @@
 # skip gains little.
 #
 # **You need** lesson 01 (luma, bicubic, PSNR) and the idea of gradient
-# descent. Reading takes about 40 minutes. At `quick` the cells take about two
-# and a half minutes of one CPU core with bfloat16 arithmetic (lesson 00 tells
-# whether yours has it); on a GPU nobody has timed them yet.
+# descent. Reading takes about 40 minutes. At `quick` the cells take a little
+# over two minutes on two CPU cores with bfloat16 arithmetic (lesson 00 tells
+# whether yours have it); on a GPU nobody has timed them yet.
 
 # %% [markdown]
 # The first cell holds what a run may change. `quick` trains 200 steps of the
