@@ -133,4 +133,4 @@ def test_what_ships_is_named_and_what_does_not(recording: Recording):
     recording.record["missing"] = {"norm, rate 0.1": "1 h", "none, rate 1": "2 h"}
     note = recorded_note(recording)
     assert note.startswith("Recorded: profile paper, seed 0; a CPU (float32)")
-    assert note.endswith("Not run: norm, rate 0.1, none, rate 1.")
+    assert note.endswith("Not run: norm, rate 0.1; none, rate 1.")

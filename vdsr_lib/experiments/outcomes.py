@@ -119,7 +119,7 @@ def recorded_note(recording: Recording | None) -> str:
     """
     if recording is None:
         return "Not run at full scale yet."
-    missing = ", ".join(recording.record.get("missing") or {})
+    missing = "; ".join(recording.record.get("missing") or {})
     return f"Recorded: {recording.provenance}. Not run: {missing or 'nothing'}."
 
 
