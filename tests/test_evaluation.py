@@ -275,7 +275,7 @@ def test_bfloat16_scores_set5_as_float32_does(
     """
     if whose == "public":
         model = import_matconvnet(oracles / "VDSR_Adam.mat")
-    elif whose in available_models():
+    elif whose in available_models().name.tolist():
         model = load_model(whose)
     else:
         pytest.skip(f"{whose} does not ship yet")

@@ -122,11 +122,16 @@ def test_of_a_large_result_a_detail_is_compared(size, detail, window):
     assert shown["original pixels"].shape == shown["bicubic"].shape
 
 
-def test_progress_rises_to_one_and_hooks_are_taken_away(network, monkeypatch):
-    from vdsr_lib import inference
+@pytest.mark.parametrize("bfloat16", [None, "AMX-BF16"])
+def test_progress_rises_to_one_and_hooks_are_taken_away(network, monkeypatch, bfloat16):
+    """In float32 and in bfloat16, which has tiles of another size."""
+    from vdsr_lib import devices, inference
 
-    monkeypatch.setitem(inference._WHOLE_PIXELS, "cpu", 100)
-    monkeypatch.setitem(inference._TILE, "cpu", 16)
+    monkeypatch.setattr(devices, "_cpu_bfloat16", lambda: bfloat16)
+    for place in ("cpu", inference._CACHED):
+        right = (place == "cpu") is (bfloat16 is None)
+        monkeypatch.setitem(inference._WHOLE_PIXELS, place, 100)
+        monkeypatch.setitem(inference._TILE, place, 16 if right else 8)
     told: list[float] = []
     enlarge(Order(picture(16, 24), 2, "enlarge", "net", network, "cpu"), told.append)
     tiles = 2 * 3

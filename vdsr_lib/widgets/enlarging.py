@@ -17,7 +17,7 @@ from torch import nn
 
 from vdsr_lib.devices import resolve_device
 from vdsr_lib.images import Picture, to_luma
-from vdsr_lib.inference import super_resolve
+from vdsr_lib.inference import evaluation_precision, super_resolve
 from vdsr_lib.metrics import psnr, ssim
 from vdsr_lib.upscaling import upscale
 from vdsr_lib.widgets.enlarged import Enlarged
@@ -136,5 +136,6 @@ def _count_tiles(network: nn.Module, shape: tuple[int, int], device: str) -> int
     """Return how many tiles `super_resolve` cuts a picture into."""
     counter = _Counter(getattr(network, "receptive_field", None))
     blank = torch.zeros(1, device=resolve_device(device)).expand(1, 1, *shape)
-    super_resolve(counter, blank)
+    fast = evaluation_precision(network).dtype is torch.bfloat16  # has other tiles
+    super_resolve(counter, blank, precision="bfloat16" if fast else "float32")
     return counter.tiles
