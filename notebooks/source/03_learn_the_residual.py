@@ -320,7 +320,7 @@ for (rate, name), rows in reversed(list(by_curve)):
     panel[name] = rows.epoch, rows.psnr
 full = recorded("table1")
 print(full or "No Table 1 of ours ships yet; the figure is the paper's.")
-print("Not run yet:", *(full.record.get("missing", ()) if full else ["all"]))
+print("Not run:", *(full.record["missing"] if full else ["all"]), sep="\n")
 ours = full.grouped("learning_rate", "network", x="epoch") if full else {}
 
 # %% [markdown]

@@ -78,7 +78,10 @@ class CompareFrames extends CompareCards {
       const [at, half] = [this.chartX(x), text.length * 3.6 + 4];
       if (at - half < free) continue;
       free = at + half;
-      axis.push(h("text", { x: at, y: height - 18, "text-anchor": "middle" }, text));
+      const over = at + half > width; // the last one may be wide
+      axis.push(h("text", {
+        x: over ? width : at, y: height - 18, "text-anchor": over ? "end" : "middle",
+      }, text));
     }
     axis.push(h("text", {
       x: (left + width - right) / 2, y: height - 3, "text-anchor": "middle",
