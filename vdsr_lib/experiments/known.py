@@ -108,7 +108,8 @@ class Known:
         WeightsError
             If a weights file is damaged.
         """
-        files = [data_file("recorded", f"{name}.json") for name in EXPERIMENTS]
+        names = sorted(EXPERIMENTS)  # whatever order others gave them
+        files = [data_file("recorded", f"{name}.json") for name in names]
         weights = sorted(data_file("weights").glob("*.safetensors"))
         return cls(
             [Recording.read(file) for file in files if file.is_file()],
