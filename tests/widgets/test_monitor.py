@@ -516,9 +516,9 @@ def test_colours_have_the_contrast_of_level_aa(theme, pages):
     """Text 4.5, what must be told apart 3 (success criteria 1.4.3 and 1.4.11)."""
     begin = "{" if theme == "light" else '[data-theme="dark"] {'
     tokens = {}
-    for name in ("kit.css", "monitor.css"):
+    for name in ("tokens.css", "monitor.css"):
         css = page_source(name).partition(begin)[2].partition("}")[0]
-        tokens |= dict(re.findall(r"--v[mk]-([\w-]+): (#\w{6});", css))
+        tokens |= dict(re.findall(r"--v[md]-([\w-]+): (#\w{6});", css))
     assert {"fg", "muted", "accent", "c0", "c5", "alert", "hint-fg"} <= set(tokens)
     for page in pages:
         assert all(contrast(tokens[n], page) >= 4.5 for n in ("fg", "muted"))

@@ -108,7 +108,7 @@ class ClippingExplorer(Asking):
     """
 
     _esm = page_source("tools.js", "kit.js", "clipping_explorer.js")
-    _css = page_source("kit.css", "clipping_explorer.css")
+    _css = page_source("tokens.css", "kit.css", "clipping_explorer.css")
     _title = "Clipping"
 
     traces: t.List[Any] = t.List().tag(sync=True)

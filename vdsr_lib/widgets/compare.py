@@ -7,7 +7,6 @@ traits, so that a saved notebook or an exported page works without a kernel.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from pathlib import Path
 from typing import Any
 
 import traitlets as t
@@ -19,7 +18,6 @@ from vdsr_lib.widgets.pictured import Pictured, page_source
 
 __all__ = ["Compare", "compare"]
 
-_HERE = Path(__file__).parent
 _PARTS = tuple(
     f"compare_{part}.js"
     for part in ("pictures", "layout", "page", "stage", "cards", "frames")
@@ -152,7 +150,7 @@ class Compare(Pictured):
     )  # fmt: skip
 
     _esm = page_source("tools.js", *_PARTS, "compare.js")
-    _css = _HERE / "compare.css"
+    _css = page_source("tokens.css", "compare.css")
 
     names = t.List(t.Unicode()).tag(sync=True)
     pixels = t.List(t.Bytes()).tag(sync=True)

@@ -30,7 +30,7 @@ class CompareCards extends CompareStage {
     const [row, column] = this.get("point");
     const m = Math.round(this.get("magnification") * this.ratio);
     const sizes = this.items.map(({ loupe }) => [loupe.clientWidth, loupe.clientHeight]);
-    const stage = getComputedStyle(this.root).getPropertyValue("--vc-stage");
+    const stage = getComputedStyle(this.root).getPropertyValue("--vd-stage");
     this.items.forEach(({ loupe }, k) => {
       const [w, t] = sizes[k].map((side) => Math.round(side * this.ratio));
       if (loupe.width !== w || loupe.height !== t) {

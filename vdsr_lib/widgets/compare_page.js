@@ -12,11 +12,9 @@ const CONTENT = ["pixels", "series", "names", "colour", "size", "reference", "bo
   "scores", "frame_labels", "frame_title", "frame_x", "curves", "curve_label"];
 
 /** The page of one model: nodes, choices, what comes and goes. */
-class ComparePage {
+class ComparePage extends Page {
   constructor(model, el) {
-    this.model = model;
-    this.el = el;
-    this.abort = new AbortController();
+    super(model, el);
     this.shown = 1; // blink: 0 the first picture, 1 the second
     this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.playing = false;
@@ -29,23 +27,6 @@ class ComparePage {
       this.schedule();
     });
     this.reset();
-  }
-
-  get(name) {
-    return this.model.get(name);
-  }
-
-  /** Change the state: at once on the page, a moment later in the kernel. */
-  set(changes) {
-    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
-    clearTimeout(this.saving);
-    this.saving = setTimeout(() => this.model.save_changes(), 200);
-  }
-
-  listen(node, types, handler, options = {}) {
-    for (const type of types.split(" ")) {
-      node.addEventListener(type, handler, { signal: this.abort.signal, ...options });
-    }
   }
 
   // ------------------------------------------------------------------ the page

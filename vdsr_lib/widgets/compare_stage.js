@@ -94,7 +94,7 @@ class CompareStage extends ComparePage {
     const context = this.canvas.getContext("2d", { alpha: false });
     const style = getComputedStyle(this.root);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    context.fillStyle = style.getPropertyValue("--vc-stage") || "#e8eaed";
+    context.fillStyle = style.getPropertyValue("--vd-stage") || "#e8eaed";
     context.fillRect(0, 0, this.canvas.width, this.canvas.height);
     const [tile, place] = [this.tiles[0], this.places[0]];
     const image = (name) => this.store.bitmaps[this.now[this.number(name)]];

@@ -19,11 +19,9 @@ function power(exponent) {
 }
 
 /** A view of one model: subclasses have `build()` and `draw()`. */
-class Explorer {
+class Explorer extends Page {
   constructor(model, el, name) {
-    this.model = model;
-    this.el = el;
-    this.abort = new AbortController();
+    super(model, el);
     this.off = [];
     this.live = Boolean(model.widget_manager); // else nobody answers a request
     this.problem = h("div", { class: "vk-problem", role: "alert", hidden: true });
@@ -42,27 +40,10 @@ class Explorer {
     this.schedule();
   }
 
-  get(name) {
-    return this.model.get(name);
-  }
-
-  /** Change the state: at once on the page, a moment later in the kernel. */
-  set(changes) {
-    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
-    clearTimeout(this.saving);
-    this.saving = setTimeout(() => this.model.save_changes(), 120);
-  }
-
   on(names, handler) {
     for (const name of names) {
       this.model.on(`change:${name}`, handler);
       this.off.push([name, handler]);
-    }
-  }
-
-  listen(node, types, handler, options = {}) {
-    for (const type of types.split(" ")) {
-      node.addEventListener(type, handler, { signal: this.abort.signal, ...options });
     }
   }
 

@@ -87,7 +87,7 @@ class LiveMonitor(MonitorState):
 
     _title = "Training"
     _esm = page_source("tools.js", "kit.js", "monitor.js")
-    _css = page_source("kit.css", "monitor.css")
+    _css = page_source("tokens.css", "kit.css", "monitor.css")
 
     def __init__(
         self,

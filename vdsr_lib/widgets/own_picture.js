@@ -22,29 +22,21 @@ function megabytes(size) {
   return `${value >= 10 ? value.toFixed(0) : value.toFixed(1)} MB`;
 }
 
-class View {
+class View extends Page {
   constructor(model, el) {
-    Object.assign(this, { model, el, abort: new AbortController(), off: [], urls: [] });
+    super(model, el);
+    Object.assign(this, { off: [], urls: [] });
     this.build();
     this.subscribe();
     followTheme(this, () => {});
     this.draw();
   }
 
-  get(name) {
-    return this.model.get(name);
-  }
-
   set(changes) {
     this.trouble = undefined;
-    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
-    this.model.save_changes();
-  }
-
-  listen(node, types, handler) {
-    for (const type of types.split(" ")) {
-      node.addEventListener(type, handler, { signal: this.abort.signal });
-    }
+    super.set(changes);
+    clearTimeout(this.saving);
+    this.model.save_changes(); // now: an order to the kernel may follow
   }
 
   // ------------------------------------------------------------------ the page

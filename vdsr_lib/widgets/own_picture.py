@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OwnPicture", "own_picture"]
 
-_HERE = Path(__file__).parent
 _AT_ONCE = 4e11  # multiplications begun without being asked: some seconds on a CPU
 _PIXELS_AT_ONCE = 6_000_000
 
@@ -116,7 +114,7 @@ class OwnPicture(OwnPictureState):
     """
 
     _esm = page_source("tools.js", "own_picture.js")
-    _css = _HERE / "own_picture.css"
+    _css = page_source("tokens.css", "own_picture.css")
 
     def __init__(
         self,

@@ -124,7 +124,7 @@ class ProtocolSwitchboard(Asking):
     """
 
     _esm = page_source("tools.js", "kit.js", "protocol_switchboard.js")
-    _css = page_source("kit.css", "protocol_switchboard.css")
+    _css = page_source("tokens.css", "kit.css", "protocol_switchboard.css")
     _title = "The protocol, switch by switch"
 
     switches: t.List[Any] = t.List().tag(sync=True)

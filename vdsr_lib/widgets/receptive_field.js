@@ -223,7 +223,7 @@ class ReceptiveField extends Explorer {
       canvas.style.width = `${(most * zoom) / ratio}px`;
       const context = canvas.getContext("2d", { alpha: false });
       context.imageSmoothingEnabled = false;
-      context.fillStyle = style.getPropertyValue("--vk-stage");
+      context.fillStyle = style.getPropertyValue("--vd-stage");
       context.fillRect(0, 0, canvas.width, canvas.height);
       if (bitmap) {
         const corner = [column - (most - 1) / 2, row - (most - 1) / 2];

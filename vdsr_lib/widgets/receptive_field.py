@@ -103,7 +103,7 @@ class ReceptiveField(Asking):
     """
 
     _esm = page_source("tools.js", "kit.js", "receptive_field.js")
-    _css = page_source("kit.css", "receptive_field.css")
+    _css = page_source("tokens.css", "kit.css", "receptive_field.css")
     _title = "What a network sees"
 
     depths = t.List(t.Int()).tag(sync=True)

@@ -1,7 +1,7 @@
 /* What the page sides of all widgets share: nodes, ticks, keys and the theme.
  *
- * `page_source` puts it before a widget's own code, into one ES module. A view that uses
- * it has `el`, `root` and `listen()`, and gives back `themes` and `judging` in the end.
+ * `page_source` puts it before a widget's own code, into one ES module. A `Page` gives
+ * back `abort`, `themes` and `judging` in the end.
  */
 
 const MINUS = "\u2212";
@@ -80,4 +80,30 @@ function followTheme(view, changed) {
     view.themes.observe(node, { attributes: true });
   }
   view.listen(matchMedia("(prefers-color-scheme: dark)"), "change", later);
+}
+
+/** A page of one model: it reads and changes the state, and hears its nodes. */
+class Page {
+  constructor(model, el) {
+    this.model = model;
+    this.el = el;
+    this.abort = new AbortController();
+  }
+
+  get(name) {
+    return this.model.get(name);
+  }
+
+  /** Change the state: at once on the page, a moment later in the kernel. */
+  set(changes) {
+    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => this.model.save_changes(), 150);
+  }
+
+  listen(node, types, handler, options = {}) {
+    for (const type of types.split(" ")) {
+      node.addEventListener(type, handler, { signal: this.abort.signal, ...options });
+    }
+  }
 }
