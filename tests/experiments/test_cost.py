@@ -200,3 +200,10 @@ def test_ctrl_c_while_measuring_is_not_swallowed(monkeypatch: pytest.MonkeyPatch
 def test_picture_sizes_of_a_folder_are_read(pictures: Path):
     assert list(picture_sizes(str(pictures))) == [(48, 56), (48, 56)]
     assert np.shape(picture_sizes("embedded-test"))[1] == 2
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
+def test_a_class_waits_for_minutes(experiment):
+    """At 0.5 TFLOP/s, one core with AMX, 5e14 operations take 17 minutes."""
+    costs = [run_cost(run) for run in experiment.runs("classroom")]
+    assert sum(cost.training + cost.measuring for cost in costs) < 5.5e14
