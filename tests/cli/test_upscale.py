@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from vdsr_lib import upscaling
 from vdsr_lib.cli import app, main
-from vdsr_lib.models import VDSR
-from vdsr_lib.weights import save_model
+from vdsr_lib.models import SRCNN, VDSR
+from vdsr_lib.weights import save_model, shipped
 
 
 @pytest.fixture
@@ -66,6 +66,34 @@ def test_weights_of_a_file(photo: Path, tmp_path: Path) -> None:
     vdsr(photo, target, "--model", weights, "--scale", 2, "--device", "cpu")
     expected = upscaling.upscale(photo, 2, model=model, device="cpu").pixels
     np.testing.assert_array_equal(np.asarray(Image.open(target)), expected)
+
+
+def test_the_weights_that_a_short_name_meant_are_named(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best by their validation, at this scale; a file as it was given."""
+    monkeypatch.setattr(shipped, "data_file", tmp_path.joinpath)
+    for name, scales, decibels in (
+        ("vdsr-t91", [2.0, 3.0], 31.0),
+        ("vdsr-291", [2.0, 3.0], 31.5),
+        ("srcnn-915-x2", [2.0], 30.0),
+        ("srcnn-915-x3", [3.0], 28.0),
+    ):
+        network = VDSR(3, 8) if name.startswith("vdsr") else SRCNN((3, 1, 3), (4, 2))
+        card = {"scales": scales, "validation": {"psnr": {"x2": decibels}}}
+        file = save_model(
+            network, tmp_path / "weights" / f"{name}.safetensors", card=card
+        )
+    target = tmp_path / "out.png"
+    for options, used in (
+        ([], "vdsr-291"),
+        (["--model", "vdsr-t91"], "vdsr-t91"),
+        (["--model", "srcnn"], "srcnn-915-x2"),
+        (["--model", "srcnn", "--scale", 3], "srcnn-915-x3"),
+        (["--model", file], str(file)),
+    ):
+        said = vdsr(photo, target, "--force", "--device", "cpu", *options)
+        assert said.endswith(f" pixels, by {used}\n")
 
 
 def test_grey_with_alpha_stays_so(tmp_path: Path) -> None:

@@ -66,4 +66,17 @@ def upscale(
     )
     write_picture(target, larger.pixels, larger.alpha)
     height, width = larger.pixels.shape[:2]
-    typer.echo(f"{target}: {width} x {height} pixels, by {model}")
+    used = _what_was_used(model, scale)
+    typer.echo(f"{target}: {width} x {height} pixels, by {used}")
+
+
+def _what_was_used(model: str, scale: float) -> str:
+    """Return the name of the weights that ``--model`` meant, or a file as it was given.
+
+    "vdsr" and "srcnn" mean the best of theirs.
+    """
+    from vdsr_lib.weights import weights_file
+
+    if model == "bicubic" or model != Path(model).stem:
+        return model
+    return weights_file(model, scale=scale).stem

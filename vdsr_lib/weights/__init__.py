@@ -13,6 +13,7 @@ from vdsr_lib.weights.shipped import (
     network_on,
     networks_on,
     read_card,
+    weights_file,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "networks_on",
     "read_card",
     "save_model",
+    "weights_file",
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "network_on",
     "networks_on",
     "read_card",
+    "weights_file",
 ]
 
 
@@ -62,7 +63,7 @@ def load_model(
     ValueError
         If there is no such device.
     """
-    return load_file(_locate(name_or_path, scale), device)
+    return load_file(weights_file(name_or_path, scale=scale), device)
 
 
 def network_on(
@@ -158,7 +159,44 @@ def read_card(
     WeightsError
         As for `load_model`.
     """
-    return read_file_card(_locate(name_or_path, scale))
+    return read_file_card(weights_file(name_or_path, scale=scale))
+
+
+def weights_file(
+    name_or_path: str | os.PathLike[str], *, scale: float | None = None
+) -> Path:
+    """Return the file that a name or path means.
+
+    Parameters
+    ----------
+    name_or_path : str or path-like
+        As for `load_model`.
+    scale : float, optional
+        As for `load_model`.
+
+    Returns
+    -------
+    pathlib.Path
+        A path is returned as it is, whether or not there is a file.
+
+    Raises
+    ------
+    WeightsError
+        If no weights have the name.
+    """
+    path = Path(name_or_path)
+    is_name = isinstance(name_or_path, str) and str(path) == path.name == path.stem
+    if not is_name or not path.name:
+        return path
+    shipped = data_file("weights", f"{path.name}.safetensors")
+    if shipped.is_file():
+        return shipped
+    if path.is_file():
+        return path
+    best = best_of(path.name, _shipped_files(), scale)
+    if best is not None:
+        return best
+    raise WeightsError(_unknown(path.name))
 
 
 def available_models() -> pd.DataFrame:
@@ -187,23 +225,6 @@ def available_models() -> pd.DataFrame:
 
 def _shipped_files() -> list[Path]:
     return sorted(data_file("weights").glob("*.safetensors"))
-
-
-def _locate(name_or_path: str | os.PathLike[str], scale: float | None = None) -> Path:
-    """Return the file that a name or path means."""
-    path = Path(name_or_path)
-    is_name = isinstance(name_or_path, str) and str(path) == path.name == path.stem
-    if not is_name or not path.name:
-        return path
-    shipped = data_file("weights", f"{path.name}.safetensors")
-    if shipped.is_file():
-        return shipped
-    if path.is_file():
-        return path
-    best = best_of(path.name, _shipped_files(), scale)
-    if best is not None:
-        return best
-    raise WeightsError(_unknown(path.name))
 
 
 def _unknown(name: str) -> str:
