@@ -350,5 +350,54 @@ def test_a_monitor_is_called_as_often_as_it_wishes(make_model, patches, recorder
     watch = recorder()
     watch.seconds_between_steps = 1e9
     run(make_model(), patches, recipe(), monitor=watch)
-    assert len(watch.steps) <= 1
+    assert [step["step"] for step in watch.steps] == [28]  # the last one in any case
     assert len(watch.epochs) == 4
+
+
+class Rarely(Silent):
+    """Wants hardly any step, and asks for a stop once so many steps are made."""
+
+    seconds_between_steps = 1e9
+
+    def __init__(self, stop_at: int) -> None:
+        self.told: list[tuple[str, int]] = []
+        self.asked, self.stop_at = 0, stop_at
+
+    @property
+    def stop_requested(self) -> bool:
+        """Look before each step whether to stop."""
+        self.asked += 1
+        return self.asked > self.stop_at
+
+    def start(self, config, total_steps):
+        pass
+
+    def step(self, record):
+        self.told.append(("step", record["step"]))
+
+    def epoch(self, record):
+        self.told.append(("epoch", record["step"]))
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "expected"),
+    [
+        (99, [("epoch", 7), ("step", 14), ("epoch", 14)]),
+        (9, [("epoch", 7), ("step", 9)]),
+        (7, [("epoch", 7), ("step", 7)]),
+        (0, []),
+    ],
+)
+def test_the_last_step_is_told_at_the_end_and_at_a_stop(
+    make_model, patches, stop_at, expected
+):
+    watch = Rarely(stop_at)
+    history = run(make_model(), patches, recipe(epochs=2), monitor=watch)
+    assert watch.told == expected
+    assert history.finished is (stop_at == 99)
+
+
+def test_the_last_step_is_told_once_only(make_model, patches, recorder):
+    watch = recorder()
+    run(make_model(), patches, recipe(), monitor=watch)
+    assert [step["step"] for step in watch.steps] == list(range(1, 29))

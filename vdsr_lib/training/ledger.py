@@ -76,6 +76,7 @@ class Ledger:
         self.sums = _zeros()
         self.rates: list[float] = []  # of this epoch's steps
         self.folder: RunFolder | None = None
+        self._untold: Row = {}  # the last step, where telling it was not due
         self._device, self._side = device, patches.patch_size
         self._references = reference_losses(patches, config.loss)
         self._told_at, self._warned = 0.0, False
@@ -99,10 +100,17 @@ class Ledger:
         self.position.step += 1
         row = self._row(measured)
         self._check(row)
+        self._untold = row
         now = time.monotonic()
         if now - self._told_at >= self.watchers.seconds_between_steps:
-            self.watchers.monitor.step(row)
+            self.tell_last()
             self._told_at = now
+
+    def tell_last(self) -> None:
+        """Tell the monitor of the step made last, if it does not know of it."""
+        if self._untold:
+            self.watchers.monitor.step(self._untold)
+            self._untold = {}
 
     def validated(self, scores: Row | None) -> Row:
         """Enter the scores of this very step; return them with their place."""

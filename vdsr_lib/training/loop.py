@@ -111,6 +111,7 @@ class Loop:
                 self._save()
             while not ledger.history.finished:
                 if not self._run_epoch(interruption):
+                    ledger.tell_last()
                     self._save()
                     ledger.break_off()
                     break
@@ -218,6 +219,8 @@ class Loop:
     def _end_epoch(self) -> None:
         """Close the epoch's row, tell everybody, and save."""
         is_last = self.ledger.position.step == self.total_steps
+        if is_last:
+            self.ledger.tell_last()
         self.ledger.check_epoch()
         if self.config.validate_every is None or is_last:
             self._validate()

@@ -26,7 +26,8 @@ class Monitor(Protocol):
     -----
     A monitor may also have ``note(line)``, which is given the precision and the
     warnings, and ``seconds_between_steps`` (0.1 if absent): `step` is called no more
-    often than that, because each call waits for a GPU. 0 asks for every step.
+    often than that, because each call waits for a GPU. 0 asks for every step. The
+    last step, at the run's end or before a stop, is told in any case.
 
     These, too, are called where a monitor has them: ``look(model, row, baseline=)``
     at each validation, with the network in evaluation mode, ``epoch``, ``step`` and
