@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 FLOORS: tuple[set[str], ...] = (
-    {"errors", "_files", "paper", "devices", "resize", "models", "clipping"},
+    {"errors", "_files", "_bars", "paper", "devices", "resize", "models", "clipping"},
     {"images", "metrics", "inference", "receptive"},
     {"datasets", "patches", "weights"},
     {"training", "upscaling", "evaluation", "protocol"},

@@ -245,8 +245,6 @@ def test_terms_are_shown_once_and_kept_beside_the_pictures(lab: Lab, capsys):
 
 
 def test_the_bar_counts_bytes_and_begins_at_what_is_here(lab: Lab, monkeypatch):
-    import tqdm.auto
-
     bars: list[FakeBar] = []
 
     class FakeBar:
@@ -262,7 +260,7 @@ def test_the_bar_counts_bytes_and_begins_at_what_is_here(lab: Lab, monkeypatch):
 
         def __exit__(self, *_: object) -> None: ...
 
-    monkeypatch.setattr(tqdm.auto, "tqdm", FakeBar)
+    monkeypatch.setattr(download, "progress_bar", FakeBar)
     lab.fetch(progress=True)
     (lab.folder / "p1.png").unlink()
     lab.fetch(progress=True)

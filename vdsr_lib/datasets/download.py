@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
+from vdsr_lib._bars import progress_bar
 from vdsr_lib._files import user_data_dir, write_atomically
 from vdsr_lib.datasets.catalogue import Source, SourceFile
 from vdsr_lib.datasets.embedded import EMBEDDED, embedded_path
@@ -179,13 +180,11 @@ def _download(
     transfer: Transfer, wanted: Sequence[SourceFile], workers: int, progress: bool
 ) -> None:
     """Get the files, several at a time, until all came or the server is lost."""
-    from tqdm.auto import tqdm
-
     source = transfer.source
     here = source.size - sum(file.size for file in wanted)
     refused: dict[str, str] = {}
     with (
-        tqdm(
+        progress_bar(
             total=source.size,
             initial=here,
             unit="B",

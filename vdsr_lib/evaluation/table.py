@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from vdsr_lib import paper
+from vdsr_lib._bars import progress_bar
 from vdsr_lib.evaluation._stages import Images, factors, named, pair
 from vdsr_lib.images import to_luma, to_uint8
 from vdsr_lib.inference import super_resolve
@@ -78,12 +79,13 @@ def evaluate(
     shave ``ceil(scale)`` pixels.
     """
     import pandas as pd
-    from tqdm.auto import tqdm
 
     pictures, wanted = named(images), factors(scales)
     networks = networks_on(model, wanted, device)
     rows: list[dict[str, Any]] = []
-    for name, image in tqdm(pictures.items(), disable=not progress, unit="picture"):
+    for name, image in progress_bar(
+        pictures.items(), disable=not progress, unit="picture"
+    ):
         for scale in wanted:
             with _naming(name, scale):
                 scores = _measured(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from vdsr_lib._bars import progress_bar
 from vdsr_lib.training import History, Silent, TrainingConfig
 
 __all__ = ["ExperimentBar"]
@@ -25,11 +26,9 @@ class ExperimentBar(Silent):
 
     def __init__(self, costs: Sequence[float]) -> None:
         super().__init__()
-        from tqdm.auto import tqdm
-
         whole = sum(costs) or 1.0
         self._shares = [cost / whole for cost in costs]
-        self._bar: Any = tqdm(
+        self._bar: Any = progress_bar(
             total=1.0, bar_format=_FORMAT, dynamic_ncols=True, smoothing=0
         )
         self._number, self._steps = 0, 1

@@ -7,6 +7,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
+from vdsr_lib._bars import progress_bar
 from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.history import History, Row
 
@@ -92,9 +93,7 @@ class ProgressBar(Silent):
     def start(self, config: TrainingConfig, total_steps: int) -> None:
         """Open the bar."""
         super().start(config, total_steps)
-        from tqdm.auto import tqdm
-
-        self._bar = tqdm(total=total_steps, unit="step", dynamic_ncols=True)
+        self._bar = progress_bar(total=total_steps, unit="step", dynamic_ncols=True)
         self._bar.set_description(f"epoch 1/{config.epochs}")
         self._epochs = config.epochs
 
