@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
-ORACLES = SHARED / "reference" / "oracles"
+ORACLES = Path(os.environ.get("VDSR_ORACLES_DIR", SHARED / "reference" / "oracles"))
 
 if "VDSR_DATA_DIR" not in os.environ and (SHARED / "datasets").is_dir():
     os.environ["VDSR_DATA_DIR"] = str(SHARED / "datasets")
@@ -26,7 +26,10 @@ def real_data() -> Path:
     """The folder with the real data sets; the test is skipped where there is none."""
     folder = Path(os.environ.get("VDSR_DATA_DIR", "/nonexistent"))
     if not (folder / "set5").is_dir():
-        pytest.skip("no real data sets: set VDSR_DATA_DIR to a folder that holds set5/")
+        pytest.skip(
+            "no real data sets: set VDSR_DATA_DIR to a folder that holds set5/ and "
+            "the others ('vdsr data fetch set5 --data-dir FOLDER' gets one)"
+        )
     return folder
 
 
@@ -35,6 +38,8 @@ def oracles() -> Path:
     """MATLAB's outputs and public weights; the test is skipped where there are none."""
     if not ORACLES.is_dir():
         pytest.skip(
-            "no oracles: ../shared/reference/oracles is not beside the checkout"
+            "no oracles: set VDSR_ORACLES_DIR to a folder with MATLAB's outputs "
+            "(matlab_imresize_butterfly.npz) and public weights (VDSR_Adam.mat, "
+            "SRCNN_915_T91_x2.mat)"
         )
     return ORACLES
