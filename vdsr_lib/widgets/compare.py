@@ -14,7 +14,12 @@ import traitlets as t
 from vdsr_lib.widgets.content import Pictures, first_view, pack
 from vdsr_lib.widgets.fallback import alternative_text, static_picture
 from vdsr_lib.widgets.frames import Curve, Frames, packed_curves
-from vdsr_lib.widgets.pictured import Pictured, page_source
+from vdsr_lib.widgets.pictured import (
+    Pictured,
+    checked_frame,
+    checked_point,
+    page_source,
+)
 
 __all__ = ["Compare", "compare"]
 
@@ -194,21 +199,12 @@ class Compare(Pictured):
     @t.validate("frame")
     def _existing(self, proposal: Any) -> int:
         """Refuse a frame that is not there."""
-        last = max(0, len(self.frame_labels) - 1)
-        if proposal["value"] > last:
-            raise ValueError(f"frame must be in [0, {last}], got {proposal['value']}")
-        return int(proposal["value"])
+        return checked_frame(proposal["value"], len(self.frame_labels))
 
     @t.validate("point")
     def _inside(self, proposal: Any) -> tuple[int, int]:
         """Refuse a point outside the picture."""
-        row, column = proposal["value"]
-        if not (0 <= row < self.size[0] and 0 <= column < self.size[1]):
-            raise ValueError(
-                f"point (row, column) must lie in a picture of {self.size[0]} x "
-                f"{self.size[1]}, got ({row}, {column})"
-            )
-        return row, column
+        return checked_point(proposal["value"], self.size)
 
     def show(
         self,

@@ -8,7 +8,7 @@ its own. The code of a page may stand in several files; it is joined here.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import traitlets as t
 
 from vdsr_lib.widgets.pages import standalone_page
 
-__all__ = ["Pictured", "page_source"]
+__all__ = ["Pictured", "checked_frame", "checked_point", "page_source"]
 
 _HERE = Path(__file__).parent
 _PNG = "image/png"
@@ -37,6 +37,61 @@ def page_source(*names: str) -> str:
         Their text.
     """
     return "\n".join((_HERE / name).read_text("utf-8") for name in names)
+
+
+def checked_frame(frame: int, count: int) -> int:
+    """Refuse a frame that is not there.
+
+    Parameters
+    ----------
+    frame : int
+        Its index.
+    count : int
+        How many there are.
+
+    Returns
+    -------
+    int
+        The index.
+
+    Raises
+    ------
+    ValueError
+        If there is no such frame. The first can always be chosen.
+    """
+    last = max(0, count - 1)
+    if not 0 <= frame <= last:
+        raise ValueError(f"frame must be in [0, {last}], got {frame}")
+    return frame
+
+
+def checked_point(point: Sequence[int], size: Sequence[int]) -> tuple[int, int]:
+    """Refuse a point outside a picture.
+
+    Parameters
+    ----------
+    point : sequence of int
+        Row and column.
+    size : sequence of int
+        Rows and columns of the picture.
+
+    Returns
+    -------
+    tuple of int
+        Row and column.
+
+    Raises
+    ------
+    ValueError
+        If the picture has no such pixel.
+    """
+    (row, column), (rows, columns) = point, size
+    if not (0 <= row < rows and 0 <= column < columns):
+        raise ValueError(
+            f"point (row, column) must lie in a picture of {rows} x {columns}, "
+            f"got ({row}, {column})"
+        )
+    return row, column
 
 
 class Pictured(anywidget.AnyWidget):  # type: ignore[misc]

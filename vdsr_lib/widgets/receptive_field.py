@@ -12,7 +12,7 @@ from torch import nn
 
 from vdsr_lib.receptive import effective_field
 from vdsr_lib.widgets.asking import Asking
-from vdsr_lib.widgets.pictured import page_source
+from vdsr_lib.widgets.pictured import checked_frame, checked_point, page_source
 from vdsr_lib.widgets.receptive_content import described, field_picture, pack_fields
 
 __all__ = ["ReceptiveField", "receptive_field_explorer"]
@@ -127,21 +127,12 @@ class ReceptiveField(Asking):
     @t.validate("frame")
     def _existing(self, proposal: Any) -> int:
         """Refuse a frame that is not there."""
-        last = max(0, len(self.depths) - 1)
-        if proposal["value"] > last:
-            raise ValueError(f"frame must be in [0, {last}], got {proposal['value']}")
-        return int(proposal["value"])
+        return checked_frame(proposal["value"], len(self.depths))
 
     @t.validate("point")
     def _inside(self, proposal: Any) -> tuple[int, int]:
         """Refuse a point outside the picture."""
-        row, column = proposal["value"]
-        if not (0 <= row < self.size[0] and 0 <= column < self.size[1]):
-            raise ValueError(
-                f"point (row, column) must lie in a picture of {self.size[0]} x "
-                f"{self.size[1]}, got ({row}, {column})"
-            )
-        return row, column
+        return checked_point(proposal["value"], self.size)
 
     def hold(self, networks: Mapping[int, nn.Module], ilr: NDArray[Any]) -> None:
         """Keep what fields of single pixels are measured with.
