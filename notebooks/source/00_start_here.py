@@ -6,13 +6,13 @@
 # it better, and look at the two with a magnifying glass.
 #
 # **You will learn** what the course is about, what your machine can do, how
-# a lesson is run at three sizes, and how this course keeps itself honest:
-# each statement is measured before your eyes.
+# a lesson is run at three sizes, and how the course checks itself: what it
+# states about its experiments is measured as you watch.
 #
 # **You need** nothing but curiosity and a little Python. Reading takes about
 # 15 minutes. At `quick` the cells take about 15 seconds of one CPU core that
 # has bfloat16 arithmetic (the first table below tells), and a few times as
-# long of another one.
+# long on another one. A GPU is not needed.
 
 # %% [markdown]
 # A lesson is run from top to bottom: press Shift and Enter in each cell, or
@@ -20,7 +20,7 @@
 # that you may want to change. `profile` is the size of the experiments; we
 # come back to it below. `device` may be `"cpu"` or `"cuda"`, and `"auto"`
 # takes a GPU if there is one. `seed` decides everything that is left to
-# chance.
+# chance. `output_dir` is the folder for what the lesson writes down.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -40,7 +40,7 @@ from vdsr_lib.datasets import load_images
 from vdsr_lib.devices import choose_precision, describe_machine
 from vdsr_lib.evaluation import evaluate
 from vdsr_lib.experiments import get_experiment, run_cost
-from vdsr_lib.images import rgb_to_luma
+from vdsr_lib.images import crop_to_multiple, rgb_to_luma
 from vdsr_lib.resize import imresize
 from vdsr_lib.training import TrainingConfig, train
 from vdsr_lib.training.randomness import own_randomness
@@ -53,9 +53,11 @@ book = ClaimBook("00", profile, output_dir)
 # ## What this machine can do
 #
 # First we look at what we are working with. The last line is the arithmetic
-# that the library has chosen for the networks: some processors calculate
-# with shorter numbers, several times as fast and just as well for our
-# purpose. You need not choose anything.
+# that the library has chosen for training the networks. Where it says
+# `bfloat16`, the processor multiplies numbers of 16 bits in place of 32,
+# which is several times as fast and exact enough for training. The words
+# after it name the order of the numbers in memory and the processor's own
+# instructions, if any. You need not choose anything.
 
 # %%
 machine = describe_machine(device)
@@ -74,7 +76,8 @@ pd.Series(machine)[facts].to_frame("this machine")
 # its pixels is left?
 
 # %%
-photo = load_images("embedded-test")["astronaut"][:510, :510]  # (H, W, 3)
+original = load_images("embedded-test")["astronaut"]
+photo = crop_to_multiple(original, 3)  # (H, W, 3)
 small = imresize(photo, 1 / 3)  # (H/3, W/3, 3)
 print(
     f"{photo.shape[1]} x {photo.shape[0]} pixels, shrunk to "
@@ -85,10 +88,15 @@ book.record("few-pixels-are-left", share)
 
 # %% [markdown]
 # Three times in each direction, so a ninth, as you may have predicted: eight
-# pixels of nine are thrown away. *Super-resolution* is the attempt
-# to get the large picture back from the small one. Image programs do that
-# with *bicubic interpolation*: each new pixel is a weighted mean of the 16
-# small ones around it. That is quick, and it invents nothing.
+# pixels of nine are gone. The line with the coloured bar is a *claim*: a
+# sentence that was written down before this notebook ran, with a rule, and
+# has just been judged by the number that we measured. Most lessons have
+# about ten of them.
+#
+# *Super-resolution* is the attempt to get the large picture back from the
+# small one. Image programs do that with *bicubic interpolation*: each new
+# pixel is a weighted mean of the 16 small ones around it. That is quick, and
+# it invents nothing.
 #
 # **Predict.** Where will the enlarged picture be wrong: everywhere a little,
 # in the face, in the dark background, or along edges and fine lines?
@@ -104,11 +112,12 @@ figures.show(
 )
 
 # %% [markdown]
-# White means "right", red "too bright" and blue "too dark". The smooth parts
-# are right. What is lost lies along edges, in hair and in cloth: there
-# brightness changes faster than the few remaining pixels can follow. How
-# uneven is it? We take the tenth of the pixels that are most wrong, and ask
-# how much of the whole squared error is theirs.
+# White means "right", red "too bright" and blue "too dark", in levels: a
+# pixel of 8 bits has 256 of them, 0 to 255. The smooth parts are right. What
+# is lost lies along edges, in hair and in cloth: there brightness changes
+# faster than the few remaining pixels can follow. How uneven is it? We take
+# the tenth of the pixels that are most wrong, and ask how much of the whole
+# squared error is theirs.
 
 # %%
 squared = np.sort((error**2).ravel())[::-1]
@@ -117,15 +126,12 @@ print(f"a tenth of the pixels has {worst:.0%} of the squared error")
 book.record("errors-are-at-edges", worst)
 
 # %% [markdown]
-# The line with the coloured bar is a *claim*: a sentence that was written
-# down before this notebook ran, with a rule, and has just been judged by the
-# number that we measured. Most lessons have about ten of them.
-#
-# One number for the whole picture is the *PSNR*, the peak signal-to-noise
-# ratio, in decibels (dB). It is the squared error on a scale where more is
-# better: 30 dB is a mediocre enlargement, 40 dB can hardly be told from the
+# Nearly nine tenths of the error sit in one tenth of the pixels. One number
+# for the whole picture is the *PSNR*, the peak signal-to-noise ratio, in
+# decibels (dB). It is the squared error on a scale where more is better:
+# 30 dB is a mediocre enlargement, 40 dB can hardly be told from the
 # original, and half a decibel is a difference that people publish. Lesson 01
-# builds it by hand.
+# builds it by hand. Here it is for bicubic, on the five test pictures.
 
 # %%
 test_pictures = load_images("embedded-test")
@@ -136,12 +142,13 @@ plain.round(2).to_frame("PSNR of bicubic at scale 3 (dB)")
 # ## A network that adds what is missing
 #
 # A network can learn what usually belongs at such an edge. It looks at the
-# bicubic picture, predicts the error, and takes it away. The one below is
-# VDSR of Kim, Lee and Lee (2016) with 5 layers in place of 20; each number
-# in it is a *weight*, and training means to turn these weights until the
-# predictions fit. It sees only brightness; colour stays bicubic, because the
-# eye hardly notices the detail of colour. The weights begin at random, and
-# the first line of the cell makes this chance repeatable.
+# bicubic picture, predicts what is missing, and adds it. The one below is
+# VDSR, the "very deep" network for super-resolution of Kim, Lee and Lee
+# (2016), with 5 layers in place of 20. Each number in it is a *weight* (or
+# parameter), and training means to adjust these weights until the
+# predictions fit. The network sees only brightness; colour stays bicubic,
+# because the eye hardly notices the detail of colour. The weights begin at
+# random, and the first line of the cell makes this chance repeatable.
 
 # %%
 with own_randomness(seed, torch.device("cpu")):
@@ -151,10 +158,12 @@ numbers = network.parameter_count / photo[..., 0].size
 book.record("fewer-weights-than-pixels", numbers)
 
 # %% [markdown]
-# It learns from pairs of *patches*, cut from ten other photographs: how it
-# looks enlarged, and how it should look. The photograph above is not among
-# them. A network that only knew its own examples by heart would be of no
-# use.
+# The network has a ninth as many weights as the photograph has pixels. (Its
+# receptive field is how many pixels wide it looks; lesson 02 measures it.)
+# It learns from pairs of *patches*, small squares cut from ten other
+# photographs: the square as bicubic enlarges it, and as it should look. The
+# five test pictures are not among the ten. A network that only knew its own
+# examples by heart would be of no use.
 
 # %%
 pictures = load_images("embedded-train")
@@ -163,14 +172,17 @@ patches
 
 # %% [markdown]
 # **Predict.** Training makes a few hundred steps; in each, 64 patches are
-# looked at and all weights are turned a little. Will that be enough to beat
-# bicubic on a photograph that the network never saw? By how many decibels:
-# a tenth, a half, two?
+# looked at and all weights are changed a little. Will that be enough to beat
+# bicubic on photographs that the network never saw? By how many decibels on
+# average: a tenth, a half, two?
 #
 # The next cell trains. In JupyterLab you see the error on the patches, the
-# "loss", go down and the PSNR of a detail go up, and the detail itself get
-# sharper. The button "Stop" ends the training after the current step, and
-# nothing is lost: the next cell then goes on with what was learnt so far.
+# *loss*, which jumps because each step sees other patches, and the PSNR of
+# a detail, which wavers about bicubic's at first and then climbs past it. An
+# *epoch* is one pass through all patches. The recipe is the paper's, made for
+# 80 epochs; we stop far earlier. The lower two panels belong to lesson 05.
+# The button "Stop" ends the training after the current step, and nothing is
+# lost: the next cell then goes on with what was learnt so far.
 
 # %%
 steps = {"quick": 400, "classroom": 1600, "paper": 6400}[profile]
@@ -180,8 +192,8 @@ monitor = LiveMonitor(photo, scale=3, box=eye)
 train(network, patches, recipe, monitor=monitor, device=device)
 
 # %% [markdown]
-# Now the five test pictures again. The last column is what the network is
-# ahead of bicubic.
+# Now the five test pictures again. The last column says by how much the
+# network is ahead of bicubic, and the first claim below has the mean.
 
 # %%
 learnt = evaluate(network, test_pictures, (3,), device=device)
@@ -193,31 +205,36 @@ display(book.record("small-network-beats-bicubic", table["gain (dB)"].mean()))
 book.record("it-helps-every-picture", table["gain (dB)"].min())
 
 # %% [markdown]
-# Compare with your prediction. Some pictures gain much and some little. The
+# That mean is the answer to compare with your prediction: a few tenths of a
+# decibel after 400 steps. Some pictures gain much and some little. The
 # network has seen none of them: what it learnt is not these photographs but
 # how edges look in photographs.
 
 # %% [markdown]
 # ## Look, don't read
 #
-# Decibels are not what we want; we want a better picture. Below, the
-# original, the bicubic enlargement and the network's lie over one another.
-# Drag the divider; turn the wheel to zoom after a click; the loupe below
-# shows the same place in each. If networks that were trained for hours ship
-# with your copy of the course, the best one is there too.
+# Decibels are not what we want; we want a better picture. Below, bicubic's
+# enlargement and the network's lie over one another. Drag the divider; turn
+# the wheel to zoom after a click; the loupe shows the same place in each
+# picture, with its PSNR and SSIM (explained below). The menus above choose
+# other pictures. One of them is by a network of full depth that was trained
+# for hours and ships with the course; the printed line says on what.
 
 # %%
 shown = {"original": photo, "bicubic": bicubic}
 shown["our network"] = upscale(small, 3, model=network, device=device)
-if any(name.startswith("vdsr") for name in available_models().name):
-    shown["VDSR, fully trained"] = upscale(small, 3, device=device)
-compare(shown, reference="original", border=3, left="bicubic")
+for ship in available_models().query("short == 'vdsr'").itertuples():
+    print(f"{ship.name}: {ship.network}, trained on {ship.data}")
+    shown[ship.name] = upscale(small, 3, model=ship.name, device=device)
+sides = {"left": "bicubic", "right": "our network"}
+compare(shown, reference="original", border=3, **sides)
 
 # %% [markdown]
-# Look at the eyes and at the letters on the suit. The network's lines are
-# narrower and cleaner than bicubic's. What it cannot do is read letters that
-# the small picture no longer holds: it adds what is likely, not what was
-# there. Whoever measures faces or car plates should remember that.
+# Look at the eyes and at the badges on the suit. The network's lines are a
+# little narrower than bicubic's, and those of the deep network clearly so.
+# What neither can do is bring back letters that the small picture no longer
+# holds: a network adds what is likely, not what was there. Whoever
+# identifies faces or number plates should remember that.
 #
 # Is it an improvement in another measure too? SSIM compares the structure of
 # small windows; 1 means "the same".
@@ -234,10 +251,10 @@ book.record("structure-is-better-too", gain.mean())
 # %% [markdown]
 # ## The course
 #
-# VDSR won in 2016 with four ideas that are simple to say: learn only what is
-# missing; make the network deep; take large steps, held in check; and use
-# one network for all scales. Each has its lesson, in which you take the idea
-# away and watch what breaks.
+# In 2016 VDSR had the best scores of all methods in its paper, by four ideas
+# that are simple to say: learn only what is missing; make the network deep;
+# take large steps, held in check; and use one network for all scales. Each
+# has its lesson, in which you take the idea away and watch what changes.
 #
 # | | lesson | what you will see |
 # |---|---|---|
@@ -247,7 +264,7 @@ book.record("structure-is-better-too", gain.mean())
 # | 03 | [Learn the residual][03] | the network without its first idea |
 # | 04 | [See further with depth][04] | how far a network looks |
 # | 05 | [Take bigger steps, clipped][05] | training that explodes, repaired |
-# | 06 | [One network for all scales][06] | scale 2.7, which nobody trained |
+# | 06 | [One network for all scales][06] | scale 2.75, which nobody trained |
 # | 07 | [Measure against the paper][07] | our numbers beside the printed |
 # | 08 | [Your own picture][08] | upload, enlarge, download |
 #
@@ -260,18 +277,18 @@ book.record("structure-is-better-too", gain.mean())
 # [07]: 07_measure_against_the_paper.ipynb
 # [08]: 08_your_own_picture.ipynb
 #
-# They build on one another, but 01 and 03 are enough to read any other. Each
-# takes 20 to 40 minutes of reading.
+# They build on one another; each says at its top which others it needs. Each
+# takes 30 to 40 minutes of reading.
 
 # %% [markdown]
 # ## Three sizes of every experiment
 #
 # The paper trained for hours on a graphics card. So each experiment exists
-# at three sizes, called *profiles*. `quick` shows the effect on small
-# pictures in minutes; `classroom` is several times as long; `paper` is what
-# the paper did. Here is what the six trainings of lesson 03 would take on
-# your machine, as fast or as busy as it is at this moment; one second of
-# training was enough to reckon it.
+# at three sizes, called *profiles*. `quick` shows the effect with small
+# networks and few steps, in minutes; `classroom` is several times as long;
+# `paper` is what the paper did, on its own pictures. Here is what the six
+# trainings of lesson 03 would take on your machine, as fast or as busy as it
+# is at this moment. It is reckoned from one second of training.
 
 # %%
 rows = {}
@@ -284,16 +301,20 @@ pd.DataFrame(rows).T
 
 # %% [markdown]
 # To run a lesson at another size, change `profile` in its first cell, or
-# write `vdsr reproduce --lesson 03 --profile classroom` in a terminal. Where
-# somebody has made the longest runs already, their results ship with the
-# course, and a lesson shows them next to yours, each labelled for what it
-# is. Nothing is shown as measured that was not.
+# write `vdsr reproduce --lesson 03 --profile classroom` in a terminal. Some
+# of the longest runs have been made already. Their results ship with the
+# course, and a lesson shows them next to yours, labelled with the machine
+# and the time they took; what was not run is named as such, with its cost.
 #
 # ## How the claims work
 #
 # You have met six claims. Each is a table in the file `data/claims.toml`:
 # the sentence, where it comes from, the rule, and at which profiles it is
-# judged. Let us take one out and judge it by an invented number.
+# judged. Its source may be a table or section of the paper; the *protocol*,
+# which is the exact way of measuring that lesson 01 builds; the *review*, a
+# summary of the paper from which this course began and which lesson 02
+# checks line by line; or "ours", where we are the first to say it. Let us
+# take one out and judge it by an invented number.
 
 # %%
 claim = book.claims["00.small-network-beats-bicubic"]
@@ -322,11 +343,11 @@ book
 # ## Summary
 #
 # Shrinking a picture by three keeps one pixel in nine. Bicubic interpolation
-# fills the gaps smoothly and is wrong along edges. A network with fewer
-# weights than the picture has pixels learns from other photographs what
-# edges look like, and after some seconds of training it is closer to the
-# original on pictures that it never saw. Each of these sentences is a claim
-# that was measured above.
+# fills the gaps smoothly, and most of its error sits in few pixels, along
+# edges. A network with fewer weights than the picture has pixels learns from
+# other photographs what edges look like, and after less than a minute of
+# training it is closer to the original on pictures that it never saw. The
+# number behind each of these sentences was measured above.
 #
 # Lesson 01 asks what exactly was measured, and how easily one fools oneself.
 
@@ -334,11 +355,14 @@ book
 # ## Exercises
 #
 # 1. Change `"astronaut"` to `"coffee"` or `"chelsea"` and run the lesson
-#    again. Which picture gains most, and can you see why?
-# 2. Train with ten times as many steps. Does the gain grow tenfold? Stop the
-#    training with the button when the curve has become flat.
-# 3. Enlarge by 4 with the network that was trained for 3. Is it still better
-#    than bicubic? Lesson 06 is about that.
+#    again. In the table of gains, which picture gains most? Look at both in
+#    the comparison: can you see why?
+# 2. Train with ten times as many steps: change `400` in the cell that
+#    trains. Does the gain grow tenfold? Stop the training with the button
+#    when the curve has become flat.
+# 3. Call `evaluate` with the scale 4 in place of 3, for bicubic and for the
+#    network that was trained for 3. Is it still better? Lesson 06 is about
+#    that.
 # 4. Set `seed = 1` and run again. Which digits of the table change?
 
 # %% [markdown]

@@ -10,17 +10,17 @@
 # interpolation works, what PSNR and SSIM see and what they miss, and why two
 # papers can print different numbers for the very same bicubic.
 #
-# **You need** to have used NumPy arrays, and no knowledge of networks: no
-# training happens here. Reading takes about 30 minutes; at `quick` the cells
+# **You need** to have used NumPy arrays, and to know nothing about networks:
+# none is trained here. Reading takes about 30 minutes; at `quick` the cells
 # take about ten seconds of one CPU core, and a GPU would not make them
 # faster.
 
 # %% [markdown]
-# The first cell holds what a run may change. Every profile measures the five
-# pictures that ship with scikit-image. At `quick` nothing is downloaded, and
-# Set5 is measured too if you have it. `classroom` fetches Set5 and Set14, and
-# `paper` all four benchmark sets of Kim et al. (2016); only these two check
-# the paper's own numbers.
+# The first cell holds what a run may change. Every profile measures five
+# pictures that ship with scikit-image. At `quick` nothing is downloaded.
+# `classroom` fetches Set5 and Set14, the 5 and 14 pictures on which methods
+# are usually compared, and `paper` all four benchmark sets of "the paper",
+# Kim et al. (2016), whose method is VDSR; only these two check its numbers.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -33,16 +33,17 @@ import numpy as np
 from IPython.display import display
 from torch.testing import assert_close
 
-from vdsr_lib import compare, degrade, figures, imresize, protocol, psnr, ssim
+from vdsr_lib import compare, degrade, figures, imresize, paper, protocol
 from vdsr_lib.claims import ClaimBook
 from vdsr_lib.datasets import load_images
 from vdsr_lib.evaluation import evaluate
 from vdsr_lib.images import crop_to_multiple, rgb_to_luma, to_uint8
+from vdsr_lib.metrics import psnr, ssim
 from vdsr_lib.widgets import protocol_switchboard
 
 book = ClaimBook("01", profile, output_dir)
 images, scales = load_images("embedded-test"), (2, 3, 4)
-print(*((n, image.shape) for n, image in images.items()), sep="\n")
+print({name: image.shape for name, image in images.items()})
 
 # %% [markdown]
 # ## One small picture, many large ones
@@ -52,14 +53,15 @@ print(*((n, image.shape) for n, image in images.items()), sep="\n")
 # other way round: take a large picture, call it the high-resolution one (HR),
 # shrink it by a scale $s$, and ask a method to undo that.
 #
-# VDSR, like SRCNN before it, works on brightness alone, because the eye is
-# sharp for brightness and dull for colour. The brightness is the luma $Y$ of
-# the television standard BT.601, from red, green and blue in 0 to 255:
+# VDSR, like SRCNN before it (Dong et al. 2016), works on brightness alone,
+# because the eye is sharp for brightness and dull for colour. The brightness
+# is the *luma* $Y$ of the television standard BT.601, from red, green and
+# blue in 0 to 255:
 #
 # $$Y = 16 + \frac{65.481\,R + 128.553\,G + 24.966\,B}{255}$$
 #
-# Mind the range: black is 16 and white is 235. This detail decides more about
-# printed results than most ideas in this field, as we shall see.
+# Mind the range: black is 16 and white is 235. This detail changes scores
+# more than some methods do, as we shall see.
 
 # %%
 picture = images["astronaut"]
@@ -90,8 +92,7 @@ print(f"{hr.shape} -> {small.shape} -> {ilr.shape}")
 # Below, the small picture is blown up by repeating its pixels, so that you
 # see how little there is to work with; its bicubic enlargement and the
 # original can be drawn across it. Drag the line, turn the wheel to zoom, and
-# watch the loupe. The two scores are built in a moment. (Where nothing moves,
-# you see a still picture of the same.)
+# watch the loupe. Its scores, PSNR and SSIM, are explained below.
 
 # %%
 blown_up = np.kron(small, np.ones((scale, scale)))  # (H, W)
@@ -178,8 +179,7 @@ weights = (used - 241, shrinking[used])  # new pixel 80 lies over old 241
 xlabel = "distance from the new pixel's centre (old pixels)"
 figures.show(
     figures.kernel((x, cubic(x / 3) / 3), weights, xlabel=xlabel),
-    alt="""The cubic kernel, stretched by three, and the weights on it: five
-    positive ones in the middle, two small negative ones at each side.""",
+    alt="Five positive weights, and two small negative ones at each side.",
 )
 
 # %% [markdown]
@@ -194,7 +194,9 @@ figures.show(
 # Six decibels halve the typical error (the root of the mean square, RMSE),
 # and one decibel makes it a ninth smaller. To have a measure: in Table 3 of
 # the paper VDSR is 0.87 dB ahead of SRCNN on Set5 at scale 2. VDSR is trained
-# on the squared error, so PSNR is just what it is trained for.
+# on the squared error, so PSNR is just what it is trained for. (Whole, the
+# picture scores a little more than above, where 3 pixels at its rim were left
+# out.)
 
 
 # %%
@@ -213,8 +215,8 @@ print(f"{decibels:.2f} dB is a typical error of {rmse:.1f} levels")
 # %% [markdown]
 # A number per picture hides where the error lies. The difference map shows
 # it: nearly all of it sits on edges and in texture, and flat regions are
-# right already. Keep this picture in mind for lesson 03, where the network
-# learns this map instead of the picture.
+# right already. In lesson 03 the network learns this map, with its sign
+# turned, instead of the picture.
 
 # %%
 figures.show(
@@ -225,8 +227,8 @@ figures.show(
 # %% [markdown]
 # ## What PSNR misses
 #
-# We now spoil the original in ways that give the PSNR of the bicubic picture:
-# once we make it evenly brighter by bicubic's typical error, once we add
+# We now spoil the original in two ways that give the PSNR of the bicubic
+# picture: we make it evenly brighter by bicubic's typical error, and we add
 # random noise of that size. A third copy is moved sideways by one pixel,
 # whatever PSNR that gives.
 #
@@ -249,10 +251,11 @@ compare(spoilt, reference="original", border=scale)
 # %% [markdown]
 # Bicubic, brighter and noisy have nearly the same PSNR and look nothing alike.
 # SSIM likes the brighter picture most, as the eye does, and the noisy one
-# least. We record how far it sets these two apart.
+# least. We record how far apart it sets these two.
 
 # %%
 likes = {n: ssim(true, p, border=scale) for n, p in spoilt.items()}
+print("SSIM:", {name: round(score, 2) for name, score in likes.items()})
 book.record("ssim-sees-structure", likes["brighter"] - likes["noisy"])
 
 # %% [markdown]
@@ -260,7 +263,7 @@ book.record("ssim-sees-structure", likes["brighter"] - likes["noisy"])
 # it last. Both scores compare pixel with pixel; neither knows what a picture
 # shows. A method that invents crisp, plausible texture in the wrong place
 # loses to one that blurs. A high PSNR says "close on average", not
-# "beautiful", and so we shall always show pictures next to it.
+# "beautiful", so we shall show pictures next to it.
 #
 # ## The protocol, in eight steps
 #
@@ -339,17 +342,16 @@ on_set5 = protocol.published_costs()
 xlabel = "change of bicubic's mean PSNR (dB)"
 figures.show(
     figures.dots(measured, xlabel=xlabel, rings=("on Set5", on_set5)),
-    alt="""Seven mistakes at three scales. RGB and full-range luma cost more
-    than a decibel, missing antialiasing gains at scale 2 and costs at 3 and 4,
-    the other four lie near zero.""",
+    alt="""RGB and full-range luma cost over a decibel, missing antialiasing
+    gains at scale 2 and costs at 3 and 4, the other four lie near zero.""",
 )
 
 # %% [markdown]
 # So much for your predictions: three mistakes are large, and one of them is
-# flattering. Two of the three share a cause that has nothing to do with
-# quality. Full-range luma spreads the same picture over 255 levels instead of
-# 219, so every error grows by 255/219, while the peak in the formula stays
-# 255. PSNR falls by $20\,\log_{10}(255/219)$.
+# flattering, at scale 2. Two of the three share a cause that has nothing to
+# do with quality. Full-range luma spreads the same picture over 255 levels
+# instead of 219, so every error grows by 255/219, while the peak in the
+# formula stays 255. PSNR falls by $20\,\log_{10}(255/219)$.
 
 # %%
 full_range = measured.loc["full-range luma"].mean()
@@ -368,7 +370,7 @@ book.record("rgb-costs-most", measured.loc["PSNR over RGB", 2])
 
 # %% [markdown]
 # Missing antialiasing is the treacherous one: it flatters bicubic at scale 2
-# and hurts it at 3 and 4. One row of weights shows why.
+# and hurts it at 3 and 4. Two rows of weights show why.
 
 # %%
 for s in (2, 3):
@@ -380,10 +382,10 @@ for s in (2, 3):
 # is copied; its neighbours are thrown away, and fine detail turns into false
 # patterns. At scale 2 the centre falls between two old pixels, so that they
 # are averaged by luck, and the small picture stays crisper than a properly
-# filtered one. (OpenCV has slightly other weights, and the same luck.) This
+# filtered one. This
 # mistake does not measure bicubic wrongly, it changes the question: a network
-# for such pictures solves another problem, and its score belongs into no
-# table beside the paper's.
+# for such pictures solves another problem, and its score belongs in no table
+# beside the paper's.
 
 # %%
 aliased = measured.loc["no antialiasing"]
@@ -396,15 +398,14 @@ display(book.record("aliasing-hurts-at-3-and-4", max(aliased[3], aliased[4])))
 # if your number is off by half a decibel, look elsewhere first.
 
 # %%
-details = measured.iloc[3:]  # the four last rows
-book.record("four-details-are-small", details.abs().max(axis=None))
+book.record("four-details-are-small", measured[3:].abs().max(axis=None))
 
 # %% [markdown]
 # ## Turn the switches yourself
 #
 # Five of these choices are switches below: range, RGB, antialiasing, border
 # and rounding. All 32 combinations are measured when the cell runs, which
-# takes some five seconds; after that the PSNR follows your hand.
+# takes a few seconds; after that the PSNR follows your hand.
 #
 # **Predict.** At scale 3 full-range luma costs 1.32 dB and RGB 1.41. What do
 # they cost together? And what do full-range luma and missing antialiasing,
@@ -438,12 +439,13 @@ print(f"aliased {together('full-range luma', 'no antialiasing'):.2f} dB")
 # met twice. From a PSNR alone nobody can tell which switches were turned.
 
 # %% [markdown]
-# ## The paper's own row
+# ## The paper's own bicubic
 #
 # Bicubic needs no training, so its column in Table 3 of the paper is the best
 # test of a protocol that there is: whoever gets these numbers measures as the
 # authors did. The next cell takes the benchmark sets that the profile asks
-# for, and says what is missing and how to get it.
+# for (`quick` asks for Set5, and downloads nothing), and says what is missing
+# and how to get it.
 
 # %%
 plan = {"quick": ["Set5"], "classroom": ["Set5", "Set14"]}
@@ -452,19 +454,20 @@ found = protocol.load_benchmarks(names, download=profile != "quick")
 print("here:", ", ".join(found) or "none")
 
 # %% [markdown]
-# For each set that is here, our bicubic stands beside the printed one. The
-# table is empty if there is none.
+# For each set that is here, our bicubic stands beside the printed one. Where
+# there is none, you see the printed column alone.
 
 # %%
 row = protocol.beside_table3(found, scales)
-display(row.round({"psnr": 3, "ssim": 5}))
+printed = paper.table("table3").query("method == 'Bicubic'").iloc[:, :5]
+display((row if found else printed).round({"psnr": 3, "ssim": 5}))
 for score in ("psnr", "ssim") if found else ():
     away = (row[score] - row[f"{score}_printed"]).abs().max()
     display(book.record(f"table3-bicubic-{score}", away))
 
 # %% [markdown]
-# On Set5, Set14 and B100 every value agrees with the printed one to its last
-# digit. Urban100 was not at hand when this was written; with it, an
+# When this was written, every value on Set5, Set14 and B100 agreed with the
+# printed one to its last digit. Urban100 was not at hand; with it, an
 # independent evaluator found 23 of the 24 values so.
 #
 # > **Note.** That is strong evidence for the protocol, and for nothing more:
@@ -490,13 +493,12 @@ if "Set5" in found:
 # the smooth answer that every network must beat. PSNR counts squared errors
 # pixel by pixel, SSIM compares small windows, and neither sees what a picture
 # shows. A PSNR without its protocol is no result: full-range luma alone costs
-# 1.31 dB, more than the 1.20 dB that SRCNN gains over bicubic on B100 at
-# scale 3. Bicubic's printed row is the test that any evaluation should pass
-# before a network is run.
+# 1.32 dB, more than the 1.20 dB that SRCNN gains over bicubic on B100 at
+# scale 3.
 #
 # | what | effect on the same bicubic |
 # |---|---|
-# | luma range, RGB | 1.3 to 1.9 dB, not about quality at all |
+# | luma range, RGB | 1.3 to 1.9 dB down, not about quality at all |
 # | no antialiasing | another problem: up at 2, down at 3 and 4 |
 # | Pillow, 8 bits, border, rounding | below 0.1 dB each |
 #
@@ -506,8 +508,9 @@ if "Set5" in found:
 # %% [markdown]
 # ## Exercises
 #
-# 1. Change `cubic` to Keys' kernel with a = -3/4, as OpenCV has it. Which
-#    `assert_close` fails first, and do the negative lobes grow or shrink?
+# 1. Change `cubic` to Keys' kernel with a = -3/4, as OpenCV has it:
+#    $(a+2)x^3-(a+3)x^2+1$ and $a(x^3-5x^2+8x-4)$. Which `assert_close` fails
+#    first, and do the negative lobes grow or shrink?
 # 2. Mean PSNR is a mean of logarithms. Compute instead the PSNR of the mean
 #    squared error over the five pictures at scale 3. Which number is larger,
 #    and which picture decides it?
@@ -517,8 +520,8 @@ if "Set5" in found:
 # 4. Which combination of switches makes bicubic look best at scale 2, and
 #    which at scale 3? Say how a reader of such a paper could find out from
 #    its printed numbers alone.
-# 5. Find a shift smaller than a pixel (enlarge, move, shrink) at which the
-#    moved picture has bicubic's PSNR. Would you have seen it?
+# 5. Find a shift smaller than a pixel (enlarge by 4, move, shrink) at which
+#    the moved picture has about bicubic's PSNR. Would you have seen it?
 
 # %% [markdown]
 # ## Sources
@@ -527,7 +530,7 @@ if "Set5" in found:
 #   Deep Convolutional Networks", CVPR 2016, https://arxiv.org/abs/1511.04587:
 #   the method and Table 3. Its protocol is in the authors' code.
 # - C. Dong et al., "Image Super-Resolution Using Deep Convolutional
-#   Networks", 2015, https://arxiv.org/abs/1501.00092: SRCNN.
+#   Networks", TPAMI 2016, https://arxiv.org/abs/1501.00092: SRCNN.
 # - R. Keys, "Cubic Convolution Interpolation for Digital Image Processing",
 #   IEEE Transactions on Acoustics, Speech, and Signal Processing, 1981.
 # - Z. Wang et al., "Image Quality Assessment: From Error Visibility to

@@ -2,22 +2,24 @@
 # # Enlarge your own picture
 #
 # **You will do** what the network is for: upload a picture of your own,
-# enlarge it by any scale, compare it with bicubic and take it home as PNG.
-# Then you will give the network pictures that it was not made for.
+# enlarge it by any scale, compare it with bicubic and save it as PNG. Then
+# you will give the network pictures that it was not made for.
 #
 # **You will learn** why only the luma goes through the network; what happens
 # between and beyond the scales it was trained for; how a large picture is
 # cut into tiles without a seam; and when not to trust the result.
 #
-# **You need** lesson 01 (luma, bicubic, PSNR). Reading takes about 30
-# minutes. At `quick` the cells take about 15 seconds of one CPU core with
-# bfloat16 arithmetic (lesson 00 tells whether yours has it); on a GPU nobody
-# has timed them yet.
+# **You need** lesson 01 (luma, bicubic, PSNR) and, for the tiles, the
+# receptive field of lesson 02. Reading takes about 30 minutes. At `quick` the
+# cells take about 15 seconds of one CPU core with bfloat16 arithmetic (lesson
+# 00 tells whether yours has it); on a GPU nobody has timed them yet.
 
 # %% [markdown]
 # `quick` trains a small network, of depth 5, in front of you. `classroom` and
-# `paper` take the network of Table 3 at their size instead: that is the one
-# you would rather use on your own pictures.
+# `paper` train the network that lesson 07 measures, at their size: depth 10
+# for some minutes, and the paper's own, which takes days without a GPU. For
+# your own pictures you need neither, since a network of full depth ships with
+# the course, and the tool below offers it.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -31,16 +33,14 @@ import pandas as pd
 import torch
 from IPython.display import display
 
-from vdsr_lib import TrainingConfig, compare, degrade, figures, imresize, psnr
+from vdsr_lib import compare, degrade, figures, images, imresize, psnr
 from vdsr_lib.claims import ClaimBook
 from vdsr_lib.datasets import load_images
 from vdsr_lib.experiments import Experiment, get_experiment, run_experiment
 from vdsr_lib.experiments.sizes import SIZES
-from vdsr_lib.images import crop_to_multiple, rgb_to_ycbcr, to_luma
-
-from vdsr_lib.images import to_uint8, ycbcr_to_rgb  # isort: skip
 from vdsr_lib.inference import super_resolve
 from vdsr_lib.protocol.damage import DAMAGES, shrink_otherwise
+from vdsr_lib.training import TrainingConfig
 from vdsr_lib.widgets import own_picture
 from vdsr_lib.widgets.samples import letters
 
@@ -49,11 +49,13 @@ book = ClaimBook("08", profile, output_dir)
 # %% [markdown]
 # ## A network for every scale
 #
-# Lesson 06 showed that one network can serve several scales. So we train one
-# on pairs of scale 2, 3 and 4 mixed, as section 3.3 of the paper does. An
-# experiment is plain data, and you can declare one of your own: here it has
-# a single run, with Adam in place of the paper's clipped descent, because a
-# shallow network gets further in a few hundred steps with it.
+# Lesson 06 shows that one network can serve several scales. So we train one
+# on pairs of scale 2, 3 and 4 mixed, as section 3.2 of the paper describes.
+# An experiment is plain data, and you can declare one of your own: here it
+# has a single run, on patches of 21 x 21 for five epochs. Adam, an optimiser
+# that finds a step size for each weight, takes the place of the paper's
+# clipped descent, because a shallow network gets further in a few hundred
+# steps with it.
 
 # %%
 gentle = {"optimiser": "adam", "learning_rate": 1e-3, "clipping": "none"}
@@ -73,26 +75,30 @@ print(network)
 # it was trained for, the table says by how many decibels it beats bicubic.
 
 # %%
-table = result.table[["dataset", "scale", "psnr", "bicubic"]]
-table.assign(gain=table.psnr - table.bicubic).round(2)
+table = result.table.set_index(["dataset", "scale"])[["psnr", "bicubic"]]
+table.assign(gain=table.psnr - table.bicubic).round(2).add_suffix(" (dB)")
 
 # %% [markdown]
+# Some tenths of a decibel at each scale: a small network, but a working one.
+#
 # ## Your turn
 #
 # Here is the tool of this lesson. Drop a picture on it, or choose a file, or
 # take one of the samples. Change the scale, look closely with the loupe, and
-# save the result. "Shrink first, then restore" makes your picture small and
-# enlarges it again: then there is an original, and the result has a score.
+# save the result. The menu "Model" has the network that we just trained,
+# bicubic, and those that ship. "Shrink first, then restore" makes your
+# picture small and enlarges it again: then there is an original, and the
+# result has a score.
 #
-# **Predict.** Before you look: at which scale does the network help the eye
-# most, and in which kind of place, smooth areas, edges, or fine texture?
+# **Predict.** Before you look: at which scale is the network furthest ahead
+# of bicubic, and in which kind of place, smooth areas, edges, or fine texture?
 
 # %%
 mine = {"network": network}
 own_picture(models=mine, scale=3, task="restore", device=device)
 
 # %% [markdown]
-# Where no kernel runs you see its picture alone: a sample, shrunk by 3 and
+# Where no kernel runs you see a still picture: a sample, shrunk by 3 and
 # restored. The gain lies on edges. Smooth areas leave nothing to do, and
 # texture finer than the small picture's pixels is gone; the network does not
 # invent it. Keep your answer on the scale: the curve below will tell.
@@ -110,7 +116,7 @@ own_picture(models=mine, scale=3, task="restore", device=device)
 # %%
 pictures = load_images("embedded-test")
 cat = pictures["chelsea"][:240, 90:330]
-planes = rgb_to_ycbcr(cat / 255)
+planes = images.rgb_to_ycbcr(cat / 255)
 split = {n: planes[..., k] for k, n in enumerate(["luma", "Cb", "Cr"])}
 figures.show(
     figures.comparison(split, crops=[(75, 15, 64, 64)]),
@@ -135,22 +141,25 @@ def there_and_back(planes):
 names = ["Y (dB)", "Cb (dB)", "Cr (dB)", "luma perfect", "colour perfect"]
 colour = pd.DataFrame(columns=names)
 for name in ("astronaut", "chelsea", "coffee"):
-    true = rgb_to_ycbcr(crop_to_multiple(pictures[name], 3) / 255)
+    whole = images.crop_to_multiple(pictures[name], 3)
+    true = images.rgb_to_ycbcr(whole / 255)
     back = there_and_back(true)
     luma_perfect = np.dstack([true[..., :1], back[..., 1:]])
     colour_perfect = np.dstack([back[..., :1], true[..., 1:]])
-    rgb = [ycbcr_to_rgb(p) for p in (true, back, luma_perfect, colour_perfect)]
+    mixed = true, back, luma_perfect, colour_perfect
+    rgb = [images.ycbcr_to_rgb(each) for each in mixed]
     error, *left = [np.square(p - rgb[0]).mean() for p in rgb[1:]]
     decibels = [psnr(true[..., k], back[..., k]) for k in range(3)]
     colour.loc[name] = [*decibels, left[0] / error, left[1] / error]
 colour.round(2)
 
 # %% [markdown]
-# Bicubic's colour is many decibels closer to the truth than its luma. With a
-# perfect luma most of the error is gone; with perfect colour most of it is
-# still there. So the network is spent where the error is, and costs a third
-# of one that works on RGB. The eye agrees: it sees fine detail in brightness
-# and hardly any in colour, which JPEG and television use as well.
+# Bicubic's colour is many decibels closer to the truth than its luma. The
+# last two columns are shares of the error: with a perfect luma a few per cent
+# are left, with perfect colour nearly all of it. So the network is spent
+# where the error is, at a third of what it would cost to run it on all three
+# planes. The eye agrees: it sees fine detail in brightness and hardly any in
+# colour, which JPEG and television use as well.
 
 # %%
 lead = colour[["Cb (dB)", "Cr (dB)"]].min(axis=1) - colour["Y (dB)"]
@@ -172,7 +181,7 @@ book.record("luma-holds-the-error", colour["colour perfect"].mean())
 def middle(picture, side=192):
     """Cut the luma of the middle out of a picture."""
     top, left = [(length - side) // 2 for length in picture.shape[:2]]
-    return to_luma(picture[top : top + side, left : left + side])
+    return images.to_luma(picture[top : top + side, left : left + side])
 
 
 def restored(ilr):
@@ -183,8 +192,8 @@ def restored(ilr):
 
 def gain(luma, ilr, scale):
     """Return how many dB the network is better than its input."""
-    border, after = int(np.ceil(scale)), to_uint8(restored(ilr))
-    before = psnr(luma, to_uint8(ilr), border=border)
+    border, after = int(np.ceil(scale)), images.to_uint8(restored(ilr))
+    before = psnr(luma, images.to_uint8(ilr), border=border)
     return psnr(luma, after, border=border) - before
 
 
@@ -197,9 +206,10 @@ lumas = {name: middle(picture) for name, picture in pictures.items()}
 scales = [1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 5, 6, 8]
 gains = {}
 for s in scales:
-    cropped = [crop_to_multiple(luma, s) for luma in lumas.values()]
+    cropped = [images.crop_to_multiple(luma, s) for luma in lumas.values()]
     gains[s] = np.mean([gain(luma, degrade(luma, s), s) for luma in cropped])
-axes = {"xlabel": "scale", "ylabel": "gain over bicubic (dB)"}
+print("largest gain at scale", max(gains, key=gains.get))
+axes = {"xlabel": "scale (times)", "ylabel": "gain over bicubic (dB)"}
 figures.show(
     figures.convergence({"network": (scales, list(gains.values()))}, **axes),
     alt="""The gain against the scale: several decibels below zero at 1.1, zero
@@ -207,16 +217,17 @@ figures.show(
 )
 
 # %% [markdown]
-# Between 2 and 4 the curve is smooth: 2.5, of which it has never seen a
-# pair, does as well as its neighbours, because that blur lies between two
-# that it knows. Beyond 4 the gain fades: at 8 the detail is gone, and the
-# network sharpens as it learnt to at 4, which is too little.
+# So the gain is largest in the middle of the scales it was trained for.
+# Between 2 and 4 the curve is smooth: 2.5, of which it has never seen a pair,
+# does as well as its neighbours, because that blur lies between two that it
+# knows. Beyond 4 the gain fades: at 8 the detail is gone, and the network
+# sharpens as it learnt to at 4, which is too little.
 #
 # Below 2 comes the surprise. If you predicted that easier means better, look
 # again: at 1.1 the input is nearly perfect, and the network sharpens it all
-# the same. It does not know the scale and has no way to say "leave this
-# alone"; the best it can do with a sharp picture is to spoil it. The slider
-# of the tool goes down to 1.1, so now you know what not to do there.
+# the same. Nobody tells it the scale, and no pair that it learnt from was
+# sharp enough to be left alone. The slider of the tool goes down to 1.1, so
+# now you know what not to do there.
 
 # %%
 trained = np.mean([gains[s] for s in (2, 3, 4)])
@@ -279,19 +290,21 @@ levels = pd.Series(errors, name="largest error (levels)").mul(255).round(3)
 levels.rename_axis("halo").to_frame()
 
 # %% [markdown]
-# Without a halo the seam is more than ten levels high, plain to see in a
-# smooth sky. Half a halo is no half measure that would do: even one pixel
-# too few leaves an error of two levels or so, since the zeros at the tile's
-# rim reach a little further in with each layer. With all $D$ pixels what
-# remains is the rounding of float32, whose order of summation depends on the
-# shape of a tile. "Exact" is something that can be tested.
+# Without a halo the seam is many levels high, plain to see in a smooth sky.
+# Half a halo is not enough; even one pixel too few leaves an error, since
+# the zeros at the tile's rim reach a little further in with each layer. With
+# all $D$ pixels what remains is the rounding of float32, whose order of
+# summation depends on the shape of a tile. "Exact" is something that can be
+# tested.
 
 # %%
 display(book.record("tiles-are-exact", errors[enough]))
 book.record("no-halo-leaves-seams", 255 * errors[0])
 
 # %% [markdown]
-# And the memory? Each layer reads one stack of planes and writes another.
+# And the memory? Each layer reads one stack of planes and writes another. At
+# `quick` the network is half as wide as the paper's, so it needs half of the
+# 25 gigabytes.
 
 # %%
 width = network.architecture["width"]
@@ -309,9 +322,10 @@ for what, pixels in {"48 megapixels": 48e6, "a tile": 512**2}.items():
 # Your pictures have been through other things. A lens blurred them, a sensor
 # added noise, a program kept every third pixel, a phone stored them as JPEG.
 #
-# **Predict.** Put these in order, from the largest gain over bicubic to the
-# largest loss: bicubic shrinking, an average over squares of pixels, a soft
-# lens, the nearest pixel, noise, JPEG.
+# **Predict.** Put these six ways to shrink by 3 in order, from the largest
+# gain over bicubic to the largest loss: bicubic, an average over squares of
+# pixels, a soft lens before that average, the nearest pixel alone, bicubic
+# with noise of 5 levels, bicubic stored as JPEG of quality 40.
 
 
 # %%
@@ -321,37 +335,39 @@ def another_ilr(luma, damage):
     return imresize(small / 255, shape=luma.shape).clip(16 / 255, 235 / 255)
 
 
-every = {**lumas, "letters": to_luma(letters())}
+every = {**lumas, "letters": images.to_luma(letters())}
 damages = pd.DataFrame(columns=list(every), index=list(DAMAGES), dtype=float)
 for name, luma in every.items():
     for kind in DAMAGES:
         damages.loc[kind, name] = gain(luma, another_ilr(luma, kind), 3)
 damages["photographs"] = damages[list(lumas)].mean(axis=1)
-damages.round(2)
+damages.sort_values("photographs", ascending=False).round(2)
 
 # %% [markdown]
-# Only the first row is what papers report. Averages over squares are nearly
-# the same blur, and cost little. With a soft lens the picture is blurrier
-# than anything the network was shown; it sharpens as much as it learnt to,
+# The numbers are gains in dB, and the last column, the mean of the five
+# photographs, orders the rows. How many of the six had you in the right
+# place? Only "bicubic" is what papers report. Averages over squares are
+# nearly the same blur, and cost little. After a soft lens the picture is
+# blurrier than bicubic shrinking leaves it; the network sharpens some of that
 # and leaves the rest. Noise and JPEG eat most of the gain: a grain or the
 # border of a block is detail to the network, and it makes detail stronger.
-# Look at the cat, whose fur is soft: there both turn the gain into a loss.
-# And where pixels were merely picked, jagged edges become crisp jagged
-# edges. How many of the six had you in the right place?
+# Look at the cat, Chelsea, whose fur is soft: there both turn the gain into a
+# loss. And where pixels were merely picked, jagged edges become crisp jagged
+# edges.
 
 # %%
 views = {"original": lumas["astronaut"] / 255}
-for kind in ("bicubic", "noise", "JPEG"):
+kinds = {"clean": "bicubic", "noise": "noise", "JPEG": "JPEG"}
+for said, kind in kinds.items():
     ilr = another_ilr(lumas["astronaut"], kind)
-    views |= {f"bicubic, {kind}": ilr, f"net, {kind}": restored(ilr)}
+    views |= {f"bicubic, {said}": ilr, f"net, {said}": restored(ilr)}
 pair = {"left": "bicubic, JPEG", "right": "net, JPEG"}
 compare(views, reference="original", border=3, **pair)
 
 # %% [markdown]
 # Compare "bicubic, JPEG" with "net, JPEG" at a high zoom. The network has
-# drawn the borders of the blocks along with the edges of the face. The score
-# has hardly moved; what the network won at edges it lost at blocks, and the
-# eye, which is good at regular patterns, minds the blocks more.
+# drawn the borders of the blocks along with the edges of the collar. The
+# score has hardly moved: what the network won at edges it lost at blocks.
 
 # %%
 mean = damages["photographs"]
@@ -362,8 +378,8 @@ display(book.record("soft-lens-gains-less", share["soft lens"]))
 book.record("picked-pixels-turn-it-into-loss", mean["nearest pixel"])
 
 # %% [markdown]
-# Drawn letters gain less than photographs do, though they are all edges.
-# Here is why.
+# Even when shrunk cleanly, drawn letters gain less than photographs do,
+# though they are all edges. Here is why.
 
 # %%
 ilr = degrade(every["letters"], 3)
@@ -371,20 +387,18 @@ read = {"original": every["letters"] / 255, "bicubic": ilr}
 read["network"], crops = restored(ilr), [(2, 4, 60, 60), (110, 4, 34, 60)]
 figures.show(
     figures.comparison(read, "original", crops=crops),
-    alt="""Large letters are crisper than bicubic's. The smallest line of text
-    is grey mush in both, only with harder edges.""",
+    alt="Large letters are crisper; the smallest line is mush in both.",
 )
 
 # %% [markdown]
-# The large letters are crisper. The smallest line cannot be read in either
-# picture: its strokes are thinner than a small pixel, and no method that
-# works from these pixels alone can know what was written. The network makes
-# the mush crisp. Never read a number plate, a face, or a medical finding
-# from such a picture: what looks like detail is what the training pictures
-# had in such places.
+# The large letters are crisper. The smallest line can hardly be read in
+# either picture: its strokes are thinner than a small pixel, so the small
+# picture no longer holds them, and the network makes the mush crisp. Never
+# read a number plate, a face, or a medical finding from such a picture: what
+# looks like detail is what the training pictures had in such places.
 #
-# > **Caution.** A larger network with a sharper loss would write letters
-# > here, clean ones, and possibly wrong ones. The squared error of VDSR at
+# > **Caution.** A network trained to look convincing, and not to be close,
+# > may write clean letters here, and wrong ones. The squared error of VDSR at
 # > least makes it hedge: where it does not know, it blurs.
 #
 # ## Summary
@@ -409,30 +423,31 @@ figures.show(
 # %% [markdown]
 # ## Exercises
 #
-# 1. Take a photograph with your phone. Enlarge a part of it by 2 as it is,
-#    and once more after shrinking the whole by 2 in another program. Which
-#    of the two gains more from the network, and why?
-# 2. Write `Shortsighted` for a halo *larger* than needed. Is the result
-#    closer to the whole picture? What does it cost?
+# 1. Take a photograph with your phone. With "Shrink first, then restore",
+#    restore a part of it at scale 2 as it is, and once more after halving the
+#    whole in another program. Which of the two gains more, and why?
+# 2. Use `Shortsighted` with a halo *larger* than needed. Is the result closer
+#    to the whole picture? What does it cost?
 # 3. Shrink with `shrink_otherwise(luma, 3, "JPEG")` and blur the small
-#    picture slightly before the network sees it. Can you find a blur with
-#    which the network is ahead of bicubic again?
+#    picture slightly (`scipy.ndimage.gaussian_filter`) before it is enlarged.
+#    Can you find a blur with which the network gains more over bicubic?
 # 4. Send $C_b$ and $C_r$ through the network as well. By how much does the
 #    error of the RGB picture change? Mind the range: the planes are centred
 #    on 0.5.
-# 5. Train the network with noise: declare an experiment whose pictures are
-#    not clean. What happens to its gain on clean ones?
+# 5. Make a `PatchSet` as in lesson 03, add noise of 5 levels to its `ilr`, and
+#    train a network like this one on it with `train`. What happens to its
+#    gain on noisy pictures, and on clean ones?
 
 # %% [markdown]
 # ## Sources
 #
 # - J. Kim, J. K. Lee, K. M. Lee, "Accurate Image Super-Resolution Using Very
 #   Deep Convolutional Networks", CVPR 2016, https://arxiv.org/abs/1511.04587:
-#   section 3.3 (one network for several scales), section 5 (luma alone,
-#   colour bicubic).
+#   sections 3.2 and 4.3 (one network for several scales), section 5.3 (luma
+#   alone, colour bicubic).
 # - C. Dong et al., "Image Super-Resolution Using Deep Convolutional
-#   Networks", 2015, https://arxiv.org/abs/1501.00092: section 4.5, colour
-#   channels in training.
+#   Networks", TPAMI 2016, https://arxiv.org/abs/1501.00092: section 4.5,
+#   networks for colour.
 # - T. Michaeli, M. Irani, "Nonparametric Blind Super-Resolution", ICCV 2013,
 #   https://doi.org/10.1109/ICCV.2013.121: why the blur that was assumed
 #   matters more than the method.
