@@ -35,6 +35,7 @@ __all__ = ["LiveMonitor"]
 _SIDE = 112  # pixels of the detail that is watched if none is chosen
 _OF_DETAIL = "psnr of the detail"
 _A_SECOND = 4  # times that the page is told something, at most
+_PARTS = tuple(f"monitor_{part}.js" for part in ("text", "page", "stop", "charts"))
 
 
 class LiveMonitor(MonitorState):
@@ -86,7 +87,7 @@ class LiveMonitor(MonitorState):
     seconds_between_steps = 1 / _A_SECOND
 
     _title = "Training"
-    _esm = page_source("tools.js", "kit.js", "monitor.js")
+    _esm = page_source("tools.js", "kit.js", *_PARTS, "monitor.js")
     _css = page_source("tokens.css", "kit.css", "monitor.css")
 
     def __init__(
