@@ -39,6 +39,7 @@ __all__ = ["OwnPicture", "own_picture"]
 
 _AT_ONCE = 4e11  # multiplications begun without being asked: some seconds on a CPU
 _PIXELS_AT_ONCE = 6_000_000
+_PARTS = tuple(f"own_picture_{part}.js" for part in ("page", "drawing", "files"))
 
 
 def own_picture(
@@ -113,7 +114,7 @@ class OwnPicture(OwnPictureState):
         The widget below, which shows the result.
     """
 
-    _esm = page_source("tools.js", "own_picture.js")
+    _esm = page_source("tools.js", *_PARTS, "own_picture.js")
     _css = page_source("tokens.css", "own_picture.css")
 
     def __init__(
