@@ -128,6 +128,19 @@ def test_srcnn_starts_with_small_gaussian_weights() -> None:
         assert bool((layer.bias == 0).all())
 
 
+def test_srcnn_keeps_its_signal_with_the_initial_weights_of_he() -> None:
+    """Each layer's output has the mean square of its input; with Dong's it vanishes."""
+    draw = torch.Generator().manual_seed(0)
+    noise = torch.randn(4, 1, 48, 48, generator=draw)
+    spread = {
+        name: SRCNN(initialisation=name, generator=draw)(noise).square().mean().item()
+        for name in ("he", "dong")
+    }
+    assert 0.3 < spread["he"] < 3
+    assert spread["dong"] < 1e-9
+    assert SRCNN(initialisation="he").architecture == SRCNN().architecture
+
+
 @pytest.mark.parametrize("network", [VDSR, SRCNN])
 def test_a_generator_decides_the_weights_and_spares_the_global_one(
     network: type[VDSR] | type[SRCNN],
@@ -226,6 +239,16 @@ def test_build_makes_the_described_network_again(model: VDSR | SRCNN) -> None:
         (lambda: SRCNN((9, 1, 0)), ValueError, "a kernel must be at least 1, got 0"),
         (lambda: SRCNN((9, 5)), ValueError, "one width fewer than kernels"),
         (lambda: SRCNN((9,), ()), ValueError, "two kernels or more"),
+        (
+            lambda: SRCNN(initialisation="xavier"),
+            ValueError,
+            "dong or he, got 'xavier'",
+        ),
+        (
+            lambda: build({**VDSR().architecture, "initialisation": "he"}),
+            ValueError,
+            "VDSR is described by depth, width, residual",
+        ),
         (lambda: SRCNN((9, 1, 5), (64, 0)), ValueError, "a width must be at least 1"),
         (lambda: build({"name": "EDSR"}), ValueError, "must be VDSR or SRCNN"),
         (lambda: build({}), ValueError, "must be VDSR or SRCNN, got None"),

@@ -30,7 +30,7 @@ from vdsr_lib.experiments import (
 )
 from vdsr_lib.experiments import material as material_module
 from vdsr_lib.experiments.telling import command_for, cost_text
-from vdsr_lib.training import History, Silent
+from vdsr_lib.training import History, Silent, TrainingConfig
 from vdsr_lib.weights import load_model, read_card
 
 
@@ -376,8 +376,15 @@ def test_the_loss_is_measured_on_validation_pictures_and_on_set5(
 def test_the_recipe_is_one_sentence():
     srcnn = get_experiment("srcnn").runs("paper")[0]
     assert shipping._recipe(srcnn, 109_440) == (
-        "80 epochs (109,440 steps of 16 patches), ADAM at 0.001, divided by 10 every "
-        "60 epochs, the last layer at 0.1 of it, nothing clipped, weight decay 0"
+        "80 epochs (109,440 steps of 16 patches), ADAM at 0.001, warmed up over 0.5 "
+        "epochs, falling to 0 along a cosine, nothing clipped, weight decay 0, initial "
+        "weights after He, weights averaged, 0.999 of them kept at each step"
+    )
+    slow = replace(srcnn, training=TrainingConfig.srcnn(drop_every=60))
+    assert shipping._recipe(slow, 10) == (
+        "80 epochs (10 steps of 64 patches), SGD at 0.0001, divided by 10 every 60 "
+        "epochs, the last layer at 0.1 of it, nothing clipped, weight decay 0, initial "
+        "weights after He"
     )
     vdsr = get_experiment("table3").runs("paper")[0]
     assert shipping._recipe(vdsr, 541_920) == (

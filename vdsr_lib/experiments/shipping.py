@@ -224,13 +224,21 @@ def _recipe(run: Run, steps: int) -> str:
     clip = "nothing clipped"
     if config.clipping != "none":
         clip = f"clipping {config.clipping} with theta {config.theta:g}"
-    falls = config.drop_every < config.epochs
     rate = f"{config.optimiser.upper()} at {config.learning_rate:g}"
-    if falls:
+    if config.warm_up:
+        rate += f", warmed up over {config.warm_up:g} epochs"
+    if config.schedule == "cosine":
+        rate += ", falling to 0 along a cosine"
+    elif config.drop_every < config.epochs:
         rate += f", divided by {config.drop_divisor:g} every {config.drop_every} epochs"
     if config.last_layer_rate != 1:
         rate += f", the last layer at {config.last_layer_rate:g} of it"
+    ways = [rate, clip, f"weight decay {config.weight_decay:g}"]
+    if initial := run.architecture.get("initialisation"):
+        ways.append(f"initial weights after {initial.title()}")
+    if config.averaging:
+        ways.append(f"weights averaged, {config.averaging:g} of them kept at each step")
     return (
         f"{config.epochs} epochs ({steps:,} steps of {config.batch_size} patches), "
-        f"{rate}, {clip}, weight decay {config.weight_decay:g}"
+        + ", ".join(ways)
     )

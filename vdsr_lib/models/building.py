@@ -22,6 +22,7 @@ def build(
     ----------
     architecture : mapping
         What ``model.architecture`` returned: ``"name"`` and the class's options.
+        SRCNN's may add ``"initialisation"``, which says nothing about a trained one.
     generator : torch.Generator, optional
         Where the initial weights are drawn; torch's global generator if not given.
 
@@ -42,7 +43,8 @@ def build(
     wanted = {"VDSR": ("depth", "width", "residual"), "SRCNN": ("kernels", "widths")}
     if not isinstance(name, str) or name not in wanted:
         raise ValueError(f"the architecture must be VDSR or SRCNN, got {name!r}")
-    if set(options) != set(wanted[name]):
+    optional = {"initialisation"} if name == "SRCNN" else set()
+    if set(options) - optional != set(wanted[name]):
         raise ValueError(
             f"{name} is described by {', '.join(wanted[name])}; "
             f"got {', '.join(sorted(map(str, options))) or 'nothing'}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -17,7 +18,10 @@ from vdsr_lib.models._layers import (
     odd_integer,
 )
 
-__all__ = ["SRCNN"]
+__all__ = ["SRCNN", "Initialisation"]
+
+Initialisation = Literal["dong", "he"]
+"""How fresh weights are drawn: as Dong et al. (2016) do, or as He et al. (2015)."""
 
 
 class SRCNN(LumaNetwork):
@@ -29,6 +33,11 @@ class SRCNN(LumaNetwork):
         Side of each layer's filters, odd. Published: (9, 1, 5), (9, 3, 5), (9, 5, 5).
     widths : sequence of int
         Feature maps between the layers, one fewer than `kernels`.
+    initialisation : {"dong", "he"}
+        How the weights are drawn; biases are 0. ``"dong"`` is the paper's Gaussian
+        with standard deviation 0.001 (Dong et al. 2016, section 3.3). ``"he"`` keeps
+        the size of the signal from layer to layer (He et al. 2015), and most ReLUs
+        alive where steps are large: for our own training, with Adam.
     generator : torch.Generator, optional
         Where the initial weights are drawn; torch's global generator if not given.
 
@@ -38,14 +47,13 @@ class SRCNN(LumaNetwork):
         If a kernel or width is not an integer.
     ValueError
         If a kernel is even or below 1, a width below 1, there are fewer than two
-        kernels, or the lengths do not fit.
+        kernels, the lengths do not fit, or the initialisation is unknown.
 
     Notes
     -----
-    Initial weights as in the paper (Dong et al. 2016, section 3.3): Gaussian with
-    standard deviation 0.001, biases 0. Border pixels are repeated in each layer, as
-    the authors' test code does (``imfilter(..., 'same', 'replicate')``), so that the
-    output is as large as the input.
+    Border pixels are repeated in each layer, as the authors' test code does
+    (``imfilter(..., 'same', 'replicate')``), so that the output is as large as the
+    input.
 
     Examples
     --------
@@ -58,6 +66,7 @@ class SRCNN(LumaNetwork):
         kernels: Sequence[int] = (9, 1, 5),
         widths: Sequence[int] = (64, 32),
         *,
+        initialisation: Initialisation = "dong",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -68,10 +77,16 @@ class SRCNN(LumaNetwork):
                 "SRCNN needs two kernels or more and one width fewer than kernels, "
                 f"got kernels {self.kernels} and widths {self.widths}"
             )
+        if initialisation not in get_args(Initialisation):
+            raise ValueError(f"initialisation is dong or he, got {initialisation!r}")
         channels = [1, *self.widths, 1]
         self.body = chain(channels, self.kernels, padding_mode="replicate")
-        for layer in convolutions(self.body):
-            draw(layer, 0.001, generator)
+        layers = convolutions(self.body)
+        for layer in layers:
+            fan_in = layer.in_channels * layer.kernel_size[0] ** 2
+            gain = 1 if layer is layers[-1] else 2  # after the last there is no ReLU
+            he = initialisation == "he"
+            draw(layer, math.sqrt(gain / fan_in) if he else 0.001, generator)
 
     @property
     def architecture(self) -> dict[str, Any]:
