@@ -117,9 +117,10 @@ display(table.assign(errors=gain / error).round(2))
 book.record("deeper-is-better", gain[3])
 
 # %% [markdown]
-# A gain of two errors or more is very likely real, one of a single error may
-# be chance. @@SEEDS@@ And the gain from one depth to the next is within the
-# scatter nearly everywhere. Compare with what you predicted, for both.
+# A gain of three errors is very likely real; one of a single error may be
+# chance, and a single run of each depth would then have given whatever order
+# you like. And the gain from one depth to the next is within the scatter
+# nearly everywhere. Compare with what you predicted, for both.
 #
 # ## The same detail, deeper and deeper
 #
@@ -196,10 +197,9 @@ display(left[:: max(1, len(left) - 1)].to_frame("at full scale"))
 # %% [markdown]
 # Half a decibel is many times the noise of a run, so this is not chance:
 # something in our training differs from the authors', and we have not found
-# it. What was tried stands on the page ["Ours against the
-# paper"](../docs/ours_against_the_paper.md). Now the paper's curve by itself:
-# its rise from depth 5 to 20, its sag from depths 12 to 15 to 16 to 19 at
-# each scale, and the standard error of either.
+# it (`docs/ours_against_the_paper.md` tells what was tried). Now the paper's
+# curve by itself: its rise from depth 5 to 20, its sag from depths 12 to 15
+# to 16 to 19 at each scale, and the standard error of either.
 
 # %%
 rise = figure3.loc[20] - figure3.loc[5]

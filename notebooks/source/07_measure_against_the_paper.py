@@ -232,15 +232,14 @@ for name in available_models().name:
     scored = pd.DataFrame(read_card(name)["scores"]).unstack()
     for (dataset, scale), value in scored.items():
         ours.loc[(dataset, int(scale[1:])), label] = value
-ours.round(2).astype(object).fillna("not measured")
+ours.map("{:.2f}".format).replace("nan", "not measured")
 
 # %% [markdown]
 # The paper's VDSR learnt from 291 pictures, turned and flipped, its SRCNN from
 # ImageNet, ours from T91: of ours a lower number is to be expected. Like is
-# compared with like further down. Each number stands on the page ["Ours
-# against the paper"](../docs/ours_against_the_paper.md), with the command that
-# makes it again, or with its cost. At the profile `paper` the next cell judges
-# Table 3.
+# compared with like further down. In `docs/ours_against_the_paper.md` each
+# number stands with the command that makes it again, or with its cost. At the
+# profile `paper` the next cell judges Table 3.
 
 # %%
 if profile == "paper" and "set5" in here:
@@ -436,10 +435,10 @@ pd.Series(modern.record["missing"] if modern else left).to_frame("")
 # it. Recorded scores are measured in float32; a lesson measures VDSR in
 # bfloat16, which moves no mean of Set5 by more than 0.001 dB. The
 # *iterations*: we drop the incomplete batch at the end of an epoch, 9,920
-# steps for their 9,960. All that is hundredths of a decibel. But our recorded
+# steps for their 9,960. All that is hundredths of a decibel. Yet our recorded
 # VDSR lies about half a decibel below the draft's row for T91 at each scale,
-# and nothing on this list is known to explain it. A course that measures must
-# show such a number, too.
+# and nothing on this list is known to explain it: the same page tells what was
+# tried. A course that measures shows such a number, too.
 #
 # And what differs within Table 3? The *training pictures* of its columns, the
 # *devices* of its seconds, and the *choice* of one column's network. None of
@@ -454,7 +453,7 @@ pd.Series(modern.record["missing"] if modern else left).to_frame("")
 # %% [markdown]
 # ## Summary
 #
-# We measured three methods under one protocol. VDSR's mean is ahead at every
+# We measured three methods under one protocol. VDSR's mean leads at every
 # scale, but by how much depends on the picture. On one device it is slower
 # than SRCNN by a large factor; the paper's seconds compare programs. Its lead
 # in Table 3 is hardly flattered by the unequal training pictures, and by some
@@ -494,4 +493,4 @@ pd.Series(modern.record["missing"] if modern else left).to_frame("")
 #   Convolutional Networks", IEEE TPAMI 38(2), 2016,
 #   https://arxiv.org/abs/1501.00092: SRCNN.
 # - The data sets, their terms and their overlaps are in the project's
-#   [data/README.md](../data/README.md).
+#   `data/README.md`.
