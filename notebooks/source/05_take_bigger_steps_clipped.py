@@ -3,9 +3,8 @@
 #
 # **You will do** what section 3.2 of the VDSR paper recommends, and its
 # opposite: train at rates that are far too high, with and without a limit on
-# the step; write that limit yourself; and break a training on purpose in the
-# way in which most public reimplementations of VDSR are broken, then repair
-# it.
+# the step; write that limit yourself; and break a training on purpose as
+# public reimplementations of VDSR are most often broken, then repair it.
 #
 # **You will learn** why an unclipped gradient explodes within a handful of
 # steps, what the limit $\theta/\gamma$ does that a fixed one does not, what
@@ -83,7 +82,7 @@ print("largest in each layer:", *(f"{s.abs().max():.2g}" for s in slopes[::2]))
 # %% [markdown]
 # The last layer starts 1,000 times smaller than the others (lesson 03), so
 # nearly all of the first gradient is its own. At rate 0.1 a weight of that
-# layer is about to move by a tenth of the last number, 0.02 or more. Its
+# layer is about to move by a tenth of the last number, some hundredths. Its
 # weights now are of the order of 0.00006: such a step is hundreds of times
 # longer than what it changes.
 #
