@@ -288,8 +288,8 @@ book.record("first-filters-hardly-move", alike["VDSR"])
 # them.
 #
 # Did VDSR merely have too few steps? The network of full depth that ships
-# with the course was trained on T91 for all 80 epochs. Here is its first
-# layer, beside the random numbers that it started from.
+# with the course was trained on T91 for all 80 epochs. How much does its
+# first layer still resemble the random numbers that it started from?
 
 # %%
 shipped = lab.get_experiment("ablation").runs("paper")[0]  # on T91
@@ -299,9 +299,9 @@ if "vdsr-t91" in set(available_models().name):
     print(f"start and end correlate by {np.corrcoef(*pair)[0, 1]:.3f}")
 
 # %% [markdown]
-# That is hardly less. Whoever looks at the first filters of a VDSR sees what
-# chance put there, however long it was trained: such a gallery is no evidence
-# of what the network has learnt.
+# That is hardly less. Whoever looks at the first filters of this VDSR sees
+# mostly what chance put there: such a gallery is no evidence of what a network
+# has learnt.
 #
 # ## One network, how many scales?
 #
