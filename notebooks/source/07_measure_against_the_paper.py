@@ -404,7 +404,7 @@ with suppress(DataError):
 print(found or "not on this machine: vdsr data fetch set5 bsd200")
 
 # %% [markdown]
-# Where we ran it, the correlation was 0.997 at 72 %, which leaves no doubt:
+# Where we ran it, the correlation was 0.998 at 72 %, which leaves no doubt:
 # the 291 training pictures of Table 3 contain a test picture. Set14's `face`
 # is cut out of Set5's `head`, pixel for pixel, so that one photograph counts
 # in two benchmarks. T91, on which Tables 1 and 2 rest, does not contain
