@@ -312,8 +312,8 @@ book.record("larger-scales-lose-more", mean[2] - mean[4])
 #
 # Each of these seven deviations is easy to make, and most are what some
 # library does unless told otherwise. Of some 200 public threads about
-# reproducing VDSR, 25 report a PSNR below the paper's: here are the first
-# suspects.
+# reproducing VDSR that we read, 25 report a PSNR below the paper's: here are
+# the first suspects.
 #
 # | mistake | what happens | where |
 # |---|---|---|
@@ -382,10 +382,9 @@ for s in (2, 3):
 # is copied; its neighbours are thrown away, and fine detail turns into false
 # patterns. At scale 2 the centre falls between two old pixels, so that they
 # are averaged by luck, and the small picture stays crisper than a properly
-# filtered one. This
-# mistake does not measure bicubic wrongly, it changes the question: a network
-# for such pictures solves another problem, and its score belongs in no table
-# beside the paper's.
+# filtered one. This mistake does not measure bicubic wrongly, it changes the
+# question: a network for such pictures solves another problem, and its score
+# belongs in no table beside the paper's.
 
 # %%
 aliased = measured.loc["no antialiasing"]
@@ -394,8 +393,8 @@ display(book.record("aliasing-hurts-at-3-and-4", max(aliased[3], aliased[4])))
 
 # %% [markdown]
 # The other four stay below a tenth of a decibel. That is no licence, since
-# Table 3 ranks methods 0.05 dB apart (A+ and SelfEx on Set5 at scale 2); but
-# if your number is off by half a decibel, look elsewhere first.
+# Table 3 ranks two older methods (A+, SelfEx) 0.05 dB apart on Set5; but if
+# your number is off by half a decibel, look elsewhere first.
 
 # %%
 book.record("four-details-are-small", measured[3:].abs().max(axis=None))
