@@ -142,7 +142,7 @@ def in_training(store: RunStore, epochs: int = 1) -> list[Path]:
     return [log for log in logs if len(log.read_text().splitlines()) >= epochs]
 
 
-def wait_for(condition: Any, seconds: float = 60) -> Any:
+def wait_for(condition: Any, seconds: float = 120) -> Any:
     until = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < until, "waited in vain"
@@ -161,7 +161,9 @@ def test_a_run_whose_worker_is_killed_goes_on_elsewhere(
         with distributed.Client(cluster, set_as_default=False) as client:
             wait_for(lambda: len(in_training(store, epochs=5)) == 2)
             pids = client.run(os.getpid)
-            at_work = [a for a, keys in client.processing().items() if keys]
+            at_work = wait_for(
+                lambda: [a for a, keys in client.processing().items() if keys]
+            )
             os.kill(pids[at_work[0]], signal.SIGKILL)
             killed.append(in_training(store))
 
@@ -286,12 +288,12 @@ def test_a_local_cluster_stopped_by_ctrl_c_leaves_nothing_running(
     )
     wait_for(lambda: in_training(store))
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 1, said
     assert "stopped: the experiment was stopped" in said
     assert "Traceback" not in said
     with pytest.raises(ProcessLookupError):  # nobody is left in the group
-        wait_for(lambda: os.killpg(process.pid, 0), seconds=5)
+        wait_for(lambda: os.killpg(process.pid, 0), seconds=30)
     made_here(long, store.folder)
     assert_same(long, store, undisturbed)
 

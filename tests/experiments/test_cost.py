@@ -160,9 +160,9 @@ def test_a_rate_is_measured_once_and_is_that_of_training(one_thread):
     square = torch.rand(1024, 1024)
     times = []
     for _ in range(8):
-        start = time.perf_counter()
+        start = time.process_time()  # of other processes nothing
         square @ square
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     fastest = 2 * 1024**3 / min(times)
     assert fastest / 1000 < rate.training < 2 * fastest
     assert fastest / 1000 < rate.measuring < 2 * fastest

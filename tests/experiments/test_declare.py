@@ -24,6 +24,7 @@ EVERY_RUN = [
     for profile in PROFILES
     for run in experiment.runs(profile)
 ]
+OVERLAPPING = [run for p in PROFILES for run in get_experiment("overlap").runs(p)]
 
 
 def a_run(**changes: object) -> Run:
@@ -165,6 +166,16 @@ def test_the_same_run_stands_in_several_experiments_under_one_key():
     assert keys("table3")["VDSR"] == keys("ablation")["291 + augmentation"]
 
 
+def test_overlap_is_table_1_from_four_times_as_many_patches():
+    residual = [
+        r for r in get_experiment("table1").runs("paper") if "non" not in r.name
+    ]
+    overlap = get_experiment("overlap").runs("paper")
+    assert [replace(run, stride=None) for run in overlap] == residual
+    steps = [run_cost(run).steps for run in (*overlap, *residual)]
+    assert steps == [48_640] * 3 + [13_840] * 3
+
+
 def test_experiments_cover_the_tables_of_the_paper():
     trained = {run.scales for run in get_experiment("table2").runs("paper")}
     printed = set(paper.table("table2").training_scales.astype(str)) - {"bicubic"}
@@ -179,7 +190,8 @@ def test_every_declared_run_can_be_built_and_fits_its_patches(run: Run):
     model = build(run.architecture)
     if run.architecture["name"] == "VDSR":
         assert run.patch_size >= model.receptive_field
-        assert (run.stride or run.patch_size) >= run.patch_size  # no overlap
+        if run not in OVERLAPPING:
+            assert (run.stride or run.patch_size) >= run.patch_size
     names = [*run.train_on, run.validate.dataset, *(p.dataset for p in run.test)]
     assert set(names) <= set(dataset_names())
     assert not set(run.train_on) & {p.dataset for p in run.test}
@@ -207,7 +219,7 @@ def test_quick_needs_no_download(name: str):
 
 def test_benchmark_pictures_steer_nothing():
     """Only Figure 4's own curve is drawn on Set5; other runs validate elsewhere."""
-    for name in set(EXPERIMENTS) - {"table1", "shallow"}:
+    for name in set(EXPERIMENTS) - {"table1", "overlap", "shallow"}:
         for run in get_experiment(name).runs("paper"):
             assert run.validate.dataset == "bsd500-test"
 

@@ -282,11 +282,16 @@ def test_a_killed_experiment_goes_on_to_the_same_result(
         long, store=RunStore(tmp_path / "whole"), material=material, monitor=Silent()
     )
     code = (
-        "import pickle, sys, torch\n"
+        "import pickle, sys, time, torch\n"
         "from vdsr_lib.experiments import Material, RunStore, make_run\n"
+        "from vdsr_lib.training import Silent\n"
+        "class Slow(Silent):  # the kill may come late, but before the end\n"
+        "    seconds_between_steps = 0\n"
+        "    def step(self, record): time.sleep(0.2 if record['epoch'] > 2 else 0)\n"
         "run = pickle.loads(bytes.fromhex(sys.argv[1]))\n"
         "store = RunStore(sys.argv[2])\n"
-        "make_run(run, store=store, material=Material(torch.device('cpu')))"
+        "make_run(run, store=store, material=Material(torch.device('cpu')),\n"
+        "         monitor=Slow())"
     )
     import pickle
 
