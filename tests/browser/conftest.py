@@ -29,13 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "results" / "screenshots"
 LOCAL = ("127.0.0.1", "localhost")
 PAINTED = "document.querySelector('[data-drawn=yes]') !== null"
-STILL = """window.still = async () => {
-  const frame = () => new Promise((done) => requestAnimationFrame(done));
-  const busy = () => document.querySelector("[data-drawn='no']");
-  await frame();
-  await frame();
-  for (let still = 0; still < 3; still = busy() ? 0 : still + 1) await frame();
-};"""  # `still()` resolves when all widgets have drawn what they were asked to
+LOOKING = Path(__file__).with_name("looking.js")  # `still()` and others
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +58,7 @@ class Visit:
         self.foreign: list[str] = []
         self.errors: list[str] = []
         context.route("**/*", self._route)
-        context.add_init_script(STILL)
+        context.add_init_script(path=LOOKING)
         self.page = context.new_page()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -89,6 +83,29 @@ class Visit:
         assert foreign == []
         assert errors == []
 
+    def resize(self, width: int, height: int = 900) -> None:
+        """Give the window another size, and wait until all is drawn for it."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.wait_for_function(
+            f"innerWidth === {width} && innerHeight === {height}"
+        )
+        self.page.evaluate("still()")
+
+    def tab_stops(self) -> dict[str, bool]:
+        """Press Tab until focus has gone round the page.
+
+        Return whether an outline shows the focus, for each thing that it reaches.
+        """
+        reached: dict[str, bool] = {}
+        for _ in range(40):
+            self.page.keyboard.press("Tab")
+            found = self.page.evaluate("focused()")
+            if found is None and reached:
+                break
+            if found is not None:
+                reached[found[0]] = reached.get(found[0], True) and found[1]
+        return reached
+
     def expect_the_end(self) -> None:
         """Check, and let the page complain from now on: its server is ended."""
         self.check()
@@ -103,12 +120,10 @@ class Visit:
         SHOTS.mkdir(parents=True, exist_ok=True)
         size = self.page.viewport_size
         if tall is not None:
-            self.page.set_viewport_size({**size, "height": tall})
-            self.page.wait_for_function(f"innerHeight === {tall}")
-            self.page.evaluate("still()")
+            self.resize(size["width"], tall)
         self.page.screenshot(path=SHOTS / f"{name}.png", full_page=tall is None)
         if tall is not None:
-            self.page.set_viewport_size(size)
+            self.resize(**size)
 
 
 class _Deaf(list[str]):
@@ -238,6 +253,44 @@ def answers(url: str, server: Server, seconds: float = 150) -> None:
         else:
             return
     pytest.fail(f"nothing answers at {url}:\n{server.said[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def notebook() -> Callable[..., Any]:
+    """Make a notebook of cells of code."""
+    import nbformat
+
+    def made(*sources: str) -> Any:
+        cells = [nbformat.v4.new_code_cell(source) for source in sources]
+        for i, cell in enumerate(cells):
+            cell["id"] = f"cell-{i}"
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def papermilled(
+    notebook: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Any]:
+    """Run a notebook of cells as papermill does, and return what it leaves."""
+    papermill = pytest.importorskip("papermill")
+    import nbformat
+
+    def run(*sources: str) -> Any:
+        folder = tmp_path_factory.mktemp("lesson")
+        nbformat.write(notebook(*sources), folder / "lesson.ipynb")
+        papermill.execute_notebook(
+            folder / "lesson.ipynb",
+            folder / "run.ipynb",
+            kernel_name="python3",
+            progress_bar=False,
+            cwd=folder,
+        )
+        return nbformat.read(folder / "run.ipynb", as_version=4)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -32,29 +32,10 @@ player""",
 ]
 
 
-def lesson() -> Any:
-    """A notebook that shows two comparisons."""
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    for i, cell in enumerate(cells):
-        cell["id"] = f"cell-{i}"
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-
-
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The notebook as papermill leaves it."""
-    papermill = pytest.importorskip("papermill")
-    folder = tmp_path_factory.mktemp("lesson")
-    nbformat.write(lesson(), folder / "lesson.ipynb")
-    papermill.execute_notebook(
-        folder / "lesson.ipynb",
-        folder / "run.ipynb",
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=folder,
-    )
-    return nbformat.read(folder / "run.ipynb", as_version=4)
+def executed(papermilled: Any) -> Any:
+    """A lesson with two comparisons, as papermill leaves it."""
+    return papermilled(*CELLS)
 
 
 def outputs(notebook: Any) -> list[Any]:
@@ -98,10 +79,12 @@ def test_an_exported_lesson_is_alive_without_kernel_and_network(
     path.write_text(lesson_html(notebook, "A lesson"), "utf-8")
     opened = visit(path, color_scheme=scheme)
     page = opened.page
-    page.wait_for_function("document.querySelectorAll('.vdsr-compare').length === 2")
+    page.wait_for_function(
+        "document.querySelectorAll('.vdsr-compare[data-drawn=yes]').length === 2"
+    )
     assert page.locator(".vdsr-static:visible").count() == 0
     first, second = page.locator(".vdsr-compare").all()
-    assert first.get_attribute("data-theme") == scheme
+    page.locator(f".vdsr-compare[data-theme={scheme}]").nth(1).wait_for()
     box = first.locator(".vc-stage").bounding_box()
     page.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 40)
     second.get_by_role("slider", name="step").fill("3")
@@ -114,15 +97,14 @@ def test_an_exported_lesson_is_alive_without_kernel_and_network(
     assert splits[1] == "50"  # two widgets on one page do not disturb each other
     assert second.locator(".vc-frame-text").inner_text() == "step 4"
     opened.shoot(f"lesson-{scheme}-1280")
-    page.set_viewport_size({"width": 400, "height": 900})
-    page.evaluate("still()")
+    opened.resize(400)
     opened.shoot(f"lesson-{scheme}-400")
 
 
 @pytest.fixture
-def lab(open_lab: Any) -> tuple[Any, Any]:
-    """JupyterLab on the notebook, all cells run."""
-    opened, lab = open_lab(lesson(), "lesson.ipynb")
+def lab(open_lab: Any, notebook: Any) -> tuple[Any, Any]:
+    """JupyterLab on a lesson with two comparisons, all cells run."""
+    opened, lab = open_lab(notebook(*CELLS), "lesson.ipynb")
     lab.command("notebook:run-all-cells")
     opened.page.wait_for_function(
         "document.querySelectorAll('.vdsr-compare[data-drawn=yes]').length === 2"
@@ -168,6 +150,7 @@ def test_in_jupyterlab_the_page_and_the_kernel_agree(lab):
         page.keyboard.press(key)
     session.until("w.point", [row + 1, column + 1])
     session.until("w.right", "coarse")
+    page.evaluate("still()")
     assert value.inner_text() == str(session.ask(f"int(true[{row + 1}, {column + 1}])"))
     session.until("w.zoom > 2", True)
     assert session.cells == cells
@@ -189,6 +172,7 @@ def test_in_jupyterlab_the_page_and_the_kernel_agree(lab):
     page.locator(".vdsr-compare[data-mode=side]").first.wait_for()
     session.ask("w.show({'true': true, 'new': 255 - true}, reference='true')")
     first.locator(".vc-name", has_text="new").wait_for()
+    page.evaluate("still()")
     assert first.locator(".vc-card").count() == 2
 
     second.scroll_into_view_if_needed()
@@ -202,7 +186,9 @@ def test_in_jupyterlab_the_page_and_the_kernel_agree(lab):
 def test_in_jupyterlab_the_theme_is_followed(lab):
     opened, session = lab
     page = opened.page
-    assert page.locator(".vdsr-compare").first.get_attribute("data-theme") == "light"
+    page.wait_for_function(
+        "document.querySelectorAll('.vdsr-compare[data-theme=light]').length === 2"
+    )
     session.theme("dark")
     page.wait_for_function(
         "document.querySelectorAll('.vdsr-compare[data-theme=dark]').length === 2"
@@ -230,6 +216,7 @@ def test_two_views_of_one_widget_move_together_and_close_cleanly(lab):
         "document.querySelectorAll('.vdsr-compare[data-mode]').length === 3"
     )
     views = page.locator(".vdsr-compare").filter(has_text="coarse")
+    views.nth(1).wait_for()
     assert views.count() == 2
     views.nth(0).get_by_role("button", name="Difference").click()
     page.wait_for_function(

@@ -22,7 +22,6 @@ from vdsr_lib.widgets import (
 
 pytestmark = pytest.mark.browser
 
-PAINTED = "document.querySelector('[data-drawn=yes]') !== null"
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -61,28 +60,7 @@ made: dict[str, Any] = {}
 @pytest.fixture
 def open_page(visit: Callable[..., Any], pages: dict[str, Path]) -> Callable[..., Any]:
     """Open an explorer's page without a network, and wait until it is drawn."""
-
-    def opened(name: str, **options: Any) -> Any:
-        visited = visit(**options)
-        visited.page.context.set_offline(True)
-        visited.page.goto(pages[name].as_uri())
-        visited.page.wait_for_function(PAINTED, timeout=60_000)
-        settle(visited.page)
-        return visited
-
-    return opened
-
-
-def settle(page: Any) -> None:
-    """Wait until what was asked for is drawn."""
-    page.evaluate("still()")
-
-
-def state(page: Any, name: str) -> Any:
-    """A trait of the model behind the page."""
-    return page.evaluate(
-        "(name) => document.querySelector('.vdsr-widget').vdsr.model.get(name)", name
-    )
+    return lambda name, **options: visit(pages[name], **options)
 
 
 def facts(page: Any) -> dict[str, str]:
@@ -112,7 +90,7 @@ def test_switches_move_the_psnr_to_what_python_measures(open_page):
     ]:  # fmt: skip
         page.get_by_role("switch", name=label).click()
         turned.append(name)
-        settle(page)
+        page.evaluate("still()")
         expected = bicubic_psnr(scene(), 2, combined(turned))
         assert shown_psnr(page) == pytest.approx(expected, abs=0.0051)
         paper = bicubic_psnr(scene(), 2)
@@ -122,15 +100,15 @@ def test_switches_move_the_psnr_to_what_python_measures(open_page):
         )
     opened.shoot("switchboard-all")
     page.get_by_role("button", name="Back to the paper's protocol").click()
-    settle(page)
-    assert state(page, "turned") == [False] * 5
+    page.evaluate("still()")
+    assert page.evaluate("trait('turned')") == [False] * 5
     assert page.locator(".vs-change").inner_text() == "the paper's protocol"
 
 
 def test_scales_and_pictures_are_chosen_and_the_mean_is_a_mean(open_page):
     page = open_page("switchboard").page
     page.get_by_role("button", name="\N{MULTIPLICATION SIGN}4").click()
-    settle(page)
+    page.evaluate("still()")
     each = [bicubic_psnr(p, 4) for p in (scene(), scene()[::-1])]
     assert shown_psnr(page) == pytest.approx(np.mean(each), abs=0.0051)
     last = page.locator(".vs-table tbody tr").last
@@ -146,12 +124,12 @@ def test_switches_by_keyboard(open_page):
     first.focus()
     assert first.get_attribute("aria-checked") == "false"
     page.keyboard.press("Space")
-    settle(page)
+    page.evaluate("still()")
     assert first.get_attribute("aria-checked") == "true"
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    settle(page)
-    assert state(page, "turned") == [True, True, False, False, False]
+    page.evaluate("still()")
+    assert page.evaluate("trait('turned')") == [True, True, False, False, False]
 
 
 # --- the receptive field --------------------------------------------------------------
@@ -176,7 +154,7 @@ def test_the_depth_slider_changes_square_field_and_output(open_page):
     slider = page.get_by_role("slider", name="Depth")
     for frame, (depth, side) in enumerate([(3, 7), (6, 13), (10, 21)]):
         slider.fill(str(frame))
-        settle(page)
+        page.evaluate("still()")
         assert slider.get_attribute("aria-valuetext") == f"depth {depth}"
         said = facts(page)
         assert said["theoretical field"] == f"{side} \N{MULTIPLICATION SIGN} {side}"
@@ -184,16 +162,14 @@ def test_the_depth_slider_changes_square_field_and_output(open_page):
         assert said["output, whole picture"] == f"{decibels:.2f} dB"
     opened.shoot("receptive-depth-10")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function(
-        "document.querySelector('.vdsr-widget').vdsr.model.get('frame') === 1"
-    )
+    page.wait_for_function("trait('frame') === 1")
     page.get_by_role("button", name="Pause").click()
 
 
 def test_the_heat_map_is_the_measured_field(open_page):
     page = open_page("receptive").page
     page.get_by_role("slider", name="Depth").fill("1")
-    settle(page)
+    page.evaluate("still()")
     widget = made["receptive"]
     field = np.frombuffer(widget.fields[1], "<f4").reshape(13, 13)
     shown = page.evaluate(
@@ -221,20 +197,23 @@ def test_click_and_keys_choose_the_pixel(open_page):
     box = stage.bounding_box()
     scale = box["width"] / 150
     page.mouse.click(box["x"] + 60.5 * scale, box["y"] + 40.5 * scale)
-    settle(page)
-    assert state(page, "point") == [40, 60]
+    page.evaluate("still()")
+    assert page.evaluate("trait('point')") == [40, 60]
     assert facts(page)["pixel"] == "x 60, y 40"
     for key in ("ArrowRight", "Shift+ArrowDown", "ArrowUp", "]"):
         page.keyboard.press(key)
-    settle(page)
-    assert state(page, "point") == [49, 61]
-    assert state(page, "frame") == 1
+    page.evaluate("still()")
+    assert page.evaluate("trait('point')") == [49, 61]
+    assert page.evaluate("trait('frame')") == 1
     page.mouse.move(box["x"] + 20.5 * scale, box["y"] + 20.5 * scale)
     page.mouse.down()
     page.mouse.move(box["x"] - 30, box["y"] + 20.5 * scale, steps=3)
     page.mouse.up()
-    settle(page)
-    assert state(page, "point") == [20, 0]  # a drag past the edge stays inside
+    page.evaluate("still()")
+    assert page.evaluate("trait('point')") == [
+        20,
+        0,
+    ]  # a drag past the edge stays inside
     assert page.get_by_role("button", name="this pixel").count() == 0  # needs a kernel
 
 
@@ -243,8 +222,8 @@ def test_the_stage_shows_what_was_chosen(open_page):
     luma = to_luma(scene())
     for label, picture in [("Original", luma), ("Bicubic input", None)]:
         page.get_by_role("button", name=label).click()
-        settle(page)
-        far = (140, 5) if state(page, "point")[1] < 100 else (5, 110)
+        page.evaluate("still()")
+        far = (140, 5) if page.evaluate("trait('point')")[1] < 100 else (5, 110)
         shown = stage_pixel(page, *far)
         assert shown[0] == shown[1] == shown[2]
         if picture is not None:
@@ -261,8 +240,8 @@ def test_rule_and_rate_choose_the_training(open_page):
     for rule, rate in [("value", "0.01"), ("norm", "10"), ("none", "0.01")]:
         page.get_by_role("button", name=rule, exact=True).click()
         page.get_by_role("button", name=rate, exact=True).click()
-        settle(page)
-        trace = made["clipping"].traces[state(page, "chosen")]
+        page.evaluate("still()")
+        trace = made["clipping"].traces[page.evaluate("trait('chosen')")]
         assert (trace["rule"], trace["learning_rate"]) == (rule, float(rate))
         assert facts(page)["outcome"] == trace["outcome"]
         opened.shoot(f"clipping-{rule}")
@@ -273,9 +252,9 @@ def test_the_count_of_clipped_elements_follows_theta(open_page):
     page = open_page("clipping").page
     page.get_by_role("button", name="0.01", exact=True).click()
     page.get_by_role("slider", name="Step").fill("5")
-    settle(page)
-    trace = made["clipping"].traces[state(page, "chosen")]
-    moment = state(page, "moment")
+    page.evaluate("still()")
+    trace = made["clipping"].traces[page.evaluate("trait('chosen')")]
+    moment = page.evaluate("trait('moment')")
     counts = np.array(trace["counts"][moment])
     total = counts.sum()
     verdict = page.locator(".vl-verdict")
@@ -285,12 +264,12 @@ def test_the_count_of_clipped_elements_follows_theta(open_page):
     lower = np.concatenate([[0], edges])[trace["first"] :][: len(counts)]
     for tenth in (-52, -61, -70):  # theta 10 ** -5.2, ...; the bound is 100 times that
         page.get_by_role("slider", name="Limit theta").fill(str(tenth))
-        settle(page)
+        page.evaluate("still()")
         beyond = counts[lower >= 10 ** (tenth / 10) / 0.01 * (1 - 1e-6)].sum()
         assert verdict.inner_text().startswith(f"{beyond:,} of {total:,} elements")
     page.get_by_role("button", name="as trained").click()
-    settle(page)
-    assert state(page, "theta") == 0
+    page.evaluate("still()")
+    assert page.evaluate("trait('theta')") == 0
     assert not page.locator(".vl-training").is_visible()  # nobody would train
 
 
@@ -302,49 +281,16 @@ def test_the_count_of_clipped_elements_follows_theta(open_page):
 def test_both_themes_and_widths(open_page, name, scheme):
     opened = open_page(name, color_scheme=scheme, device_scale_factor=2)
     page = opened.page
-    assert page.locator(".vdsr-kit").get_attribute("data-theme") == scheme
+    page.locator(f".vdsr-kit[data-theme={scheme}]").wait_for()
     if name == "switchboard":
         page.get_by_role("switch").first.click()
     for width in (1280, 400):
-        page.set_viewport_size({"width": width, "height": 900})
-        settle(page)
+        opened.resize(width)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{name} is cut off: {wide} pixels wide"
-        assert too_pale(page) == []
+        assert page.evaluate("tooPale()") == []
         assert page.locator(".vdsr-static:visible").count() == 0
         opened.shoot(f"{name}-{scheme}-{width}")
-
-
-def too_pale(page: Any) -> list[str]:
-    """Texts whose contrast with their background is below WCAG AA's 4.5."""
-    return page.evaluate(
-        """() => {
-      const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
-      const luminance = (rgb) => rgb.slice(0, 3).map((c) => c / 255).map((c) =>
-        c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-      const behind = (node) => {
-        for (; node; node = node.parentElement) {
-          const colour = parse(getComputedStyle(node).backgroundColor);
-          if ((colour[3] ?? 1) > 0.8) return colour;
-        }
-        return [255, 255, 255];
-      };
-      const bad = [];
-      for (const node of document.querySelectorAll('.vdsr-kit *')) {
-        const texts = [...node.childNodes].filter((n) =>
-          n.nodeType === 3 && n.textContent.trim());
-        if (!texts.length || !node.getClientRects().length) continue;
-        if (node.tagName === 'OPTION' || node.disabled) continue;
-        const style = getComputedStyle(node);
-        const front = parse(node instanceof SVGElement ? style.fill : style.color);
-        const [a, b] = [luminance(front), luminance(behind(node))];
-        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-        if (ratio < 4.5) bad.push(`${texts[0].textContent} ${ratio.toFixed(2)}`);
-      }
-      return bad;
-    }"""
-    )
 
 
 @pytest.mark.parametrize(
@@ -361,31 +307,15 @@ def too_pale(page: Any) -> list[str]:
 def test_keyboard_alone_reaches_everything_and_shows_where_it_is(
     open_page, name, wanted
 ):
-    page = open_page(name).page
+    opened = open_page(name)
     if name == "switchboard":
-        page.get_by_role("switch").first.click()
-        page.mouse.click(5, 5)
-    reached = []
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        found = page.evaluate(
-            """() => {
-          const node = document.activeElement;
-          if (node === document.body) return null;
-          const ring = getComputedStyle(node);
-          const label = node.closest('label')?.firstChild.textContent;
-          return [node.getAttribute('aria-label') || label || node.innerText,
-            ring.outlineStyle !== 'none' && parseFloat(ring.outlineWidth) >= 1];
-        }"""
-        )
-        if found is None and reached:
-            break  # all round, back at the page
-        if found is not None:
-            reached.append(found)
-    names = " | ".join(str(each) for each, _ in reached)
+        opened.page.get_by_role("switch").first.click()
+        opened.page.mouse.click(5, 5)
+    reached = opened.tab_stops()
+    names = " | ".join(reached)
     for text in wanted:
         assert text in names
-    assert [each for each, outlined in reached if not outlined] == []
+    assert [each for each, outlined in reached.items() if not outlined] == []
 
 
 @pytest.mark.parametrize("name", ["switchboard", "receptive", "clipping"])
@@ -400,27 +330,10 @@ def test_without_scripts_the_static_picture_stays(visit, pages, name):
 @pytest.mark.parametrize("name", ["switchboard", "receptive", "clipping"])
 def test_closing_leaves_nothing_behind(open_page, name):
     page = open_page(name, clock=True).page
-    page.evaluate(
-        """() => {
-      const { model, close } = document.querySelector('.vdsr-widget').vdsr;
-      document.querySelector('.vk-play')?.click();
-      close();
-      window.frames_asked = 0;
-      const original = window.requestAnimationFrame;
-      window.requestAnimationFrame = (f) => { frames_asked++; return original(f); };
-      model.set('problem', 'again');
-      window.dispatchEvent(new Event('resize'));
-    }"""
-    )
+    page.evaluate("document.querySelector('.vk-play')?.click()")
+    page.evaluate("closeWidget('problem', 'again')")
     page.clock.fast_forward(5000)
-    left = page.evaluate(
-        """() => {
-      const { model } = document.querySelector('.vdsr-widget').vdsr;
-      return [[...model.handlers.values()].flat().length, frames_asked,
-        document.querySelector('.vdsr-place').children.length];
-    }"""
-    )
-    assert left == [0, 0, 0]
+    assert page.evaluate("leftBehind()") == [0, 0, 0]
 
 
 def test_the_order_of_switches_is_pythons(open_page):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
-import nbformat
 import pytest
 
 from vdsr_lib.suite.edition import lesson_html
@@ -36,6 +36,10 @@ AFTER = "after = history.epochs[-1]['step']"
 SHORT = """\
 other = LiveMonitor(scene)
 short = run(other, max_steps=60)"""
+STEP = (
+    "+document.querySelector('.vm-facts').innerText"
+    ".match(/^step ([\\d,]+) of/)?.[1].replaceAll(',', '')"
+)  # that a running monitor shows
 GROWN = """() => {
   const curves = [...document.querySelectorAll('.vm-line path')]
     .map((path) => path.getAttribute('d').split('L').length);
@@ -50,30 +54,15 @@ train(VDSR(3, 8), patches, TrainingConfig.paper(max_steps=4, validate_every=2),
       validate=validate, monitor=LiveMonitor(), device="cpu")"""
 
 
-def notebook(*sources: str) -> Any:
-    """A notebook with these cells."""
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    for i, cell in enumerate(cells):
-        cell["id"] = f"cell-{i}"
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-
-
-def step(page: Any) -> int:
-    """The step that a running monitor shows."""
-    text = page.locator(".vm-facts").first.inner_text()
-    return int(text.split(" of ")[0].removeprefix("step ").replace(",", ""))
-
-
-def test_it_draws_while_the_kernel_trains_and_its_button_stops_it(open_lab):
+def test_it_draws_while_the_kernel_trains_and_its_button_stops_it(open_lab, notebook):
     opened, lab = open_lab(notebook(SETUP, LONG, AFTER, SHORT), "monitor.ipynb")
     page = opened.page
     lab.begin("notebook:run-all-cells")
     page.locator(".vdsr-monitor[data-status=running]").wait_for(timeout=90_000)
-    page.wait_for_function("document.querySelector('.vm-facts').innerText[0] === 's'")
-    before = step(page)
+    page.wait_for_function(f"{STEP} > 0")
+    before = page.evaluate(STEP)
     page.wait_for_function(GROWN)
-    assert step(page) > before
+    page.wait_for_function(f"{STEP} > {before}")
     assert page.locator(".vm-details img").count() == 3
     bar = page.get_by_role("progressbar", name="Progress", exact=True)
     assert 0 <= int(bar.get_attribute("aria-valuenow")) < 100
@@ -86,6 +75,9 @@ def test_it_draws_while_the_kernel_trains_and_its_button_stops_it(open_lab):
     page.wait_for_function(
         "document.querySelectorAll('.vdsr-monitor[data-status=finished]').length === 1"
     )  # the short training, in the last cell: what came after the stop did run
+    page.wait_for_function(
+        "document.querySelectorAll('.vdsr-monitor[data-drawn=yes]').length === 2"
+    )
     assert lab.ask("finished") is False
     assert lab.ask("watching.status") == "stopped"
     assert lab.ask("after") >= before
@@ -117,7 +109,7 @@ def test_it_draws_while_the_kernel_trains_and_its_button_stops_it(open_lab):
     opened.shoot("monitor-finished-dark-1280", tall=2000)
 
 
-def test_an_exception_is_shown_in_the_monitor_and_by_the_cell(open_lab):
+def test_an_exception_is_shown_in_the_monitor_and_by_the_cell(open_lab, notebook):
     opened, lab = open_lab(notebook(SETUP, BROKEN), "broken.ipynb")
     page = opened.page
     lab.begin("notebook:run-all-cells")
@@ -125,41 +117,33 @@ def test_an_exception_is_shown_in_the_monitor_and_by_the_cell(open_lab):
     alert = page.locator(".vm-alert")
     assert alert.inner_text() == "ValueError: this picture has no pixels"
     assert alert.get_attribute("role") == "alert"
-    assert "ValueError" in page.locator(".jp-OutputArea-output pre").last.inner_text()
+    page.locator(".jp-OutputArea-output pre", has_text="ValueError").first.wait_for()
     opened.shoot("monitor-failed-1280")
 
 
-def test_where_no_server_can_be_asked_it_says_which_button_to_press(open_lab):
+def test_where_no_server_can_be_asked_it_says_which_button_to_press(open_lab, notebook):
     hidden = "import vdsr_lib.widgets.monitor as m\nm.kernel_id = lambda: ''\n"
     opened, lab = open_lab(notebook(SETUP, hidden + LONG, AFTER), "blind.ipynb")
     page = opened.page
     lab.begin("notebook:run-all-cells")
     page.locator(".vdsr-monitor[data-status=running]").wait_for(timeout=90_000)
-    page.wait_for_function("document.querySelector('.vm-facts').innerText[0] === 's'")
+    page.wait_for_function(f"{STEP} > 0")
     page.get_by_role("button", name="Stop").click()
     page.locator(".vm-hint:visible").wait_for()
     assert "the notebook's own stop button" in page.locator(".vm-hint").inner_text()
-    assert page.locator(".vm-state").inner_text() == "running"  # not "stopping"
+    state = page.locator(".vm-state", has_text=re.compile("^running$"))
+    state.wait_for()  # not "stopping"
     opened.shoot("monitor-hint-1280")
     lab.begin("notebook:interrupt-kernel")
     page.locator(".vdsr-monitor[data-status=stopped]").wait_for(timeout=60_000)
+    lab.until("'after' in globals()", True)
     assert lab.ask("(finished, after > 0)") == [False, True]
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def executed(papermilled: Any) -> Any:
     """A lesson with a monitor as papermill leaves it."""
-    papermill = pytest.importorskip("papermill")
-    folder = tmp_path_factory.mktemp("monitored")
-    nbformat.write(notebook(SETUP, SHORT), folder / "lesson.ipynb")
-    papermill.execute_notebook(
-        folder / "lesson.ipynb",
-        folder / "run.ipynb",
-        kernel_name="python3",
-        progress_bar=False,
-        cwd=folder,
-    )
-    return nbformat.read(folder / "run.ipynb", as_version=4)
+    return papermilled(SETUP, SHORT)
 
 
 def test_papermill_gets_a_bar_and_then_the_picture_with_words(executed):
@@ -180,20 +164,15 @@ def test_an_exported_lesson_shows_the_curves_without_kernel_and_network(
 ):
     path = tmp_path / "lesson.html"
     path.write_text(lesson_html(executed, "A lesson"), "utf-8")
-    page = (opened := visit(color_scheme=scheme)).page
-    page.context.set_offline(True)
-    page.goto(path.as_uri())
-    page.wait_for_function(
-        "performance.getEntriesByName('vdsr-monitor:painted').length"
-    )
+    page = (opened := visit(path, color_scheme=scheme)).page
+    assert page.evaluate("performance.getEntriesByName('vdsr-monitor:painted').length")
     root = page.locator(".vdsr-monitor")
-    assert root.get_attribute("data-theme") == scheme
+    page.locator(f".vdsr-monitor[data-theme={scheme}]").wait_for()
     assert root.get_attribute("aria-label").startswith("One training, finished")
     assert page.get_by_role("button", name="Stop").count() == 0
     page.evaluate("still()")
     opened.shoot(f"monitor-lesson-{scheme}-1280")
-    page.set_viewport_size({"width": 400, "height": 900})
-    page.evaluate("still()")
+    opened.resize(400)
     opened.shoot(f"monitor-lesson-{scheme}-400")
     wide = page.evaluate(
         "[...document.querySelectorAll('.vdsr-monitor *')]"

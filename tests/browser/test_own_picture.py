@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 import torch
@@ -131,21 +130,18 @@ class Own:
         np.testing.assert_array_equal(samples, expected)
 
 
-def notebook(files: dict[str, Path]) -> Any:
-    """A notebook with the widget and the tiny network."""
-    source = (
+def source(files: dict[str, Path]) -> str:
+    """The cell with the widget and the tiny network."""
+    return (
         "from vdsr_lib import load_model\n"
         "from vdsr_lib.widgets import own_picture\n"
         f"w = own_picture(models={{'tiny': load_model({str(files['tiny'])!r})}})\n"
         "w"
     )
-    cell = nbformat.v4.new_code_cell(source)
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
 
 
-def test_in_jupyterlab(open_lab, jupyterlab, files, tmp_path):
-    opened, lab = open_lab(notebook(files), "own.ipynb")
+def test_in_jupyterlab(open_lab, notebook, jupyterlab, files, tmp_path):
+    opened, lab = open_lab(notebook(source(files)), "own.ipynb")
     lab.begin("notebook:run-all-cells")
     own = Own(opened.page)
     own.walk(files, tmp_path, opened, "jupyterlab")
@@ -217,14 +213,13 @@ def test_under_voila_and_ended_by_ctrl_c(visit, application, files, tmp_path):
     assert page.title() == "Your own picture"
     own.walk(files, tmp_path, opened, "voila")
     page.locator(".vdsr-compare .vc-name", has_text="tiny").wait_for()
+    page.evaluate("still()")
     assert page.get_by_label("Left").input_value() == "bicubic"
     assert page.get_by_label("Right").input_value() == "tiny"
-    page.evaluate("still()")
     opened.shoot("own-voila-1280", tall=1350)
-    page.set_viewport_size({"width": 400, "height": 900})
     page.emulate_media(color_scheme="dark")
     page.locator(".vdsr-own[data-theme=dark]").wait_for()
-    page.evaluate("still()")
+    opened.resize(400)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     opened.shoot("own-voila-dark-400", tall=2100)
     opened.expect_the_end()
