@@ -220,7 +220,8 @@ book.record("it-helps-every-picture", table["gain (dB)"].min())
 # the wheel to zoom after a click; the loupe shows the same place in each
 # picture, with its PSNR and SSIM (explained below). The menus above choose
 # other pictures. One of them is by a network of full depth that was trained
-# for hours and ships with the course; the printed line says on what.
+# for hours and ships with the course. The printed line says on what: T91 is a
+# set of 91 photographs.
 
 # %%
 shown = {"original": photo, "bicubic": bicubic}
@@ -315,8 +316,8 @@ pd.DataFrame(rows).T
 # judged. Its source may be a table or section of the paper; the *protocol*,
 # which is the exact way of measuring that lesson 01 builds; the *review*, a
 # summary of the paper from which this course began and which lesson 02
-# checks line by line; or "ours", where we are the first to say it. Let us
-# take one out and judge it by an invented number.
+# checks line by line; or "ours", where it is this course that says it. Let
+# us take one out and judge it by an invented number.
 
 # %%
 claim = book.claims["00.small-network-beats-bicubic"]
