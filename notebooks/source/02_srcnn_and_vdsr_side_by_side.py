@@ -316,9 +316,9 @@ display(gains.round(2))
 book.record("one-network-three-scales", gains.loc["VDSR"].mean())
 
 # %% [markdown]
-# VDSR gains at each of its three scales. That SRCNN loses everywhere shows
-# again that it has not learnt to copy yet, and nothing about scales; lesson
-# 06 asks that question of one and the same network.
+# One VDSR serves the three scales, and at 2 it has gained least so far. That
+# SRCNN loses everywhere shows again that it has not learnt to copy yet, and
+# nothing about scales; lesson 06 asks that question of one kind of network.
 #
 # ## The review, line by line
 #
