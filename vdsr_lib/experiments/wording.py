@@ -18,17 +18,24 @@ the run would cost on one CPU core that has AMX and does nothing else."""
 DIFFERENCES = """\
 ## What differs, and what that may explain
 
-**A gap that nothing below explains.** Our VDSR of depth 20 on T91 is 0.43 to 0.51 dB
-under the paper's. The arithmetic is not the reason: its loss on 512 training patches is
-1.946 in bfloat16 and in float32, and 90 more steps in float32 leave Set5 where it is.
-The beginning shows more: in Figure 4 (depth 10, x2) the paper has 36.39 dB after the
-first epoch at rate 0.1, ours 35.62 after its 173 steps and 36.3 after 519, and at rate
-0.001 it is 35.34 against 34.78 dB. `benchmarks/first_epochs.py` tries
-other readings of the authors' rule: a gradient summed over the batch, a limit ten times
-as wide, three scales at once, patches turned and flipped. None fits both rates; at rate
-0.1 only an epoch of eight times as many steps reaches the paper's (36.40 dB). The
-124 steps an epoch that the "9960 iterations" of the paper leave room for may not be
-what its curves were drawn with.
+**Patches that overlap.** Trained as the paper is commonly read, on patches that touch
+but do not overlap, our networks stay 0.4 to 0.5 dB under its T91 rows. The arithmetic
+is not the reason: the loss on 512 training patches is 1.946 in bfloat16 and in float32,
+and 90 more steps in float32 leave Set5 where it is. Figure 4 tells more, since it has
+every epoch. At rate 0.001, where a curve hardly trembles, the paper has 35.34, 35.73,
+35.87, 35.99 and 36.08 dB after its first five epochs. Patches that touch give 34.78 and
+35.13 after two of 173 steps; patches that overlap by half, four times as many, give
+35.27, 35.73, 35.88, 36.03 and 36.09. At rate 0.1 it is 36.39 and 36.34 in the paper,
+35.59 and 35.92 against 36.24 and 36.36 here. No other reading that
+`benchmarks/first_epochs.py` tries fits both rates. So the curves were probably drawn
+from overlapping patches, and the "9960 iterations", which leave room for 124 steps an
+epoch, belong to another run. Two facts agree. The authors' public code of 2015
+(github.com/kjw0612/rcn), whose `rcn_train.m` has the paper's rule as we train it, cuts
+patches as large as the receptive field one beside the other in `rcn.m`, and every 21
+pixels whatever their size in the later `rcn_dag.m`. And the paper's "roughly 4 hours"
+are some 67,000 steps at the 2 TFLOP/s that we assume for its graphics card, where 9,960
+would take 36 minutes. What we cannot know is what they ran. `vdsr experiments run
+overlap` repeats Table 1's residual networks in this reading.
 
 **Chance.** Initial weights and the order of the patches are drawn anew in each run.
 Nobody has published any of these tables with several seeds. In Figure 3 the paper's own
@@ -49,10 +56,10 @@ momentum in float32; every measurement runs in float32. Weights that ship as flo
 lost less than 0.002 dB by it on Set5 and on the validation pictures; their cards state
 how much.
 
-**Iterations.** The paper's "9960 iterations" belong to T91 at three scales: 7,992
-patches, 64 a step, 80 epochs. We drop the incomplete batch at the end of an epoch,
-which makes 124 steps an epoch and 9,920 in all. The 291 pictures of Table 3 with
-augmentation need 54 times as many for 80 epochs.
+**Iterations.** The paper's "9960 iterations" are what T91 gives at three scales without
+overlap: 7,992 patches, 64 a step, 80 epochs. We drop the incomplete batch at the end of
+an epoch, which makes 124 steps an epoch and 9,920 in all. The 291 pictures of Table 3
+with augmentation need 54 times as many for 80 epochs.
 
 **Test and training pictures.** Set5's `woman` is picture 302003 of BSD200, reduced to
 72 %: the 291 training pictures contain a test picture. Set14's `face` is cut out of
