@@ -410,7 +410,7 @@ display(pd.DataFrame(fair).rename_axis("scale").round(2).T)
 # %% [markdown]
 # By the published numbers VDSR leads by about 0.7 dB at scale 2 and 0.9 dB at
 # the others on equal pictures. Our own recorded VDSR stays half a decibel
-# below the paper's (`docs/ours_against_the_paper.md` tells what was tried),
+# below the paper's (`docs/ours_against_the_paper.md` tells the likely reason),
 # and its lead over SRCNN's weights is 0.2 to 0.5 dB. Either is a small
 # fraction of the lead that you measured above. A race of minutes tells you
 # who learns faster. It does not tell you who knows more in the end.

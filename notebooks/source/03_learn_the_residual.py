@@ -374,9 +374,11 @@ for row in table1.itertuples() if profile == "paper" else ():
     display(book.record(claim, final[row.network][row.learning_rate]))
 
 # %% [markdown]
-# What we recorded ends a few tenths of a decibel below the paper, and we do
-# not know why: `docs/ours_against_the_paper.md` tells what was tried. Both
-# agree that the residual network is far past bicubic after one epoch.
+# What we recorded ends a few tenths of a decibel below the paper. The likely
+# reason is the patches: ours touch, and where they overlap by half, the first
+# epochs are the paper's to some hundredths of a decibel
+# (`docs/ours_against_the_paper.md`, *Patches that overlap*). Both agree that
+# the residual network is far past bicubic after one epoch.
 #
 # > **Note: how strong is this evidence?** Each curve is one run: nobody has
 # > published Table 1 with several seeds. Set5 is five pictures, and the

@@ -205,9 +205,9 @@ if full:
 
 # %% [markdown]
 # Ours for all three gains less than the paper's, by about half a decibel at
-# each scale, and we do not know why (`docs/ours_against_the_paper.md` tells
-# what was tried). At the profile `paper` the next cell holds each of the 21
-# cells against the printed one.
+# each scale. The paper's patches probably overlap, and ours touch:
+# `docs/ours_against_the_paper.md` tells how we know. At the profile `paper`
+# the next cell holds each of the 21 cells against the printed one.
 
 # %%
 cells = result.table.set_index(["trained_on", "scale"]).psnr
