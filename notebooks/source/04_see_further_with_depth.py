@@ -182,9 +182,9 @@ figures.show(
 )
 
 # %% [markdown]
-# First our own: how far each recorded run lies above the paper's point (in
-# dB), where it was made, and what the first and the last of those that nobody
-# has made yet would cost.
+# First our own: where the recorded runs were made; how far they lie from the
+# paper's point (in dB, below it where negative); and what the first and the
+# last of those that nobody has made yet would cost.
 
 # %%
 print(full.provenance if full else "nothing is recorded")

@@ -131,10 +131,10 @@ for label, model in sorted(beside.items()):
 display(averages["ssim"].round(4), psnr.round(2))
 
 # %% [markdown]
-# The columns `bicubic`, `SRCNN` and `VDSR` are our own of a Table 3. The paper's
-# table states two relations: a network that was trained for the task is better
-# than bicubic, and the deep network is better than the shallow one. Single
-# SRCNN scatter so much that at `quick` only the mean over the scales is judged.
+# The columns `bicubic`, `SRCNN` and `VDSR` are our own of a Table 3. The
+# paper's states two relations: a network that was trained for the task is
+# better than bicubic, and the deep one is better than the shallow one. Small
+# SRCNN scatter, so only `paper` judges the latter at each scale.
 
 # %%
 display(book.record("vdsr-beats-bicubic", min(psnr.VDSR - psnr.bicubic)))
@@ -144,9 +144,9 @@ book.record("vdsr-leads-at-each-scale", min(psnr.VDSR - psnr.SRCNN))
 # %% [markdown]
 # If the two were trained here, do not read more into the second number than
 # its sign. SRCNN has no skip connection, so that it must first learn to copy
-# its input (lesson 03); a few hundred steps hardly bring it to where VDSR
-# starts, at bicubic. With full-scale weights both have learnt from T91 for
-# eighty epochs, and the lead is that of a fair race.
+# its input (lesson 03); a few hundred steps hardly bring it to bicubic, where
+# VDSR starts. With full-scale weights both have learnt from T91 for eighty
+# epochs, and the lead is that of a fair race.
 #
 # ## Picture by picture
 #
