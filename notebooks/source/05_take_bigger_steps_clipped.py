@@ -21,8 +21,9 @@
 # > network, SRCNN the three-layer network before it, *the review* the
 # > comparison of both that lesson 02 checks. The network gets a picture that
 # > bicubic has brought to full size (the *ILR*) in small squares, *patches*;
-# > an *epoch* uses each once. *Set5* are the paper's five test pictures. A
-# > line with a coloured bar is a *claim*, judged by what was just measured.
+# > an *epoch* uses each once. PSNR, in dB, measures quality. *Set5* are the
+# > paper's five test pictures. A line with a coloured bar is a *claim*, judged
+# > by what was just measured.
 #
 # The first cell holds what a run may change. `profile` is the size of the
 # experiments: `quick` trains networks of depth 5 for a few hundred steps, on
