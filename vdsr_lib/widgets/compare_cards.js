@@ -74,7 +74,7 @@ class CompareCards extends CompareStage {
       option.disabled = differs && k === this.base();
     }
     this.blinks.hidden = mode !== "blink";
-    this.icon(this.pause, this.still);
+    markPlay(this.pause, !this.still);
     this.legend.hidden = !differs;
     const { scale } = this.places[0];
     const digits = scale >= 10 || Number.isInteger(scale) ? 0 : scale < 1 ? 2 : 1;

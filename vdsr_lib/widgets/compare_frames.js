@@ -24,7 +24,7 @@ class CompareFrames extends CompareCards {
     if (labels.length < 2) return;
     const frame = this.get("frame");
     const title = this.get("frame_title");
-    this.icon(this.play, !this.playing);
+    markPlay(this.play, this.playing);
     if (Number(this.slider.value) !== frame) this.slider.value = frame;
     const text = `${title} ${labels[frame]}`;
     this.slider.setAttribute("aria-label", title);

@@ -114,7 +114,7 @@ class ComparePage extends Page {
       h("div", { class: "vc-head" }, this.magnification.node, this.place),
       this.cards);
 
-    this.says = h("div", { class: "vc-says", role: "status" });
+    this.says = h("div", { class: "vd-unseen", role: "status" });
     this.body = h("div", { class: "vc-body" },
       h("div", { class: "vc-main" }, frame, this.legend), this.frames, panel);
     this.root = h("div", { class: "vdsr-compare", role: "group" },
@@ -314,17 +314,5 @@ class ComparePage extends Page {
     };
     if (playing && count > 1) tick();
     this.schedule();
-  }
-
-  icon(button, stopped) {
-    const label = stopped ? "Play" : "Pause";
-    if (button.dataset.icon === label) return;
-    button.dataset.icon = label;
-    button.title = label;
-    button.setAttribute("aria-label", label);
-    const shape = stopped ? "M4 2.5v11l9-5.5z" : "M4 2.5h3v11H4zM9 2.5h3v11H9z";
-    button.replaceChildren(
-      h("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
-        h("path", { d: shape, fill: "currentColor" })));
   }
 }

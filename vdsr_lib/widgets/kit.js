@@ -128,16 +128,6 @@ class Explorer extends Page {
     const text = h("output", { class: "vk-now" });
     const node = h("div", { class: "vk-player" }, button, input, text);
     let playing = false;
-    const icon = () => {
-      const name = playing ? "Pause" : "Play";
-      if (button.title === name) return;
-      button.title = name;
-      button.setAttribute("aria-label", name);
-      const shape = playing ? "M4 2.5h3v11H4zM9 2.5h3v11H9z" : "M4 2.5v11l9-5.5z";
-      button.replaceChildren(
-        h("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
-          h("path", { d: shape, fill: "currentColor" })));
-    };
     const tick = () => {
       handler((Number(input.value) + 1) % count());
       this.playTimer = setTimeout(tick, rest);
@@ -146,9 +136,9 @@ class Explorer extends Page {
       playing = wanted && count() > 1;
       clearTimeout(this.playTimer);
       if (playing) tick();
-      icon();
+      markPlay(button, playing);
     };
-    icon();
+    markPlay(button, playing);
     this.listen(button, "click", () => toggle());
     this.listen(input, "input", () => handler(Number(input.value)));
     const mark = (index, said) => {

@@ -54,7 +54,7 @@ class MonitorPage extends Explorer {
     });
     this.details = h("div", { class: "vm-details" }, ...this.pictures.map((p) => p.node));
     this.notes = h("div", { class: "vm-notes" });
-    this.says = h("div", { class: "vm-says vk-says", role: "status" });
+    this.says = h("div", { class: "vm-says vd-unseen", role: "status" });
     this.body = h("div", { class: "vm-body" }, this.grid, this.details);
     this.root.append(
       h("div", { class: "vm-top" }, this.title, this.state, this.stop),

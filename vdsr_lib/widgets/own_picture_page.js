@@ -48,7 +48,7 @@ class OwnPage extends Page {
     this.frame = h("div", { class: "vo-detail", hidden: true });
     this.stage = h("div", { class: "vo-thumb" }, this.image, this.frame);
     this.facts = h("div", { class: "vo-facts" });
-    this.input = h("input", { type: "file", class: "vo-hidden", tabindex: "-1",
+    this.input = h("input", { type: "file", class: "vd-unseen", tabindex: "-1",
       "aria-hidden": "true",
       accept: "image/*,.jp2,.j2k,.tif,.tiff,.ppm,.pgm,.pbm,.avif" });
     this.choose = h("button", { type: "button", class: "vo-main" }, "Choose a file");

@@ -67,7 +67,7 @@ class ReceptiveField extends Explorer {
       h("span", { class: "vk-note" }, "gradient, of its largest value"), ramp,
       h("div", { class: "vr-ends" }, ...["0.001", "0.01", "0.1", "1"].map((t) => h("span", {}, t))));
     this.table = this.facts();
-    this.says = h("div", { class: "vk-says", role: "status" });
+    this.says = h("div", { class: "vd-unseen", role: "status" });
     const help = "Click or drag to choose the output pixel; with the keyboard, the arrow " +
       "keys move it (Shift: ten pixels), [ and ] change the depth.";
     this.root.append(

@@ -26,6 +26,19 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Make a button say what it does: begin to play, or pause what plays. */
+function markPlay(button, playing) {
+  const name = playing ? "Pause" : "Play";
+  if (button.dataset.icon === name) return;
+  button.dataset.icon = name;
+  button.title = name;
+  button.setAttribute("aria-label", name);
+  const shape = playing ? "M4 2.5h3v11H4zM9 2.5h3v11H9z" : "M4 2.5v11l9-5.5z";
+  button.replaceChildren(
+    h("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
+      h("path", { d: shape, fill: "currentColor" })));
+}
+
 /** Round numbers between `low` and `high`, about `count` of them. */
 function niceTicks(low, high, count) {
   const rough = (high - low) / count;
