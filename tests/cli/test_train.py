@@ -137,11 +137,13 @@ def test_ctrl_c_keeps_the_run_and_resume_finishes_it(pictures, tmp_path):
         env=environment,
     )
     log = folder / "history.jsonl"
-    until = time.monotonic() + 60
-    while not (log.exists() and log.read_text()) and time.monotonic() < until:
-        time.sleep(0.05)
+    until = time.monotonic() + 120
+    while not (log.exists() and log.read_text()):
+        assert time.monotonic() < until
+        assert process.poll() is None, "it ended before it could be interrupted"
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    shown, _ = process.communicate(timeout=60)
+    shown, _ = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "stopped before the end; the same command with --resume goes on" in shown
     assert not broken.exists()

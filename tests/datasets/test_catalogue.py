@@ -72,9 +72,9 @@ def test_the_list_is_small_and_fast_to_read(root: Path):
     assert max(map(len, path.read_text().splitlines())) <= 120
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         tomllib.loads(path.read_text())
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.25
 
 

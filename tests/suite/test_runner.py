@@ -93,7 +93,7 @@ def test_a_good_lesson_runs_and_is_measured(build: Build, tmp_path: Path) -> Non
     assert (outcome.status, outcome.message) == ("ran", "")
     assert outcome.notebook == tmp_path / "out" / "executed" / "01_good.ipynb"
     assert len(outcome.cell_seconds) == lesson.code_cells == 6
-    assert 0 < sum(outcome.cell_seconds) < outcome.seconds < 60
+    assert 0 < sum(outcome.cell_seconds) < outcome.seconds < 300
     assert 30e6 < outcome.peak_memory < 2e9
     assert [p.name for p in outcome.notebook.parent.iterdir()] == ["01_good.ipynb"]
 
@@ -128,7 +128,7 @@ def test_progress_hears_of_every_cell(build: Build, tmp_path: Path) -> None:
             "cell failed",
             "cell 6: ClaimError: unknown claim 'two-and-too'",
         ),
-        ("cell_timeout", "timed out", "cell 6 took longer than 2 s"),
+        ("cell_timeout", "timed out", "cell 6 took longer than 20 s"),
         ("dying_kernel", "kernel died", "cell 6: the kernel died (peak memory "),
         ("early_exit", "cell failed", "cell 6: SystemExit: 0"),
     ],
@@ -136,7 +136,8 @@ def test_progress_hears_of_every_cell(build: Build, tmp_path: Path) -> None:
 def test_what_stopped_a_lesson_is_named(
     build: Build, tmp_path: Path, name: str, status: str, message: str
 ) -> None:
-    outcome = run(build(name), tmp_path, timeout=2)
+    limit = 20 if status == "timed out" else 120
+    outcome = run(build(name), tmp_path, timeout=limit)
     assert outcome.status == status
     assert outcome.message.startswith(message)
     folder = tmp_path / "out" / "executed"
@@ -249,7 +250,7 @@ def test_the_kernel_finds_this_copy_of_the_library(
 def test_the_kernel_starts_quietly(tmp_path: Path) -> None:
     kernel = Kernel(tmp_path)
     kernel.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while not kernel.peak_memory > 30e6 and time.monotonic() < deadline:
         kernel.sample()
         time.sleep(0.1)
@@ -317,9 +318,17 @@ def test_killing_takes_the_children_along(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(lesson, tmp_path, progress=Interrupting())
-    assert not psutil.pid_exists(int(note.read_text()))
+    wait_for_the_end(int(note.read_text()))
     assert [t.name for t in threading.enumerate() if t.name == "papermill"] == []
     assert not (tmp_path / "out").exists()
+
+
+def wait_for_the_end(pid: int) -> None:
+    """Wait until a process that was killed is gone; a busy machine is slow at that."""
+    deadline = time.monotonic() + 30
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie":
+        assert time.monotonic() < deadline, f"process {pid} still runs"
+        time.sleep(0.02)
 
 
 def test_paths_for_the_kernels_are_absolute(

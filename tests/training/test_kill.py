@@ -25,6 +25,8 @@ pytestmark = [
 
 CONFIG = TrainingConfig.paper(epochs=40, batch_size=20, validate_every=4)  # 280 steps
 FLUSH, RENAME = "flush", "rename"
+LIVES = 20
+LIFE = 27  # flushes; a step has two at least: 20 lives end before the 280 steps do
 
 
 def go_on(folder: Path | None, planes, seed: int = 1) -> tuple[VDSR, History]:
@@ -69,11 +71,13 @@ def dying(folder: Path, planes, where: str, count: int) -> None:
 
 def slow(folder: Path, planes, ready) -> None:
     """Train with a disk so slow that most of the time goes into writing."""
-    flush = os.fsync
+    flush, left = os.fsync, LIFE
 
     def slowly(handle: int) -> None:
+        nonlocal left
         ready.set()
-        time.sleep(0.008)
+        left -= 1
+        time.sleep(0.008 if left else 600)  # the kill may come late, but it comes
         flush(handle)
 
     os.fsync = slowly
@@ -136,7 +140,7 @@ def test_killed_inside_writing(context, planes, tmp_path, where, counts):
 def test_killed_at_random_moments(context, planes, tmp_path):
     chance = random.Random(20)
     alive, halves = 0, 0
-    for _ in range(20):
+    for _ in range(LIVES):
         ready = context.Event()
         process = context.Process(target=slow, args=(tmp_path, planes, ready))
         process.start()
@@ -146,6 +150,6 @@ def test_killed_at_random_moments(context, planes, tmp_path):
         process.kill()
         process.join(60)
         halves += half_written(tmp_path)
-    assert alive == 20
+    assert alive == LIVES
     assert halves >= 3
     assert_ends_as_if_never_killed(tmp_path, planes)

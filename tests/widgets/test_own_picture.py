@@ -159,7 +159,7 @@ def test_long_work_waits_for_the_button_and_can_be_cancelled(widget, monkeypatch
     module = sys.modules[OwnPicture.__module__]
     monkeypatch.setattr(module, "_AT_ONCE", 0)
     widget.scale = 2
-    assert widget.wait(10)
+    assert widget.wait(60)
     assert widget.stage == "ready"
     assert widget.status.startswith("This takes a while: press Enlarge")
     shares = []
