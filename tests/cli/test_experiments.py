@@ -283,7 +283,7 @@ def test_ctrl_c_ends_in_130_and_leaves_a_checkpoint(tmp_path):
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    shown, said = process.communicate(timeout=60)
+    shown, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert re.search(r"shallow at quick: 2 runs, 2 to make: [\d,]+ steps, about", shown)
     assert "was stopped; what it had learnt is in" in said

@@ -223,7 +223,7 @@ def wait_for(condition: Callable[[], object], seconds: float) -> None:
 @pytest.mark.slow
 def test_a_mistake_ends_in_one_sentence_without_a_traceback(tmp_path: Path) -> None:
     process = start(tmp_path, "good", "--lesson", "7")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (2, "")
     assert err == "vdsr: there is no lesson 07; known: 01\n"
 
@@ -244,7 +244,7 @@ def test_stopped_in_the_middle_nothing_is_left(
     process = start(tmp_path, "cell_timeout")
     records = tmp_path / "out" / "claims" / "01.json"
     # The sleeping cell is reached: the claim before it is recorded.
-    wait_for(lambda: records.exists() and "two-and-two" in records.read_text(), 60)
+    wait_for(lambda: records.exists() and "two-and-two" in records.read_text(), 120)
     time.sleep(0.2)
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) == 1, "the kernel"
@@ -254,9 +254,9 @@ def test_stopped_in_the_middle_nothing_is_left(
         else:
             process.send_signal(number)
         time.sleep(0.05)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == code
-    wait_for(lambda: not any(member.is_running() for member in family), 20)
+    wait_for(lambda: not any(member.is_running() for member in family), 60)
     left = [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()]
     assert left == ["01.json"], "no report, no notebook, no temporary file"
     json.loads(records.read_text())

@@ -144,7 +144,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for student, answers in STUDENTS.items():
             attend(here / student, folder, answers)
         nbgrader(folder, "collect", NAME)
-        seconds = ("--Execute.timeout=15", "--Execute.iopub_timeout=5")
+        seconds = ("--Execute.timeout=30", "--Execute.iopub_timeout=10")
         nbgrader(folder, "autograde", NAME, *seconds)
         for step in ("generate_feedback", "release_feedback"):
             nbgrader(folder, step, NAME)
@@ -219,7 +219,7 @@ def test_nothing_else_came_to_harm(course: Path) -> None:
     assert sorted(path.name for path in (course / "release").iterdir()) == [
         path.stem for path in assignments.sources()
     ]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while left := list(course.parent.glob("vdsr-graded-*")):
         assert time.monotonic() < deadline, f"copies were left behind: {left}"
         time.sleep(0.1)

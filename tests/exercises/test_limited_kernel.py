@@ -37,7 +37,7 @@ def run(
         env=os.environ | {"TMPDIR": str(folder.parent)} | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
         start_new_session=True,
     )
@@ -115,23 +115,23 @@ def test_a_huge_file_in_a_submission_is_not_copied(folder: Path) -> None:
 
 def test_the_time_on_the_clock_ends_a_kernel_that_only_waits(folder: Path) -> None:
     begun = time.monotonic()
-    done, _ = run("import time\ntime.sleep(50)", folder, VDSR_KERNEL_WALL=1)
+    done, _ = run("import time\ntime.sleep(100)", folder, VDSR_KERNEL_WALL=1)
     assert done.returncode == -signal.SIGKILL
-    assert time.monotonic() - begun < 40
+    assert time.monotonic() - begun < 60
     gone(folder.parent)
 
 
 def test_what_the_code_started_ends_with_it(folder: Path) -> None:
     code = """
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(50)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
 print(child.pid)
 """
     done, said = run(code, folder)
     assert done.returncode == 0
     gone(folder.parent)
     state = Path(f"/proc/{said[1]}/stat")
-    deadline = time.monotonic() + 10  # SIGKILL was sent; a busy machine acts on it late
+    deadline = time.monotonic() + 30  # SIGKILL was sent; a busy machine acts on it late
     while runs(state):
         assert time.monotonic() < deadline, f"process {said[1]} still runs"
         time.sleep(0.02)
@@ -147,7 +147,7 @@ def runs(state: Path) -> bool:
 
 def gone(parent: Path) -> None:
     """Wait until no copy is left."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while left := list(parent.glob("vdsr-graded-*")):
         assert time.monotonic() < deadline, f"left behind: {left}"
         time.sleep(0.02)
