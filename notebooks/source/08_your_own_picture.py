@@ -213,7 +213,7 @@ axes = {"xlabel": "scale (times)", "ylabel": "gain over bicubic (dB)"}
 figures.show(
     figures.convergence({"network": (scales, list(gains.values()))}, **axes),
     alt="""The gain against the scale: several decibels below zero at 1.1, zero
-    near 1.8, largest at 2.5, and slowly falling to nearly zero at 8.""",
+    near 1.8, largest at 2.5 or 3, slowly falling to nearly zero at 8.""",
 )
 
 # %% [markdown]
