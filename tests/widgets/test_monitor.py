@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from base64 import b64decode
 from io import BytesIO
 
 import numpy as np
@@ -325,18 +324,17 @@ def test_while_it_runs_the_output_is_the_widget_alone():
     assert "image/png" not in data
 
 
-def test_afterwards_it_carries_a_picture_with_words(patches, scene):
+def test_afterwards_it_carries_a_picture_with_words(
+    patches, scene, carries_a_picture_with_words
+):
     watching = LiveMonitor(scene, live=True)
     trained(patches, watching)
-    data, metadata = watching._repr_mimebundle_()
-    assert data[WIDGET]["model_id"] == watching.model_id
-    assert data["text/plain"] == "LiveMonitor(finished)  # 1 run"
-    facts = metadata["image/png"]
-    assert facts["alt"] == watching.description
-    picture = Image.open(BytesIO(b64decode(data["image/png"])))
-    assert picture.size == (2 * facts["width"], 2 * facts["height"])
-    assert facts["width"] <= 880
-    assert np.asarray(picture.convert("L")).std() > 10  # something is drawn
+    assert repr(watching) == "LiveMonitor(finished)  # 1 run"
+    carries_a_picture_with_words(watching)
+    png, width, height = watching._static()
+    picture = Image.open(BytesIO(png))
+    assert picture.size == (2 * width, 2 * height)
+    assert np.asarray(picture.convert("L")).std() > 10  # all curves, and the detail
 
 
 def test_the_words_tell_how_each_training_went(patches):
