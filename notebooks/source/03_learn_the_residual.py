@@ -316,7 +316,7 @@ pd.DataFrame(epoch_1).T[["gradient_norm", "clipped_share"]].round(3)
 # curves from the authors' vector graphics, to a hundredth of a decibel or
 # so. Those full runs of our own that ship with the course are drawn over
 # them. What nobody has run yet is named below, with its cost on a core that
-# does nothing else; the core of the recorded run had other work as well.
+# does nothing else; those of the recorded runs had other work as well.
 
 # %%
 printed = {}
@@ -405,13 +405,15 @@ level, limits = shallow.table.bicubic[0], (bicubic - 6, bicubic + 2)
 lines = shallow.grouped("depth", "network")
 figures.show(
     figures.panels(lines, level=("bicubic", level), ylim=limits, **axes),
-    alt="""Depth 3. The residual network climbs from bicubic at once; the other
+    alt="""Depth 3. The residual network climbs from bicubic; the other
     enters from below, passes bicubic, and nearly meets it at the end.""",
 )
 
 # %% [markdown]
 # It catches up. Early on it lags by decibels here as well; at the end it has
-# learnt to copy, and the two nearly meet. The next line has both gaps.
+# learnt to copy, and the two nearly meet. (With another seed the residual
+# network may rest at bicubic for the first hundred steps or two, and a warning
+# say so, before it climbs.) Both gaps as numbers:
 
 # %%
 steps, residual = map(np.array, lines["depth 3"]["residual"])
