@@ -294,7 +294,7 @@ def test_a_kernel_killed_while_it_starts_does_not_live_on(tmp_path: Path) -> Non
     pid = kernel.pid
     kernel.close()
     assert pid
-    assert not psutil.pid_exists(pid)
+    wait_for_the_end(pid)
 
 
 def test_killing_takes_the_children_along(tmp_path: Path) -> None:
