@@ -144,10 +144,14 @@ def test_the_commit_says_when_files_differ_from_it(tmp_path: Path):
         subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True)
 
     git("init", "-q")
-    (tmp_path / "file").write_text("one")
-    git("add", "file")
+    (tmp_path / "vdsr_lib").mkdir()
+    for name in ("vdsr_lib/code", "words"):
+        (tmp_path / name).write_text("one")
+    git("add", ".")
     git("commit", "-q", "-m", "one")
     clean = devices._commit(tmp_path)
-    (tmp_path / "file").write_text("two")
+    (tmp_path / "words").write_text("two")  # computes nothing
     assert len(clean) == 40
+    assert devices._commit(tmp_path) == clean
+    (tmp_path / "vdsr_lib" / "code").write_text("two")
     assert devices._commit(tmp_path) == f"{clean}-dirty"

@@ -214,7 +214,7 @@ def describe_machine(
         ``cpu`` (model name), ``cores`` (usable by this process), ``memory`` (GiB, None
         if unknown), ``device`` (name of the GPU, or "cpu"), ``torch``, ``python``,
         ``platform``, and ``commit`` (of this checkout, ending in ``-dirty`` when
-        files differ from it; None outside a checkout). JSON-ready.
+        files of the package differ from it; None outside a checkout). JSON-ready.
     """
     resolved = resolve_device("auto" if device is None else device)
     on_gpu = resolved.type == "cuda"
@@ -247,15 +247,26 @@ def _memory_gib() -> float | None:
 
 
 def _commit(root: Path) -> str | None:
-    """Return the commit of the checkout at `root`, or None if there is none."""
+    """Return the commit of the checkout at `root`, or None if there is none.
+
+    It is marked where a tracked file of the package differs; others compute nothing.
+    """
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():
         return None
-    command = [git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    status = ["status", "--porcelain", "--untracked-files=no", "--", "vdsr_lib"]
     try:
-        done = subprocess.run(  # noqa: S603
-            command, cwd=root, capture_output=True, text=True, timeout=10, check=False
+        head, changed = (
+            subprocess.run(  # noqa: S603
+                [git, *arguments],
+                cwd=root,
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=True,
+            ).stdout.strip()
+            for arguments in (["rev-parse", "HEAD"], status)
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() or None
+    return head + ("-dirty" if changed else "")

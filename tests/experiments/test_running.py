@@ -134,6 +134,24 @@ def test_provenance_says_where_when_and_how_long(
     assert made.record["declaration"] == run.declaration()
 
 
+def test_provenance_is_of_the_code_that_began(
+    run: Run, material: Material, trainer, tmp_path: Path, monkeypatch
+):
+    """A commit made while a run goes on did not train it."""
+    commits = iter(["began", "ended"])
+
+    def describe(device: object) -> dict[str, str]:
+        return {"commit": next(commits)}
+
+    def slow(*args: object, **options: object) -> object:
+        next(commits)  # somebody commits
+        return trainer(*args, **options)
+
+    monkeypatch.setattr("vdsr_lib.experiments.running.describe_machine", describe)
+    made = make_run(run, store=RunStore(tmp_path), material=material, trainer=slow)
+    assert made.record["provenance"]["machine"] == {"commit": "began"}
+
+
 def test_a_stopped_run_is_not_finished(
     run: Run, material: Material, stopped_trainer: Any, tmp_path: Path
 ):

@@ -175,6 +175,7 @@ def make_run(
     if key in store:
         return store.load(key, declaration)
     folder = store.path(key)
+    machine = describe_machine(material.device)  # now: files may change while it runs
     model = build(run.architecture, generator=_generator(run, seed))
     model = model.to(material.device)
     observer = _Observer(run, model, material, folder)
@@ -207,7 +208,7 @@ def make_run(
         "outcome": "diverged" if message else "finished",
         "message": message,
         "patches": {"count": len(patches), "fingerprint": patches.fingerprint()},
-        "provenance": _provenance(history, material.device),
+        "provenance": _provenance(history, machine),
     }
     made = FinishedRun(record, history, None if message else model.cpu().eval(), frames)
     store.save(made)
@@ -292,11 +293,11 @@ def _generator(run: Run, seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(run.recipe(seed).seed)
 
 
-def _provenance(history: History, device: torch.device) -> dict[str, Any]:
+def _provenance(history: History, machine: Mapping[str, Any]) -> dict[str, Any]:
     """Return where, when, how fast and in which arithmetic a run was made."""
     seconds = sum(row.get("seconds", 0.0) for row in history.epochs)
     return {
-        "machine": describe_machine(device),
+        "machine": dict(machine),
         "precision": history.precision,
         "seconds": round(seconds, 1),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
