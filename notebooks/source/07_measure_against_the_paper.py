@@ -122,12 +122,13 @@ pictures = load_images("embedded-test")
 images = {name: middle(image, side) for name, image in pictures.items()}
 scores = three.measure(images, device=device)
 averages = scores.pivot_table(["psnr", "ssim"], "scale", "method")
-psnr, shorts = averages["psnr"], set(available_models().short) - {""}
-beside = {f"{name}, full scale": name for name in shorts}
+psnr, others = averages["psnr"], list(available_models().name)
 if three.origin.startswith("full scale"):
-    beside = {"VDSR, trained here": data.models[best]}
-for label, model in sorted(beside.items()):
-    psnr[label] = means(evaluate(model, images, device=device)).psnr
+    others, small = [], evaluate(data.models[best], images)
+    psnr["VDSR, trained here"] = means(small).psnr
+for name in others:
+    scales = read_card(name)["scales"]
+    psnr.loc[scales, name] = means(evaluate(name, images, scales)).psnr
 display(averages["ssim"].round(4), psnr.round(2))
 
 # %% [markdown]
@@ -260,8 +261,7 @@ if profile == "paper" and "set5" in here:
 # %%
 networks = {"SRCNN 9-5-5": SRCNN((9, 5, 5)), "VDSR": VDSR(20)}
 for name, network in networks.items():
-    count = pixel_cost(network.architecture).forward
-    print(f"{name}: {count:,.0f} operations a pixel")
+    print(f"{name}: {pixel_cost(network.architecture).forward:,.0f} a pixel")
 
 # %% [markdown]
 # **Predict.** On this machine, with the same program for both, which one will

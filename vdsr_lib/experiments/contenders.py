@@ -18,7 +18,7 @@ from vdsr_lib.evaluation import evaluate
 from vdsr_lib.experiments.running import run_experiment
 from vdsr_lib.images import to_uint8
 from vdsr_lib.inference import super_resolve
-from vdsr_lib.weights import available_models, networks_on
+from vdsr_lib.weights import available_models, networks_on, read_card
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,7 +153,8 @@ def contenders(
     """
     shipped = available_models()
     bicubic = {"bicubic": networks_on("bicubic", _SCALES, device)}
-    if profile != "paper" and set(_SHIPPED.values()) <= set(shipped["short"]):
+    known = set(shipped["short"])
+    if profile != "paper" and all(_ships(name, known) for name in _SHIPPED.values()):
         found = {m: networks_on(n, _SCALES, device) for m, n in _SHIPPED.items()}
         names = shipped[shipped["short"] != ""]["name"]
         return Contenders(bicubic | found, f"full scale: {', '.join(names)}")
@@ -168,3 +169,11 @@ def contenders(
         "VDSR": dict.fromkeys(_SCALES, vdsr),
     }
     return Contenders(bicubic | made, f"trained here, profile {profile}")
+
+
+def _ships(name: str, known: set[str]) -> bool:
+    """Say whether a network of that short name ships for each of the scales."""
+    return name in known and all(
+        scale in read_card(name, scale=scale).get("scales", _SCALES)
+        for scale in _SCALES
+    )
