@@ -1,6 +1,6 @@
 """Enlarge a picture: the luma by a network, the colour and the opacity bicubically.
 
-Kim et al. 2016, section 5.1: the network sees the luma alone, because the eye hardly
+Kim et al. 2016, section 5.3: the network sees the luma alone, because the eye hardly
 sees the detail of colour.
 """
 

@@ -75,7 +75,7 @@ def evaluate(
 
     Notes
     -----
-    Kim et al. 2016, section 5.1, as the authors' code does it. Fractional scales
+    Kim et al. 2016, section 5.3, as the authors' code does it. Fractional scales
     shave ``ceil(scale)`` pixels.
     """
     import pandas as pd

@@ -77,7 +77,9 @@ class ExperimentBar(Silent):
         """Close the bar: full, unless an error ended the experiment."""
         if kind is None:
             self._bar.set_postfix_str("", refresh=False)
-            self._bar.set_description(f"{len(self._shares)} runs", refresh=False)
+            count = len(self._shares)
+            words = f"{count} run{'s' * (count > 1)}"
+            self._bar.set_description(words, refresh=False)
             self._move(1.0)
         self._bar.close()
 

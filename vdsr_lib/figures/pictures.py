@@ -43,7 +43,7 @@ def comparison(
         clipped to 8 bits); grey (H, W) or colour (H, W, 3).
     reference : str, optional
         The caption of the true picture. It is shown whole, and the others get their
-        PSNR and SSIM against it, as in the paper (section 4.1 and its code): over
+        PSNR and SSIM against it, as in the paper (section 5.3 and its code): over
         the 8-bit luma, peak 255. Without it the first picture is shown whole.
     crops : int or sequence of (top, left, height, width), default 1
         Rectangles to magnify, or how many to choose where the pictures differ most.

@@ -245,6 +245,6 @@ assert my_network() == (built.parameter_count, built.receptive_field)
 # ### END SOLUTION
 
 # %% [markdown]
-# **Sources.** C. Dong et al., 2015, https://arxiv.org/abs/1501.00092; J. Kim
+# **Sources.** C. Dong et al., 2016, https://arxiv.org/abs/1501.00092; J. Kim
 # et al., CVPR 2016, https://arxiv.org/abs/1511.04587, section 3.1; K. He et
 # al., 2015, https://arxiv.org/abs/1502.01852 (the first weights).

@@ -78,7 +78,7 @@ def my_receptive_field(layers):
 # %% test="receptive-field" points=4
 check_exercise("receptive-field", my_receptive_field)
 ### BEGIN HIDDEN TESTS
-assert my_receptive_field([(3, 1, 1)] * 20) == 41  # the paper, section 3.1
+assert my_receptive_field([(3, 1, 1)] * 20) == 41  # the paper, section 4.1
 assert my_receptive_field([]) == 1
 assert my_receptive_field([(2, 2, 1)] * 5) == 32
 ### END HIDDEN TESTS
