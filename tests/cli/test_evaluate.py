@@ -140,3 +140,15 @@ def test_mistakes_end_in_one_sentence(monkeypatch, capsys, options, expected) ->
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert expected in said[0]
+
+
+def test_what_was_used_is_named_once_for_each_file(monkeypatch):
+    from vdsr_lib.cli._networks import what_was_used
+
+    def ships(name: str, *, scale: float) -> Path:
+        return Path(f"{name}-x{min(scale, 3):g}.safetensors")
+
+    monkeypatch.setattr("vdsr_lib.weights.weights_file", ships)
+    assert what_was_used("srcnn", (2, 3, 4)) == "srcnn-x2, srcnn-x3"
+    assert what_was_used("bicubic", (2, 3)) == "bicubic"
+    assert what_was_used("mine/net.safetensors", (2,)) == "mine/net.safetensors"

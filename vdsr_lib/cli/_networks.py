@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["network_named"]
+__all__ = ["network_named", "what_was_used"]
 
 
 def network_named(name: str) -> nn.Module | str:
@@ -49,3 +50,26 @@ def network_named(name: str) -> nn.Module | str:
             return import_srcnn(name)
         except WeightsError:
             raise no_vdsr from None
+
+
+def what_was_used(name: str, scales: Iterable[float]) -> str:
+    """Return the names of the weights that ``--model`` meant, or a file as it is given.
+
+    Parameters
+    ----------
+    name : str
+        As for `network_named`. "vdsr" and "srcnn" mean the best of theirs.
+    scales : iterable of float
+        Where they were used.
+
+    Returns
+    -------
+    str
+        Such as ``"vdsr-t91"``, or ``"srcnn-915-x2, srcnn-915-x3"``.
+    """
+    from vdsr_lib.weights import weights_file
+
+    if name == "bicubic" or name != Path(name).stem:
+        return name
+    files = (weights_file(name, scale=scale) for scale in scales)
+    return ", ".join(dict.fromkeys(file.stem for file in files))

@@ -91,6 +91,7 @@ def evaluate(
 
 def _print(table: pd.DataFrame, data: str, model: str, *, pictures: bool) -> None:
     """Print the means beside the paper's, and each picture's values if wanted."""
+    from vdsr_lib.cli._networks import what_was_used
     from vdsr_lib.evaluation import beside_paper, means
 
     if pictures:
@@ -105,7 +106,8 @@ def _print(table: pd.DataFrame, data: str, model: str, *, pictures: bool) -> Non
     compared["seconds"] = means(table)["seconds"].map("{:.3f}".format)
     count = table["image"].nunique()
     source = ", beside the paper's Table 3" if printed else ""
-    typer.echo(f"{data}, {count} pictures: mean PSNR/SSIM of {model}{source}")
+    used = what_was_used(model, compared.index)
+    typer.echo(f"{data}, {count} pictures: mean PSNR/SSIM of {used}{source}")
     typer.echo(compared.reset_index().to_string(index=False))
 
 

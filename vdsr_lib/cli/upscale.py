@@ -48,7 +48,7 @@ def upscale(
     """
     from vdsr_lib import upscaling
     from vdsr_lib._files import require_writable
-    from vdsr_lib.cli._networks import network_named
+    from vdsr_lib.cli._networks import network_named, what_was_used
     from vdsr_lib.images import check_target, read_picture, write_picture
 
     if target.exists() and not force:
@@ -66,17 +66,5 @@ def upscale(
     )
     write_picture(target, larger.pixels, larger.alpha)
     height, width = larger.pixels.shape[:2]
-    used = _what_was_used(model, scale)
+    used = what_was_used(model, [scale])
     typer.echo(f"{target}: {width} x {height} pixels, by {used}")
-
-
-def _what_was_used(model: str, scale: float) -> str:
-    """Return the name of the weights that ``--model`` meant, or a file as it was given.
-
-    "vdsr" and "srcnn" mean the best of theirs.
-    """
-    from vdsr_lib.weights import weights_file
-
-    if model == "bicubic" or model != Path(model).stem:
-        return model
-    return weights_file(model, scale=scale).stem
