@@ -175,9 +175,9 @@ def make_run(
     if key in store:
         return store.load(key, declaration)
     folder = store.path(key)
-    machine = describe_machine(material.device)  # now: files may change while it runs
     model = build(run.architecture, generator=_generator(run, seed))
     model = model.to(material.device)
+    machine = describe_machine(material.device)  # now: files may change while it runs
     observer = _Observer(run, model, material, folder)
     _tell(monitor, "watch", observer.camera)
     start = observer(model)  # before the first step
