@@ -331,6 +331,7 @@ def _side_by_side(size: Size) -> Iterable[Run]:
     seen: dict[str, Any] = {
         "validate": replace(size.validate, scales=(3,)),
         "watch": watch,
+        "test": size.test if full else (size.validate,),  # bicubic as in the curves
         **patches,
     }
     recipe = replace(_miniature(), validate_every=often) if quick else None
