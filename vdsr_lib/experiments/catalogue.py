@@ -72,8 +72,8 @@ def _shallow(size: Size) -> Iterable[Run]:
 def _overlap(size: Size) -> Iterable[Run]:
     """Table 1's residual networks from patches that overlap by half.
 
-    An epoch has four times the examples. The paper states no overlap, and Figure 4
-    shows the curves of this one: see `benchmarks/first_epochs.py`.
+    An epoch has four times the examples. "9960 iterations" leave no room for overlap,
+    but the first epochs of Figure 4 fit it: see `benchmarks/first_epochs.py`.
     """
     short = {"epochs": 2} if size.profile == "classroom" else {}
     for rate in _RATES:

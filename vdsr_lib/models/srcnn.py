@@ -83,10 +83,12 @@ class SRCNN(LumaNetwork):
         self.body = chain(channels, self.kernels, padding_mode="replicate")
         layers = convolutions(self.body)
         for layer in layers:
-            fan_in = layer.in_channels * layer.kernel_size[0] ** 2
-            gain = 1 if layer is layers[-1] else 2  # after the last there is no ReLU
-            he = initialisation == "he"
-            draw(layer, math.sqrt(gain / fan_in) if he else 0.001, generator)
+            deviation = 0.001
+            if initialisation == "he":  # after the last layer there is no ReLU
+                gain = 1 if layer is layers[-1] else 2
+                fan_in = layer.in_channels * layer.kernel_size[0] ** 2
+                deviation = math.sqrt(gain / fan_in)
+            draw(layer, deviation, generator)
 
     @property
     def architecture(self) -> dict[str, Any]:
