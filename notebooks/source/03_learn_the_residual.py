@@ -412,8 +412,8 @@ figures.show(
 # %% [markdown]
 # It catches up. Early on it lags by decibels here as well; at the end it has
 # learnt to copy, and the two nearly meet. (With another seed the residual
-# network may rest at bicubic for the first hundred steps or two, and a warning
-# say so, before it climbs.) Both gaps as numbers:
+# network may rest at bicubic for the first hundred steps or two before it
+# climbs.) Both gaps as numbers:
 
 # %%
 steps, residual = map(np.array, lines["depth 3"]["residual"])

@@ -13,6 +13,7 @@ from vdsr_lib.training.diagnosis import (
     ReferenceLosses,
     is_divergent,
     is_stuck,
+    recipe_faults,
     reference_losses,
     stuck_causes,
 )
@@ -50,7 +51,24 @@ def test_the_references_are_the_losses_of_bicubic_and_of_black(patches):
     ],
 )
 def test_stuck(rows, baseline, stuck):
-    assert is_stuck(rows, baseline, ReferenceLosses(bicubic=1.0, black=9.0)) is stuck
+    references = ReferenceLosses(bicubic=1.0, black=9.0)
+    assert is_stuck(rows, baseline, references, explained=True) is stuck
+
+
+def test_a_recipe_without_fault_is_given_five_times_as_long():
+    """Depth 3 with Adam, seed 1, measured: it rests at bicubic, and then learns."""
+    baseline = {"psnr_x2": 30.5698}
+    rows = [row(step=142, psnr_x2=30.5728), row(step=284, psnr_x2=30.5764)]
+    late = [*rows, row(step=500, psnr_x2=30.58)]
+    references = ReferenceLosses(bicubic=1.0, black=9.0)
+    for known, explained, stuck in (
+        (rows[:1], True, True),
+        (rows, False, False),
+        ([*rows, row(step=499, psnr_x2=30.58)], False, False),
+        (late, False, True),
+        ([*rows, row(step=1136, psnr_x2=31.7253)], False, False),
+    ):
+        assert is_stuck(known, baseline, references, explained=explained) is stuck
 
 
 @pytest.mark.parametrize(
@@ -92,6 +110,8 @@ def test_the_worst_start_on_smooth_pictures_is_no_divergence(patches):
     ],
 )
 def test_the_likely_causes_are_named(changes, cause):
-    text = stuck_causes(row(), TrainingConfig(**changes), 41)
+    config = TrainingConfig(**changes)
+    text = stuck_causes(row(), config, 41)
+    assert bool(recipe_faults(config, 41)) is ("network is dead" not in text)
     assert text.startswith("still the bicubic picture after 200 steps, loss 1. Likely")
     assert re.search(cause, text)

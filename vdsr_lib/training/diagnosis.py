@@ -25,6 +25,7 @@ __all__ = [
     "divergence",
     "is_divergent",
     "is_stuck",
+    "recipe_faults",
     "reference_losses",
     "stuck_causes",
 ]
@@ -32,6 +33,7 @@ __all__ = [
 _EXPLODED = 1e3  # times the loss of a black picture: no start is as bad
 _NEAR = 0.05  # dB: closer than this to bicubic is stuck
 _PATIENCE = 100  # steps; the paper's recipe gains more than 1 dB in as many
+_LONGER = 500  # and with no fault in the recipe: Adam rested for 290, and then learnt
 _CHUNK = 1024  # patches compared at once, so that no large copy is made
 
 
@@ -157,6 +159,8 @@ def is_stuck(
     rows: Sequence[Row],
     baseline: Mapping[str, float] | None,
     references: ReferenceLosses,
+    *,
+    explained: bool,
 ) -> bool:
     """Say whether a network has returned nothing but the bicubic picture so far.
 
@@ -169,14 +173,18 @@ def is_stuck(
         Bicubic's own scores under the same keys.
     references : ReferenceLosses
         Of the patches.
+    explained : bool
+        Whether the recipe has a fault that would keep a network there, as
+        `recipe_faults` finds them. Without one a network may only be slow to begin.
 
     Returns
     -------
     bool
-        True after 100 steps or more, with the last row within 0.05 dB of bicubic and
-        none beyond 0.5 dB: a network that only passes by is not stuck.
+        True after 100 steps or more (500 if nothing explains it), with the last row
+        within 0.05 dB of bicubic and none beyond 0.5 dB: a network that only passes
+        by is not stuck.
     """
-    if rows[-1]["step"] < _PATIENCE:
+    if rows[-1]["step"] < (_PATIENCE if explained else _LONGER):
         return False
     distances = [_distance(row, baseline or {}, references.bicubic) for row in rows]
     return distances[-1] < _NEAR and max(distances) < 10 * _NEAR
@@ -208,6 +216,31 @@ def stuck_causes(row: Row, config: TrainingConfig, patch_size: int) -> str:
     -------
     str
     """
+    causes = recipe_faults(config, patch_size) or [
+        "the network is dead (all ReLUs at 0: start from a fresh one), or the "
+        "patches hold nothing to learn (noise, or ILR and HR the same picture)"
+    ]
+    return (
+        f"still the bicubic picture after {row['step']} steps, "
+        f"loss {row['loss']:.4g}. Likely cause: {'; or '.join(causes)}"
+    )
+
+
+def recipe_faults(config: TrainingConfig, patch_size: int) -> list[str]:
+    """Return what in a recipe would keep a network at the bicubic picture.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The recipe.
+    patch_size : int
+        Side of a patch, in pixels.
+
+    Returns
+    -------
+    list of str
+        A clause for each fault, with what to do; none for a recipe without any.
+    """
     causes = []
     if config.loss == "mean":
         causes.append(
@@ -227,15 +260,7 @@ def stuck_causes(row: Row, config: TrainingConfig, patch_size: int) -> str:
         )
     if config.weight_decay > 1e-2:
         causes.append(f"the weight decay {config.weight_decay:g} undoes each step")
-    if not causes:
-        causes.append(
-            "the network is dead (all ReLUs at 0: start from a fresh one), or the "
-            "patches hold nothing to learn (noise, or ILR and HR the same picture)"
-        )
-    return (
-        f"still the bicubic picture after {row['step']} steps, "
-        f"loss {row['loss']:.4g}. Likely cause: {'; or '.join(causes)}"
-    )
+    return causes
 
 
 def _longest_step(config: TrainingConfig) -> float:

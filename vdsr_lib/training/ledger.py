@@ -15,6 +15,7 @@ from vdsr_lib.training.diagnosis import (
     divergence,
     is_divergent,
     is_stuck,
+    recipe_faults,
     reference_losses,
     stuck_causes,
 )
@@ -220,7 +221,10 @@ class Ledger:
     def _warn_if_stuck(self) -> None:
         """Name a run that stays at bicubic, once."""
         rows, baseline = self.history.epochs, self.watchers.baseline
-        if not self._warned and is_stuck(rows, baseline, self._references):
+        explained = bool(recipe_faults(self.config, self._side))
+        if not self._warned and is_stuck(
+            rows, baseline, self._references, explained=explained
+        ):
             self._warned = True
             self.watchers.warn(stuck_causes(rows[-1], self.config, self._side))
 
