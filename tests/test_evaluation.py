@@ -241,11 +241,27 @@ def test_a_picture_that_cannot_be_measured_is_named(pictures) -> None:
     "dataset", ["set5", "set14", pytest.param("b100", marks=pytest.mark.slow)]
 )
 def test_bicubic_rows_of_table_3_to_the_last_digit(real_data, dataset: str) -> None:
-    """All 18 values of these sets: the one of 24 that differs is in Urban100."""
+    """All 18 values of these sets; Urban100, where it is, has a test of its own."""
     table = evaluate("bicubic", load_images(dataset, data_dir=real_data))
     compared = beside_paper(table, dataset)
     assert len(compared) == 3
     assert compared["here"].tolist() == compared["Bicubic"].tolist()
+
+
+@pytest.mark.datasets
+@pytest.mark.slow
+def test_bicubic_rows_of_urban100_but_for_one_last_digit(real_data) -> None:
+    """SSIM at x3 is 0.73484 here, 0.7349 in the paper; the other values agree."""
+    if not (real_data / "urban100").is_dir():
+        pytest.skip("Urban100 (130 MB) is not among the data sets here")
+    table = evaluate("bicubic", load_images("urban100", data_dir=real_data))
+    compared = beside_paper(table, "urban100")
+    assert compared["Bicubic"].tolist() == [
+        "26.88/0.8403",
+        "24.46/0.7349",
+        "23.14/0.6577",
+    ]
+    assert compared["here"].tolist() == ["26.88/0.8403", "24.46/0.7348", "23.14/0.6577"]
 
 
 @pytest.mark.datasets
