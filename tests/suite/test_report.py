@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from vdsr_lib.suite.edition import lesson_html, tex_to_mathml
+from vdsr_lib.suite.editions import write_editions
 from vdsr_lib.suite.lessons import Lesson, Outcome, find_lessons
 from vdsr_lib.suite.memory import memory_limit, too_large
 from vdsr_lib.suite.page import duration
 from vdsr_lib.suite.progress import Progress, roughly
-from vdsr_lib.suite.report import Report, table, write_editions, write_report
+from vdsr_lib.suite.report import Report, table, write_report
 from vdsr_lib.suite.times import earlier_times, expected_times, keep, typical_times
 from vdsr_lib.suite.verdicts import Verdict
 from vdsr_lib.widgets import compare
@@ -307,7 +308,7 @@ def page() -> str:
     notebook = nbformat.v4.new_notebook(
         cells=[
             nbformat.v4.new_markdown_cell(
-                "# Title\n\nRate $\\gamma$ and [lesson](03_learn_it.ipynb).\n\n"
+                "# Title\n\nRate $\\gamma$.\n\n"
                 "$$x^2$$\n\n"
                 "\\begin{aligned} a &= b \\end{aligned}\n\nIt costs \\$5."
             ),
@@ -346,10 +347,6 @@ def test_a_lessons_page_says_where_a_widget_is(page: str) -> None:
     assert "Compare()" not in page
 
 
-def test_a_lessons_page_leads_to_the_next_page(page: str) -> None:
-    assert 'href="03_learn_it.html"' in page
-
-
 def test_a_lessons_page_is_light_and_dark(page: str) -> None:
     styles = Page(page).all("style")
     assert [s.get("media") for s in styles].count("(prefers-color-scheme: dark)") == 1
@@ -369,19 +366,6 @@ def test_pages_replace_those_of_an_earlier_run(tmp_path: Path) -> None:
     old.write_text("an old page")
     assert write_editions([outcome("01")], tmp_path) == {}
     assert not old.exists()
-
-
-def test_no_link_of_a_page_leads_nowhere(tmp_path: Path) -> None:
-    """The lesson names three others: one was made now, one before, one never."""
-    links = "[a *b*](01_x.ipynb) [b](02_y.ipynb) [c](03_z.ipynb)"
-    cells = [nbformat.v4.new_markdown_cell(links)]
-    path = tmp_path / "01_x.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    (tmp_path / "html").mkdir()
-    (tmp_path / "html" / "02_y.html").write_text("made before")
-    pages = write_editions([outcome("01", notebook=path)], tmp_path)
-    found = [a["href"] for a in Page(pages["01"].read_text()).all("a")]
-    assert found == ["01_x.html", "02_y.html"]
 
 
 # ---- the bar ----

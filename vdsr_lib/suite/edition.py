@@ -12,19 +12,20 @@ from __future__ import annotations
 import copy
 import html
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from vdsr_lib.widgets import inline_widgets
 
-__all__ = ["lesson_html", "tex_to_mathml"]
+__all__ = ["lesson_html", "markdown_html", "tex_to_mathml"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _STATE = "application/vnd.jupyter.widget-state+json"
 _INTERACTIVE = "(An interactive part stands here: open the lesson in JupyterLab.)"
 
 
-def lesson_html(notebook: Any, title: str) -> str:
+def lesson_html(notebook: Any, title: str, *, links: Callable[[str], str] = str) -> str:
     """Return an executed lesson as a single HTML page, light and dark.
 
     Parameters
@@ -33,6 +34,9 @@ def lesson_html(notebook: Any, title: str) -> str:
         Executed; it is not changed.
     title : str
         The page's title.
+    links : callable
+        Changes the links in the HTML of a text cell to lead on from where the page
+        will lie (see `vdsr_lib.suite.links`); default: they stay as written.
 
     Returns
     -------
@@ -40,6 +44,11 @@ def lesson_html(notebook: Any, title: str) -> str:
     """
     from jinja2 import pass_context
     from nbconvert import HTMLExporter
+
+    @pass_context
+    def text_cell(context: Any, source: str) -> str:
+        attachments = context.get("cell", {}).get("attachments", {})
+        return links(markdown_html(source, attachments))
 
     exporter = HTMLExporter(
         template_name="lab",
@@ -49,14 +58,14 @@ def lesson_html(notebook: Any, title: str) -> str:
     )
     environment = exporter.environment
     dark = environment.loader.get_source(environment, "static/theme-dark.css")[0]
-    exporter.register_filter("markdown2html", pass_context(_markdown))
+    exporter.register_filter("markdown2html", text_cell)
     exporter.register_filter("tex2mathml", _latex_output)
     page = copy.deepcopy(notebook)
     page.metadata["title"] = title
     inline_widgets(page)
     _replace_widgets(page)
     body, _ = exporter.from_notebook_node(page, resources={"dark_css": dark})
-    return re.sub(r'(href="\d\d_\w+)\.ipynb', r"\1.html", str(body))
+    return str(body)
 
 
 def tex_to_mathml(tex: str, *, block: bool) -> str:
@@ -92,20 +101,40 @@ def _latex_output(latex: str) -> str:
     return tex_to_mathml(latex.strip().strip("$"), block=True)
 
 
-def _markdown(context: Any, source: str) -> str:
-    """Translate a markdown cell, formulas to MathML."""
+def markdown_html(source: str, attachments: Any = None) -> str:
+    """Translate a markdown cell.
+
+    Parameters
+    ----------
+    source : str
+        Markdown as JupyterLab reads it.
+    attachments : mapping, optional
+        The cell's attached pictures, by name.
+
+    Returns
+    -------
+    str
+        HTML: formulas are MathML, each heading has the id that JupyterLab gives it.
+    """
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-    attachments = context.get("cell", {}).get("attachments", {})
     renderer = IPythonRenderer(
-        escape=False, attachments=attachments, exclude_anchor_links=True
+        escape=False, attachments=attachments or {}, exclude_anchor_links=True
     )
     renderer.inline_math = lambda body: tex_to_mathml(body, block=False)
     renderer.block_math = lambda body: tex_to_mathml(body, block=True)
     renderer.latex_environment = lambda name, body: tex_to_mathml(
         rf"\begin{{{name}}}{body}\end{{{name}}}", block=True
     )
-    return str(MarkdownWithMath(renderer=renderer).render(source))
+    page = str(MarkdownWithMath(renderer=renderer).render(source))
+    return re.sub(r"<h(\d)>(.*?)</h\1>", _with_id, page, flags=re.DOTALL)
+
+
+def _with_id(heading: re.Match[str]) -> str:
+    """Give a heading the id that JupyterLab gives it, so that links can lead there."""
+    words = html.unescape(re.sub(r"<[^>]*>", "", heading[2]))
+    name = html.escape(words.replace(" ", "-"))
+    return f'<h{heading[1]} id="{name}">{heading[2]}</h{heading[1]}>'
 
 
 def _replace_widgets(notebook: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from vdsr_lib._files import write_atomically
-from vdsr_lib.suite.edition import lesson_html
 from vdsr_lib.suite.facts import report_facts
-from vdsr_lib.suite.lessons import Outcome, read_notebook
+from vdsr_lib.suite.lessons import Outcome
 from vdsr_lib.suite.memory import memory_limit, too_large
 from vdsr_lib.suite.page import report_page
 from vdsr_lib.suite.verdicts import BAD, CLAIM_BROKEN, Verdict, exit_code
 
-__all__ = ["Report", "table", "write_editions", "write_report"]
+__all__ = ["Report", "table", "write_report"]
 
 
 @dataclass(frozen=True)
@@ -88,46 +86,6 @@ class Report:
             parts.append(f"{stopped} {few} did not run to the end")
         parts += [f"lesson {number}, {text}" for number, text in self.too_large.items()]
         return "; ".join(parts) + "."
-
-
-def write_editions(outcomes: Sequence[Outcome], output_dir: Path) -> dict[str, Path]:
-    """Write an HTML page of every executed lesson to the folder ``html``.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        The lessons that were run.
-    output_dir : pathlib.Path
-        The suite's output folder.
-
-    Returns
-    -------
-    dict
-        Lesson number to the file.
-    """
-    folder = output_dir / "html"
-    paths = {each.lesson.number: f"{each.lesson.path.stem}.html" for each in outcomes}
-    for name in paths.values():
-        (folder / name).unlink(missing_ok=True)
-    made = [outcome for outcome in outcomes if outcome.notebook is not None]
-    there = {path.name for path in folder.glob("*.html")}
-    there |= {paths[outcome.lesson.number] for outcome in made}
-    pages = {}
-    for outcome in made:
-        number, lesson = outcome.lesson.number, outcome.lesson
-        page = lesson_html(read_notebook(outcome.notebook), lesson.title)  # type: ignore[arg-type]
-        text = _without_dead_links(page, there)
-        pages[number] = write_atomically(folder / paths[number], text)
-    return pages
-
-
-def _without_dead_links(page: str, there: set[str]) -> str:
-    """Leave only the words of a link to a lesson's page that was not made."""
-
-    def kept(match: re.Match[str]) -> str:
-        return match[0] if match[1] in there else match[2]
-
-    return re.sub(r'<a href="(\d\d_\w+\.html)[^>]*>(.*?)</a>', kept, page, flags=re.S)
 
 
 def write_report(report: Report, output_dir: Path) -> tuple[Path, Path]:

@@ -13,10 +13,11 @@ from vdsr_lib._files import notebooks_dir, require_writable
 from vdsr_lib.claims import PROFILES, load_claims
 from vdsr_lib.devices import describe_machine, resolve_device
 from vdsr_lib.errors import ClaimError
+from vdsr_lib.suite.editions import write_editions
 from vdsr_lib.suite.lessons import Lesson, Outcome
 from vdsr_lib.suite.page import duration
 from vdsr_lib.suite.progress import Progress, roughly
-from vdsr_lib.suite.report import Report, write_editions, write_report
+from vdsr_lib.suite.report import Report, write_report
 from vdsr_lib.suite.runner import run_lesson
 from vdsr_lib.suite.times import earlier_times, typical_times
 from vdsr_lib.suite.verdicts import verdicts

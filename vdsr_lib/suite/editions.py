@@ -1,0 +1,67 @@
+"""The HTML edition: a folder of pages that can be moved, sent and read as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from vdsr_lib._files import write_atomically
+from vdsr_lib.suite.edition import lesson_html
+from vdsr_lib.suite.lessons import Outcome, read_notebook
+from vdsr_lib.suite.links import Links, page_name, wake
+
+__all__ = ["write_editions"]
+
+
+def write_editions(outcomes: Sequence[Outcome], output_dir: Path) -> dict[str, Path]:
+    """Write an HTML page of every executed lesson to the folder ``html``.
+
+    The documents of the project that the lessons name get pages there, too. Pages of
+    earlier runs stay; their links to pages that are gone rest until these are back.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        The lessons that were run.
+    output_dir : pathlib.Path
+        The suite's output folder.
+
+    Returns
+    -------
+    dict
+        Lesson number to the file.
+    """
+    folder = output_dir / "html"
+    pages = {}
+    documents: set[Path] = set()
+    for outcome in outcomes:
+        lesson = outcome.lesson
+        root = lesson.path.resolve().parent.parent
+        path = folder / page_name(lesson.path, root)
+        path.unlink(missing_ok=True)
+        if outcome.notebook is None:
+            continue
+        links = Links(lesson.path, root)
+        text = lesson_html(read_notebook(outcome.notebook), lesson.title, links=links)
+        pages[lesson.number] = write_atomically(path, text)
+        _write_documents(links.documents - documents, root, folder)
+        documents |= links.documents
+    wake(folder)
+    return pages
+
+
+def _write_documents(wanted: Iterable[Path], root: Path, folder: Path) -> None:
+    """Write a page of each document, and of those that it leads to."""
+    from nbformat.v4 import new_markdown_cell, new_notebook
+
+    waiting, made = sorted(wanted), set(wanted)
+    while waiting:
+        path = waiting.pop()
+        text = path.read_text("utf-8")
+        title = next((s[2:] for s in text.splitlines() if s[:2] == "# "), path.name)
+        links = Links(path, root)
+        cell = new_markdown_cell(text, id="document")
+        page = lesson_html(new_notebook(cells=[cell]), title, links=links)
+        write_atomically(folder / links.page, page)
+        waiting += sorted(links.documents - made)
+        made |= links.documents
