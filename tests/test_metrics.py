@@ -184,6 +184,21 @@ class TestBoth:
             measure(*floats)
         assert measure(*floats, data_range=255) == measure(*pair)
 
+    def test_floats_may_overshoot_by_one_at_most(self, measure, pair):
+        floats = [picture / 255 for picture in pair]
+        for value, allowed in (
+            (2.0, True),
+            (-1.0, True),
+            (2.01, False),
+            (-1.01, False),
+        ):
+            floats[1][5, 5] = value
+            if allowed:
+                assert np.isfinite(measure(*floats))
+                continue
+            with pytest.raises(ValueError, match=r"estimate holds floats .* not in"):
+                measure(*floats)
+
     @pytest.mark.parametrize("data_range", [0, -1, np.nan, np.inf])
     def test_a_range_is_positive(self, measure, pair, data_range):
         with pytest.raises(ValueError, match=f"positive number, got {data_range}"):

@@ -141,6 +141,18 @@ def test_srcnn_keeps_its_signal_with_the_initial_weights_of_he() -> None:
     assert SRCNN(initialisation="he").architecture == SRCNN().architecture
 
 
+def test_srcnns_weights_of_he_are_spread_by_the_layers_inputs() -> None:
+    """He et al. 2015: variance 2 over the inputs, 1 where no ReLU follows."""
+    draw = torch.Generator().manual_seed(0)
+    layers = _convolutions(SRCNN(initialisation="he", generator=draw))
+    variances = [2 / (1 * 81), 2 / (64 * 1), 1 / (32 * 25)]
+    for layer, variance in zip(layers, variances, strict=True):
+        error = 4 / math.sqrt(2 * layer.weight.numel())
+        found = layer.weight.std().item()
+        assert found == pytest.approx(math.sqrt(variance), rel=min(error, 0.2))
+        assert bool((layer.bias == 0).all())
+
+
 @pytest.mark.parametrize("network", [VDSR, SRCNN])
 def test_a_generator_decides_the_weights_and_spares_the_global_one(
     network: type[VDSR] | type[SRCNN],

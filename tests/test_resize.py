@@ -219,6 +219,21 @@ def test_uint8_is_rounded_between_the_two_dimensions(random) -> None:
     assert 0 < np.abs(twice - once).max() <= 1
 
 
+@pytest.mark.parametrize("path", ["array", "accelerator"])
+def test_uint8_is_computed_in_double(random, monkeypatch, path) -> None:
+    """As MATLAB does: in float32 some values fall on the other side of a half."""
+    image = random.integers(0, 256, (40, 10_000), dtype=np.uint8)
+    exact = imresize(image.astype(float), shape=(40, 7_700)).clip(0, 255)
+    single = imresize(image.astype(np.float32), shape=(40, 7_700)).clip(0, 255)
+    assert (np.floor(single + 0.5) != np.floor(exact + 0.5)).any()
+    if path == "array":
+        resized = imresize(image, shape=(40, 7_700))
+    else:
+        monkeypatch.setattr(resize, "_on_cpu", lambda _: False)
+        resized = imresize(torch.from_numpy(image), shape=(40, 7_700)).numpy()
+    np.testing.assert_array_equal(resized, np.floor(exact + 0.5))
+
+
 # ---- arrays and tensors ----
 
 

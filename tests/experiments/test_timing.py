@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vdsr_lib.experiments import depth_costs, get_experiment, make_run, untrained
+from vdsr_lib.experiments import (
+    depth_costs,
+    get_experiment,
+    make_run,
+    timing,
+    untrained,
+)
 from vdsr_lib.experiments.start import untrained as same_function
 
 
@@ -16,6 +22,14 @@ def test_deeper_networks_cost_more_time():
     assert (table > 0).all(axis=None)
     # 12 middle layers against 1: far more than twice, whatever the overhead.
     assert (table.loc[14] > 2 * table.loc[3]).all()
+
+
+def test_times_are_microseconds_a_pixel(monkeypatch):
+    """On a clock that moves by a second at each look, every call takes one."""
+    ticks = iter(range(1_000))
+    monkeypatch.setattr(timing.time, "process_time", lambda: next(ticks))
+    table = depth_costs((2, 3), device="cpu", side=10, width=2, repeats=1)
+    assert (table == 1e6 / 100).all(axis=None)
 
 
 def test_what_cannot_be_timed_is_refused():

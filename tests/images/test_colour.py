@@ -213,8 +213,11 @@ def test_to_uint8_refuses_what_is_no_picture():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_rounded_in_single(dtype):
-    grey = torch.arange(256) / 255
-    halved = grey.to(dtype)
+    """Every number in [0, 1] that the dtype has: 255 times one does not fit into it."""
+    bits = torch.arange(2**15, dtype=torch.int16)
+    halved = bits.view(dtype)
+    halved = halved[halved <= 1]
+    assert len(halved) > 15_000
     expected = np.floor(halved.double().numpy() * 255 + 0.5)
     np.testing.assert_array_equal(to_uint8(halved), expected)
     if dtype == torch.float16:

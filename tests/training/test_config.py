@@ -45,6 +45,8 @@ def test_a_shorter_run_keeps_the_shape_of_its_schedule():
         1e-4,
     ]
     assert TrainingConfig.paper(epochs=2).drop_every == 1
+    assert TrainingConfig.paper(epochs=6).drop_every == 2  # rounded up
+    assert TrainingConfig.review(epochs=8).drop_every == 2
     assert TrainingConfig.paper(epochs=8, drop_every=5).drop_every == 5
     assert TrainingConfig.review(epochs=10).learning_rate_at(10) == pytest.approx(1e-6)
 

@@ -44,6 +44,8 @@ def test_the_references_are_the_losses_of_bicubic_and_of_black(patches):
         # passing by: a non-residual network on its way up
         ([row(psnr_x2=27.0), row(psnr_x2=33.67)], {"psnr_x2": 33.66}, False),
         ([row(psnr_x2=33.50), row(psnr_x2=33.67)], {"psnr_x2": 33.66}, True),
+        ([row(psnr_x2=33.18), row(psnr_x2=33.67)], {"psnr_x2": 33.66}, True),
+        ([row(psnr_x2=33.14), row(psnr_x2=33.67)], {"psnr_x2": 33.66}, False),
         # without scores the loss tells: 0.05 dB is 1.16 %
         ([row(loss=1.01)], None, True),
         ([row(loss=0.98)], {"psnr_x2": 33.66}, False),

@@ -231,6 +231,27 @@ def test_against_torch_optim(optimiser, reset):
         torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-7)
 
 
+def test_adams_epsilon_is_torchs():
+    """Seen where gradients are as small as it is, 1e-8: there it halves the step."""
+    config = TrainingConfig(
+        optimiser="adam", learning_rate=0.01, clipping="none", weight_decay=0.0
+    )
+    ours, theirs = SRCNN((3, 3), (2,)), SRCNN((3, 3), (2,))
+    theirs.load_state_dict(ours.state_dict())
+    start = [each.detach().clone() for each in ours.parameters()]
+    update, oracle = Update(ours, config), torch.optim.Adam(theirs.parameters(), 0.01)
+    for _ in range(3):
+        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            mine.grad = torch.full_like(mine, 1e-8)
+            other.grad = mine.grad.clone()
+        update.step()
+        oracle.step()
+    pairs = zip(start, ours.parameters(), theirs.parameters(), strict=True)
+    for before, mine, other in pairs:
+        torch.testing.assert_close(mine - before, other - before, rtol=1e-3, atol=0)
+        assert (before - mine).max() < 0.02  # three whole steps would be 0.03
+
+
 def test_the_last_layer_has_its_own_rate_and_its_own_limit():
     """SRCNN's recipe: 1e-4, last layer 1e-5; the adjustable limit follows each."""
     model = SRCNN((3, 1, 3), (4, 2))
