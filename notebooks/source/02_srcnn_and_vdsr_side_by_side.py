@@ -209,8 +209,8 @@ book.record("leads-at-equal-time", leads.same_time)
 # for most of its steps.
 
 # %%
-start = {n: abs(c.psnr_x3[0] - bicubic) for n, c in result.curves.items()}
-display(book.record("vdsr-starts-at-bicubic", start["VDSR"]))
+start = {n: bicubic - c.psnr_x3[0] for n, c in result.curves.items()}
+display(book.record("vdsr-starts-at-bicubic", abs(start["VDSR"])))
 book.record("srcnn-starts-far-below", start["SRCNN"])
 
 # %% [markdown]
@@ -331,7 +331,7 @@ wall = load_images("embedded-train")["brick"]  # 512 x 512
 tiles = len(PatchSet.from_images([wall], (2,), patch_size=41))
 recipe, other = TrainingConfig.paper(), TrainingConfig.srcnn()
 ends = recipe.learning_rate, recipe.learning_rate_at(80)
-slow = other.learning_rate * other.last_layer_rate
+fast, slow = (other.learning_rate * r for r in (1, other.last_layer_rate))
 book.record("rate-ratio", round(ends[0] / slow))
 
 # %% [markdown]
@@ -348,7 +348,7 @@ about_networks = {
     "VDSR: layers": (f"{layers[1]} convolutions", layers[1] == 20),
     "SRCNN: receptive field": (f"{sides['SRCNN']}", sides["SRCNN"][0] == 13),
     "VDSR: receptive field": (f"{sides['VDSR']}", sides["VDSR"][0] == 41),
-    "VDSR: what it predicts": ("starts at bicubic", start["VDSR"] < 0.1),
+    "VDSR: what it predicts": ("starts at bicubic", abs(start["VDSR"]) < 0.1),
     "channels": ("one in, one out", vdsr.body[0].in_channels == 1),
 }
 
@@ -359,7 +359,7 @@ about_networks = {
 gained = gains.loc["VDSR"].round(2).tolist()
 about_training = {
     "VDSR: scales": (f"gains {gained} dB", min(gained) > -0.1),
-    "SRCNN: learning rate": (f"{other.learning_rate:g}, last {slow:g}", False),
+    "SRCNN: learning rate": (f"{fast:g}, last {slow:g}", fast == 1e-5),
     "VDSR: learning rate": ("{:g} to {:g}".format(*ends), ends[0] == 0.01),
     "patches": (f"{tiles} = 12 x 12", tiles == (512 // 41) ** 2),
     "batches": (f"{recipe.batch_size} patches", recipe.batch_size > 1),
