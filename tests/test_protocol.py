@@ -97,14 +97,20 @@ def test_opencvs_bicubic_is_opencvs():
 # ------------------------------------------------------------ against hand-made ones
 
 
+@pytest.mark.parametrize("clamped", [False, True])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_the_papers_protocol_is_its_eight_steps(colours, scale):
+def test_the_papers_protocol_is_its_eight_steps(colours, scale, clamped):
+    if clamped:  # black and white squares: bicubic overshoots at each of their edges
+        squares = np.kron(np.indices((5, 7)).sum(0) % 2, np.ones((10, 9)))
+        colours = np.repeat(255 * squares[..., None], 3, axis=-1).astype(np.uint8)
     weights = np.array([65.481, 128.553, 24.966])
     luma = np.floor(16 + colours @ weights / 255 + 0.5)
     height, width = (side - side % scale for side in luma.shape)
     luma = luma[:height, :width]
     small = imresize(luma / 255, 1 / scale)
-    large = np.clip(imresize(small, float(scale)), 16 / 255, 235 / 255)
+    whole = imresize(small, float(scale))
+    large = np.clip(whole, 16 / 255, 235 / 255)
+    assert bool(np.abs(large - whole).max() > 0.02) == clamped
     estimate = np.floor(large * 255 + 0.5)
     inner = np.s_[scale:-scale, scale:-scale]
     wanted = peak_signal_noise_ratio(luma[inner], estimate[inner], data_range=255)
