@@ -131,7 +131,16 @@ def test_the_machine_is_described_in_json_ready_values(root):
         assert machine["commit"].removesuffix("-dirty") == head
 
 
-def test_another_projects_commit_is_never_taken(tmp_path: Path):
+def test_files_without_their_checkout_are_told_their_commit(tmp_path, monkeypatch):
+    """On a machine to which only the files were copied."""
+    monkeypatch.setenv("VDSR_COMMIT", "abc123")
+    assert devices._commit(tmp_path) == "abc123"
+    monkeypatch.setenv("VDSR_COMMIT", "")
+    assert devices._commit(tmp_path) is None
+
+
+def test_another_projects_commit_is_never_taken(tmp_path: Path, monkeypatch):
+    monkeypatch.delenv("VDSR_COMMIT", raising=False)
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     inside = tmp_path / "site-packages"
     inside.mkdir()

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vdsr_lib import paper
 from vdsr_lib.datasets import load_images
 from vdsr_lib.devices import choose_precision
 from vdsr_lib.errors import WeightsError
-from vdsr_lib.evaluation import beside_paper, evaluate, means, validator
+from vdsr_lib.evaluation import beside_paper, evaluate, means, validation, validator
 from vdsr_lib.images import degrade
 from vdsr_lib.models import VDSR
 from vdsr_lib.weights import (
@@ -195,6 +196,68 @@ def test_validator_gives_the_means_of_evaluate(pictures) -> None:
 
 def test_validator_of_the_truth_is_infinite(grey) -> None:
     assert validator([grey], [2], "cpu")(Answer(grey)) == {"psnr_x2": math.inf}
+
+
+@pytest.mark.parametrize("together", [1, 2, 5])
+def test_pictures_that_go_together_score_what_each_scores_alone(
+    grey, monkeypatch, together: int
+) -> None:
+    """As on a GPU; a size of its own and a broken picture among them keep their own."""
+    crops = [np.roll(grey, shift)[:, : SIDE - 6 * (shift == 3)] for shift in range(7)]
+    alone, order = validator(crops, (2, 3), "cpu"), []
+    model = VDSR(3, 8)
+    expected = alone(model)
+
+    def as_on_a_gpu(prepared):
+        kinds: dict[object, list[int]] = {}
+        for place, each in enumerate(prepared):
+            kinds.setdefault((each.ilr.shape, each.border), []).append(place)
+        starts = [(k, s) for k in kinds.values() for s in range(0, len(k), together)]
+        order.extend(kind[start : start + together] for kind, start in starts)
+        return list(order)
+
+    monkeypatch.setattr(validation, "_batches", as_on_a_gpu)
+    found = validator(crops, (2, 3), "cpu")(model)
+    assert max(map(len, order)) == together
+    assert found == pytest.approx(expected, abs=2e-3)  # a pixel may round differently
+
+
+class _Gpu:
+    """What `_batches` asks of a picture that lies on a GPU."""
+
+    def __init__(self, height: int, border: int = 2, kind: str = "cuda") -> None:
+        self.ilr = self
+        self.device = torch.device(kind)
+        self.shape, self.border = (1, 1, height, 100), border
+
+    def numel(self) -> int:
+        return self.shape[2] * 100
+
+
+def test_which_pictures_go_together(monkeypatch) -> None:
+    monkeypatch.setattr(validation, "_MOST_PIXELS", 30_000)
+    sizes = [_Gpu(100), _Gpu(90), _Gpu(100), _Gpu(100, border=3), _Gpu(100), _Gpu(100)]
+    assert validation._batches(sizes) == [[0, 2, 4], [5], [1], [3]]
+    assert validation._batches([_Gpu(400), _Gpu(400)]) == [[0], [1]]
+    assert validation._batches([_Gpu(9, kind="cpu")] * 3) == [[0], [1], [2]]
+
+
+def test_a_validator_asks_the_device_once(pictures) -> None:
+    """A GPU would be waited for at each question, and stand still after it."""
+    asked: list[str] = []
+
+    class Listening(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            if "_local_scalar_dense" in str(function):
+                asked.append(str(function))
+            return function(*args, **(kwargs or {}))
+
+    measure, model = validator(pictures, (2, 3), "cpu"), VDSR(3, 8)
+    with Listening():
+        measure(model)
+        assert asked == []
+        torch.ones(()).item()
+    assert len(asked) == 1
 
 
 def test_validator_leaves_training_alone(pictures) -> None:

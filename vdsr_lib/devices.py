@@ -12,14 +12,23 @@ import os
 import platform
 import shutil
 import subprocess
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
-__all__ = ["Precision", "choose_precision", "describe_machine", "resolve_device"]
+__all__ = [
+    "Precision",
+    "as_current",
+    "choose_precision",
+    "describe_machine",
+    "exact_convolutions",
+    "resolve_device",
+]
 
 _SUPPORTED = ("cpu", "cuda", "mps")
 _OVERRIDES = ("auto", "bfloat16", "float32")
@@ -53,14 +62,22 @@ class Precision:
         layout = str(self.memory_format).removeprefix("torch.")
         return f"{str(self.dtype).removeprefix('torch.')}, {layout}, {self.reason}"
 
-    def autocast(self) -> AbstractContextManager[None]:
+    def autocast(self, *, reuse: bool = True) -> AbstractContextManager[None]:
         """Return the context in which a forward pass runs in this precision.
 
         In float32 the context switches autocast off, also inside an outer one.
+
+        Parameters
+        ----------
+        reuse : bool
+            Whether weights that were rounded once are kept until the outermost
+            context ends. Work that is recorded must round them each time.
         """
         enabled = self.dtype is not torch.float32
         dtype = self.dtype if enabled else torch.bfloat16
-        return torch.autocast(self.device_type, dtype=dtype, enabled=enabled)
+        return torch.autocast(
+            self.device_type, dtype=dtype, enabled=enabled, cache_enabled=reuse
+        )
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
@@ -106,6 +123,47 @@ def _check_present(device: torch.device) -> None:
             )
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ValueError("device 'mps' needs an Apple GPU; use device='auto' or 'cpu'")
+
+
+def as_current(device: torch.device) -> AbstractContextManager[Any]:
+    """Return the context in which new streams and events are those of a device.
+
+    Without it they are the first GPU's, and work on ``cuda:1`` would neither be
+    recorded nor waited for.
+
+    Parameters
+    ----------
+    device : torch.device
+        Of any kind; only with a CUDA GPU the context does anything.
+
+    Returns
+    -------
+    context manager
+    """
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+@contextmanager
+def exact_convolutions() -> Iterator[None]:
+    """Switch TF32 off inside the context: it rounds what a GPU multiplies to 10 bits.
+
+    Torch has it on in convolutions: what is called float32 there is not, by default.
+
+    Yields
+    ------
+    None
+    """
+    cudnn = torch.backends.cudnn
+    switch: tuple[Any, str, Any] = (cudnn, "allow_tf32", False)
+    if hasattr(cudnn, "conv"):  # torch 2.9 and later
+        switch = (cudnn.conv, "fp32_precision", "ieee")
+    owner, name, exact = switch
+    before = getattr(owner, name)
+    setattr(owner, name, exact)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
 
 
 def choose_precision(
@@ -214,7 +272,8 @@ def describe_machine(
         ``cpu`` (model name), ``cores`` (usable by this process), ``memory`` (GiB, None
         if unknown), ``device`` (name of the GPU, or "cpu"), ``torch``, ``python``,
         ``platform``, and ``commit`` (of this checkout, ending in ``-dirty`` when
-        files of the package differ from it; None outside a checkout). JSON-ready.
+        files of the package differ from it; the environment variable ``VDSR_COMMIT``
+        where the files came without their checkout, else None). JSON-ready.
     """
     resolved = resolve_device("auto" if device is None else device)
     on_gpu = resolved.type == "cuda"
@@ -247,13 +306,13 @@ def _memory_gib() -> float | None:
 
 
 def _commit(root: Path) -> str | None:
-    """Return the commit of the checkout at `root`, or None if there is none.
+    """Return the commit of the checkout at `root`, or what we are told it is.
 
     It is marked where a tracked file of the package differs; others compute nothing.
     """
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():
-        return None
+        return os.environ.get("VDSR_COMMIT") or None
     status = ["status", "--porcelain", "--untracked-files=no", "--", "vdsr_lib"]
     try:
         head, changed = (

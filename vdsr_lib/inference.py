@@ -13,12 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from vdsr_lib.devices import Precision, choose_precision, resolve_device
+from vdsr_lib.devices import (
+    Precision,
+    choose_precision,
+    exact_convolutions,
+    resolve_device,
+)
 
 __all__ = ["evaluation_precision", "placed", "super_resolve"]
 
@@ -82,7 +87,7 @@ def super_resolve(
     result = torch.empty_like(ilr, requires_grad=False)
     with (
         _evaluation_mode(model),
-        _exact_convolutions(),
+        exact_convolutions(),
         torch.inference_mode(),
         chosen.autocast(),
     ):
@@ -224,19 +229,3 @@ def _evaluation_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
-
-
-@contextmanager
-def _exact_convolutions() -> Iterator[None]:
-    """Switch TF32 off, which rounds what a GPU multiplies to 10 bits."""
-    cudnn = torch.backends.cudnn
-    switch: tuple[Any, str, Any] = (cudnn, "allow_tf32", False)
-    if hasattr(cudnn, "conv"):  # torch 2.9 and later
-        switch = (cudnn.conv, "fp32_precision", "ieee")
-    owner, name, exact = switch
-    before = getattr(owner, name)
-    setattr(owner, name, exact)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)

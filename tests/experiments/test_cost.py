@@ -171,6 +171,36 @@ def test_a_rate_is_measured_once_and_is_that_of_training(one_thread):
         measure_rate("cpu", "EDSR")
 
 
+def test_a_gpus_steps_are_timed_as_it_tells_of_them(monkeypatch: pytest.MonkeyPatch):
+    """In bursts of 16, 48 steps late: two steps of a burst are no step apart."""
+    from vdsr_lib.experiments import rate
+
+    now = [0.0]
+    monkeypatch.setattr(rate.time, "perf_counter", lambda: now[0])
+
+    def told_in_bursts(together: int) -> rate._Stopwatch:
+        watch = rate._Stopwatch(together)
+        for step in range(4096):
+            if step % 16 == 0:
+                now[0] += 16 * 2e-3  # 2 ms a step
+            now[0] += 1e-6
+            watch.step({"step": step})
+            if watch.stop_requested:
+                break
+        return watch
+
+    assert told_in_bursts(rate._BURST).seconds() == pytest.approx(2e-3, rel=0.01)
+    assert told_in_bursts(1).seconds() < 1e-5  # what is to be avoided
+    slow = rate._Stopwatch(rate._BURST)
+    for step in range(400):
+        now[0] += 0.05
+        slow.step({"step": step})
+        if slow.stop_requested:
+            break
+    assert step == 2 * rate._BURST  # long over the time, but none too few
+    assert slow.seconds() == pytest.approx(0.05)
+
+
 def test_seconds_are_operations_over_the_rate(monkeypatch: pytest.MonkeyPatch):
     from vdsr_lib.experiments import cost
     from vdsr_lib.experiments.rate import Rate

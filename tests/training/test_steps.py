@@ -340,17 +340,26 @@ def test_a_divergence_is_found_at_its_own_step(make_model, turning, as_on_a_gpu)
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_captured_step_trains_as_the_cpu_does(make_model, turning, name):
-    there = make_model()
-    history = run(there, turning, RECIPES[name], device="cuda")
+def test_a_captured_step_trains_as_the_cpu_does(make_model, turning, recorder, name):
+    """Step by step at first; later steps blow the differences of rounding up.
+
+    Two orders of summation on one CPU part by 4e-3 in the gradient's norm at the
+    second epoch, and by 5e-4 in a weight ("by norm").
+    """
+    there, here = make_model(), make_model()
+    watches = recorder(), recorder()
+    history = run(there, turning, RECIPES[name], device="cuda", monitor=watches[0])
     assert history.precision.endswith("; whole steps as a CUDA graph")
-    here = make_model()
-    known = run(here, turning, RECIPES[name])
+    known = run(here, turning, RECIPES[name], monitor=watches[1])
+    keys = ("loss", "gradient_norm", "clipped_share")
+    for row, other in zip(watches[0].steps[:5], watches[1].steps[:5], strict=True):
+        for key in keys:
+            assert row[key] == pytest.approx(other[key], rel=1e-3, abs=2e-3)
     for row, other in zip(history.epochs, known.epochs, strict=True):
-        for key in ("loss", "gradient_norm", "clipped_share"):
-            assert row[key] == pytest.approx(other[key], rel=1e-3, abs=1e-4)
+        for key, rel in zip(keys, (1e-3, 3e-2, 3e-2), strict=True):
+            assert row[key] == pytest.approx(other[key], rel=rel, abs=5e-3)
     for one, other in zip(there.parameters(), here.parameters(), strict=True):
-        torch.testing.assert_close(one.cpu(), other, rtol=1e-2, atol=1e-3)
+        torch.testing.assert_close(one.detach().cpu(), other, rtol=1e-2, atol=5e-3)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -371,7 +380,7 @@ def test_no_captured_step_waits_for_the_gpu(make_model, turning):
     steps.begin(order, rates, 0)
     torch.cuda.set_sync_debug_mode("error")  # a wait for the GPU would raise
     try:
-        for _ in range(15):
+        for _ in range(20):  # with a look at what was measured
             steps.make()
     finally:
         torch.cuda.set_sync_debug_mode("default")

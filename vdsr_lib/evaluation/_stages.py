@@ -43,6 +43,6 @@ def pair(
 
 
 def shaved(picture: Any, border: int) -> Any:
-    """Leave out `border` pixels at each side of an (H, W) picture."""
-    height, width = picture.shape
-    return picture[border : height - border, border : width - border]
+    """Leave out `border` pixels at each side of an (..., H, W) picture."""
+    height, width = picture.shape[-2:]
+    return picture[..., border : height - border, border : width - border]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ from vdsr_lib.inference import super_resolve
 from vdsr_lib.metrics import psnr
 
 __all__ = ["Validator", "validator"]
+
+_MOST_PIXELS = 2**20  # of a batch: half a gigabyte of a GPU's memory
 
 
 def validator(
@@ -106,10 +108,11 @@ class Validator:
             ``{"psnr_x2": 36.1, ...}``; NaN for a network that gives NaN.
         """
         prepared = [each for group in self.pictures.values() for each in group]
-        sums = torch.stack([_squared_error(model, each) for each in prepared]).tolist()
-        ratios = iter(
-            _psnr(s, e.hr.numel()) for s, e in zip(sums, prepared, strict=True)
-        )
+        batches = _batches(prepared)
+        found = [_squared_errors(model, [prepared[i] for i in b]) for b in batches]
+        order = [place for batch in batches for place in batch]
+        sums = dict(zip(order, torch.cat(found).tolist(), strict=True))
+        ratios = iter(_psnr(sums[i], e.hr.numel()) for i, e in enumerate(prepared))
         return {
             key: float(np.mean([next(ratios) for _ in group]))
             for key, group in self.pictures.items()
@@ -123,16 +126,36 @@ class Validator:
         return f"Validator({count} pictures)  # bicubic: {bicubic} dB"
 
 
-def _squared_error(model: nn.Module, prepared: _Prepared) -> torch.Tensor:
-    """Return the summed squared error in 8 bits, (); -1 where the output is no number.
+def _batches(prepared: Sequence[_Prepared]) -> list[list[int]]:
+    """Return the places of pictures that a network is given together.
 
-    It stays on the device: a GPU is waited for once, not for each picture.
+    One at a time on a CPU. Small ones leave most of a GPU idle: those of one size go
+    together there, up to a million pixels.
     """
-    luma = super_resolve(model, prepared.ilr)[0, 0]  # (H, W)
-    estimate = shaved(to_uint8(luma.nan_to_num().clamp(0, 1)), prepared.border)
-    difference = estimate.int() - prepared.hr.int()  # (h, w)
-    total = difference.square().sum(dtype=torch.int64)  # ()
-    return torch.where(luma.isfinite().all(), total, -1)
+    alike: dict[object, list[list[int]]] = {}
+    for place, each in enumerate(prepared):
+        on_gpu = each.ilr.device.type == "cuda"
+        kind = (each.ilr.shape, each.border) if on_gpu else place
+        batches = alike.setdefault(kind, [[]])
+        if (len(batches[-1]) + 1) * each.ilr.numel() > _MOST_PIXELS and batches[-1]:
+            batches.append([])
+        batches[-1].append(place)
+    return [batch for batches in alike.values() for batch in batches]
+
+
+def _squared_errors(model: nn.Module, batch: Sequence[_Prepared]) -> torch.Tensor:
+    """Return the summed squared errors in 8 bits, (n,); -1 where the output is NaN.
+
+    They stay on the device, and nothing asks for their values meanwhile: a GPU is
+    waited for once, not for each picture.
+    """
+    ilr = torch.cat([each.ilr for each in batch])  # (n, 1, H, W)
+    hr = torch.stack([each.hr for each in batch])  # (n, h, w)
+    luma = super_resolve(model, ilr)[:, 0]  # (n, H, W)
+    levels = luma.nan_to_num().clamp(0, 1) * 255  # rounded as `to_uint8` does, unseen
+    estimate = shaved((levels + 0.5).floor(), batch[0].border)  # (n, h, w)
+    total = (estimate.int() - hr.int()).square().sum((1, 2), dtype=torch.int64)  # (n,)
+    return torch.where(luma.isfinite().flatten(1).all(1), total, -1)  # (n,)
 
 
 def _psnr(squared_error: int, pixels: int) -> float:

@@ -8,6 +8,7 @@ memory every time, so whatever changes from step to step must lie in tensors.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -64,15 +65,20 @@ class CudaGraph:
         RuntimeError
             If the work cannot be recorded, for instance because it waits for the GPU.
         """
+        before = torch.cuda.current_stream()
+        # Of the present GPU. Torch's own, if none is given, is that of the first one
+        # that ever recorded; and it stays the current one after a failure.
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(WARM_UP):
-                work()
-        torch.cuda.current_stream().wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            work()
+        stream.wait_stream(before)
+        try:
+            with _collector_at_rest(), torch.cuda.stream(stream):
+                for _ in range(WARM_UP):
+                    work()
+                graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(graph, stream=stream):
+                    work()
+        finally:
+            before.wait_stream(stream)
         self._graph = graph
 
     def replay(self) -> None:
@@ -96,6 +102,18 @@ def graph_for(processes: Processes) -> Graph | None:
     """
     alone_on_gpu = processes.device.type == "cuda" and processes.size == 1
     return CudaGraph() if alone_on_gpu else None
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Let nothing of the GPU be freed by chance while it records: that would fail."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -23,6 +24,10 @@ from vdsr_lib.training.steps import steps_for
 from vdsr_lib.training.watchers import Watchers
 
 __all__ = ["Loop"]
+
+_WORTH_SAVING = (
+    2.0  # seconds of a GPU's work: an epoch of T91 takes it a quarter of one
+)
 
 
 class Loop:
@@ -63,6 +68,9 @@ class Loop:
         self.order_state = self.generator.get_state()  # as this epoch began
         self.folder: RunFolder | None = None
         self.checkpoint_seconds = 30.0
+        on_gpu = processes.device.type == "cuda"
+        self.seconds_between_epochs = _WORTH_SAVING if on_gpu else 0.0
+        self.written_at = -math.inf
         self.step = Step(
             model, patches, config, processes=processes, precision=precision
         )
@@ -229,7 +237,9 @@ class Loop:
             self.watchers.tell(self.model, row)
         self.ledger.turn(is_last=is_last)
         self.order_state = self.generator.get_state()
-        self._save()
+        age = time.monotonic() - self.written_at
+        if is_last or age >= self.seconds_between_epochs:
+            self._save()
 
     def _validate(self) -> None:
         """Score the present weights, unless that was done at this very step."""
@@ -248,7 +258,7 @@ class Loop:
         if self.ledger.position.done:
             self.ledger.stop_clock()
         self.folder.save(self.checkpoint())
-        self.saved_at = time.monotonic()
+        self.saved_at = self.written_at = time.monotonic()
         self.ledger.start_clock()
 
     def _say_manner(self) -> None:

@@ -105,7 +105,7 @@ class Step:
         ilr, hr = self._patches.batch(self._processes.share(examples))  # (b, 1, p, p)
         # Not contiguous(): one channel counts as any layout and would stay as it is.
         ilr = ilr.to(memory_format=self._precision.memory_format)
-        with self._precision.autocast():
+        with self._precision.autocast(reuse=False):
             estimate = self._network(ilr)  # (b, 1, p, p)
         size, kind = self._config.batch_size, self._config.loss
         loss = training_loss(estimate, hr, batch_size=size, loss=kind)  # ()
@@ -138,6 +138,10 @@ class Step:
         """Note, on the host, that a step was made."""
         self.update.count()
         self.average.count()
+
+    def forget(self) -> None:
+        """Drop the gradients of a broken step: the next one would add to them."""
+        self.update.forget()
 
     def tensors(self) -> list[torch.Tensor]:
         """Return every tensor that a step changes, to be kept or put back."""

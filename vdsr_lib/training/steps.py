@@ -175,11 +175,19 @@ class DeviceSteps:
             with put_back([*self._step.tensors(), self._log, self._place]):
                 graph.capture(self._advance)
         except RuntimeError as error:
-            self.manner = f"steps not captured ({str(error).splitlines()[0]})"
+            self._step.forget()  # gradients of a step that broke off half-way
+            self.manner = f"steps not captured ({_first_cause(error)})"
             return self._advance
         finally:
             restore_random_states(states, self._device)
         return graph.replay
+
+
+def _first_cause(error: BaseException) -> str:
+    """Return the first line of what went wrong before all that followed from it."""
+    while isinstance(error.__context__, RuntimeError):
+        error = error.__context__
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class _Look:

@@ -9,7 +9,13 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import nn
 
-from vdsr_lib.devices import Precision, choose_precision, describe_machine
+from vdsr_lib.devices import (
+    Precision,
+    as_current,
+    choose_precision,
+    describe_machine,
+    exact_convolutions,
+)
 from vdsr_lib.patches import PatchSet
 from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.history import History
@@ -62,7 +68,8 @@ def train(
         Go on from the checkpoint in `run_dir`; begin if there is none. `model` and
         `patches` must be made as they were.
     checkpoint_seconds : float
-        A checkpoint is written at each epoch's end, and after so many seconds.
+        A checkpoint is written at each epoch's end, and after so many seconds; on a
+        GPU, whose epochs may last less than the writing, not twice in two seconds.
     monitor : Monitor, optional
         Who watches; a progress bar if not given, ``Silent()`` for nobody.
     on_epoch : callable, optional
@@ -70,7 +77,8 @@ def train(
     device : str or torch.device
         "auto" takes a GPU if there is one. Under torchrun each process has its own.
     precision : {"auto", "bfloat16", "float32"}
-        See `vdsr_lib.devices.choose_precision`. Weights are float32 in any case.
+        See `vdsr_lib.devices.choose_precision`. Weights are float32 in any case, and
+        float32 is true float32, never TF32.
 
     Returns
     -------
@@ -108,6 +116,9 @@ def train(
             )
         place = processes.device
         choice = choose_precision(place, precision)
+        stack.enter_context(as_current(place))
+        if choice.dtype is torch.float32:
+            stack.enter_context(exact_convolutions())
         stack.enter_context(own_randomness(config.seed, place))
         stack.enter_context(_prepared(model, place, choice))
         bar: Monitor = ProgressBar() if monitor is None else monitor

@@ -86,8 +86,12 @@ class Update:
         self._groups = _groups(model, config.last_layer_rate)
         self._moments = self._fresh_moments()
         self._age = 0  # steps since the moments were empty
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop all gradients: what an earlier use left would be added to."""
         for parameter in self._named.values():
-            parameter.grad = None  # what an earlier use left would be added
+            parameter.grad = None
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Set the rate of the steps to come; a lower one empties the momentum.
