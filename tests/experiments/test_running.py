@@ -147,7 +147,7 @@ def test_provenance_is_of_the_code_that_began(
         next(commits)  # somebody commits
         return trainer(*args, **options)
 
-    monkeypatch.setattr("vdsr_lib.experiments.running.describe_machine", describe)
+    monkeypatch.setattr("vdsr_lib.experiments.making.describe_machine", describe)
     made = make_run(run, store=RunStore(tmp_path), material=material, trainer=slow)
     assert made.record["provenance"]["machine"] == {"commit": "began"}
 

@@ -48,7 +48,7 @@ def test_untrained_networks_are_those_that_a_run_starts_from(monkeypatch):
         seen["weights"] = torch.rand(3, generator=generator)
         raise InterruptedError
 
-    monkeypatch.setattr("vdsr_lib.experiments.running.build", build)
+    monkeypatch.setattr("vdsr_lib.experiments.making.build", build)
     with pytest.raises(InterruptedError):
         make_run(run, 4, store=_Empty(), material=None)  # type: ignore[arg-type]
     monkeypatch.undo()

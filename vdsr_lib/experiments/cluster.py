@@ -22,7 +22,7 @@ from vdsr_lib._files import write_atomically
 from vdsr_lib.devices import describe_machine, resolve_device
 from vdsr_lib.errors import LabError, RunError
 from vdsr_lib.experiments.declare import Run
-from vdsr_lib.experiments.running import StoppedError
+from vdsr_lib.experiments.making import StoppedError
 from vdsr_lib.experiments.store import RunStore
 from vdsr_lib.experiments.worker import Order, carry_out, leave
 from vdsr_lib.training import Monitor

@@ -14,8 +14,8 @@ from filelock import FileLock, Timeout
 from vdsr_lib.devices import resolve_device
 from vdsr_lib.errors import RunError
 from vdsr_lib.experiments.declare import Run
+from vdsr_lib.experiments.making import StoppedError, make_run
 from vdsr_lib.experiments.material import Material
-from vdsr_lib.experiments.running import StoppedError, make_run
 from vdsr_lib.experiments.scoring import score_run
 from vdsr_lib.experiments.store import RunStore
 from vdsr_lib.training import Silent, TrainingConfig
