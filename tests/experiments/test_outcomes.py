@@ -14,7 +14,6 @@ from vdsr_lib.experiments.outcomes import (
     courses,
     end_table,
     gain_table,
-    recorded_note,
 )
 
 STARTED = "loss is NaN at step 3: the rate is too high; at step 9 it was over"
@@ -125,12 +124,3 @@ def test_courses_have_a_panel_for_each_measure_and_a_curve_for_each_training():
         },
     }
     assert len(figures.traces(lines, logarithmic=["gradient norm"]).axes) == 2
-
-
-def test_what_ships_is_named_and_what_does_not(recording: Recording):
-    assert recorded_note(None) == "Not run at full scale yet."
-    assert recorded_note(recording).endswith("4 min 30 s. Not run: nothing.")
-    recording.record["missing"] = {"norm, rate 0.1": "1 h", "none, rate 1": "2 h"}
-    note = recorded_note(recording)
-    assert note.startswith("Recorded: profile paper, seed 0; a CPU (float32)")
-    assert note.endswith("Not run: norm, rate 0.1; none, rate 1.")

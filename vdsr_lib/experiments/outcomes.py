@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Course = dict[str, tuple[tuple[int, ...], list[float]]]
 
-__all__ = ["courses", "end_table", "gain_table", "recorded_note"]
+__all__ = ["courses", "end_table", "gain_table"]
 
 
 def gain_table(table: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:
@@ -102,25 +102,6 @@ def courses(traces: Iterable[GradientTrace]) -> dict[str, Course]:
         }
         for title, key in names.items()
     }
-
-
-def recorded_note(recording: Recording | None) -> str:
-    """Return in words what of an experiment was recorded at full scale.
-
-    Parameters
-    ----------
-    recording : Recording or None
-        What `recorded` returned.
-
-    Returns
-    -------
-    str
-        Where the numbers come from, and which runs are missing.
-    """
-    if recording is None:
-        return "Not run at full scale yet."
-    missing = "; ".join(recording.record.get("missing") or {})
-    return f"Recorded: {recording.provenance}. Not run: {missing or 'nothing'}."
 
 
 def _end(outcome: str, message: str) -> str:
