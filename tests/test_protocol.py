@@ -144,6 +144,12 @@ def test_the_range_of_the_luma_hardly_matters_once_colour_is_back(colours):
     assert bicubic_psnr(colours, 2, full) == pytest.approx(
         bicubic_psnr(colours, 2, in_colour), abs=0.05
     )
+    rows, columns = np.mgrid[:48, :60] / 4  # smooth: hardly anything is lost
+    waves = [np.sin(rows), np.cos(columns), np.sin(rows + columns)]
+    smooth = (128 + 90 * np.dstack(waves)).astype(np.uint8)
+    right = bicubic_psnr(smooth, 2, in_colour)
+    assert 40 < right < 60
+    assert bicubic_psnr(smooth, 2, full) == pytest.approx(right, abs=1)
 
 
 def test_colour_is_measured_over_all_three_channels(colours):

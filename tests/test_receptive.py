@@ -128,6 +128,14 @@ def test_shares_by_hand():
     assert sides == [1, 1, 3, 5, 5]
 
 
+@pytest.mark.parametrize(("row", "column"), [(4, 1), (4, 7), (1, 4), (7, 4)])
+def test_the_reach_is_that_of_the_farther_axis(row, column):
+    field = np.zeros((9, 9))
+    field[4, 4], field[row, column] = 1.0, 1e-300
+    assert central_side(field) == 7
+    assert central_side(field, 0.9) == 1
+
+
 def test_what_cannot_be_measured_is_said(picture):
     net = VDSR(3, 4)
     with pytest.raises(ValueError, match=r"ilr must be \(H, W\), got shape"):
