@@ -16,6 +16,7 @@ from vdsr_lib.widgets.pictured import page_source
 
 __all__ = ["ClippingExplorer", "clipping_explorer"]
 
+_PARTS = tuple(f"clipping_{part}.js" for part in ("numbers", "page", "charts"))
 _SECONDS_BETWEEN = 0.25  # between two reports of a training
 
 
@@ -107,7 +108,7 @@ class ClippingExplorer(Asking):
         Set to True to end it after its current step.
     """
 
-    _esm = page_source("tools.js", "kit.js", "clipping_explorer.js")
+    _esm = page_source("tools.js", "kit.js", *_PARTS, "clipping_explorer.js")
     _css = page_source("tokens.css", "kit.css", "clipping_explorer.css")
     _title = "Clipping"
 

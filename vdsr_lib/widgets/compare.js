@@ -155,12 +155,9 @@ class View extends CompareFrames {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const names = this.get("names");
     const frames = this.get("frame_labels").length;
-    const arrows = {
-      ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0],
-    };
     const digit = /^Digit([1-9])$/.exec(event.code);
-    if (arrows[event.key]) {
-      this.movePoint(arrows[event.key], event.shiftKey ? 10 : 1);
+    if (ARROWS[event.key]) {
+      this.movePoint(ARROWS[event.key], event.shiftKey ? 10 : 1);
     } else if (event.key === "+" || event.key === "=") {
       this.step(1, this.pointOnStage());
       this.say(() => `zoom ${this.zoomText.textContent}`);

@@ -25,7 +25,7 @@ __all__ = ["Compare", "compare"]
 
 _PARTS = tuple(
     f"compare_{part}.js"
-    for part in ("pictures", "layout", "page", "stage", "cards", "frames")
+    for part in ("pictures", "layout", "state", "page", "stage", "cards", "frames")
 )
 
 

@@ -124,7 +124,7 @@ class CompareCards extends CompareStage {
     clearTimeout(this.scoring);
     const score = () => {
       this.writeScores();
-      if (this.frameRequest === undefined) this.root.dataset.drawn = "yes";
+      this.settle();
     };
     if ((this.cost ?? 0) < 6) score();
     else this.scoring = setTimeout(score, 120);

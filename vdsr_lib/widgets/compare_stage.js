@@ -18,7 +18,7 @@ class CompareStage extends ComparePage {
     if (missing.length) { // a frame that is still on its way: keep the last one
       Promise.all(missing.map((i) => store.decode(i))).then(
         () => this.schedule(),
-        (error) => this.fail(`A picture cannot be decoded: ${error.message}`));
+        (error) => this.giveUp(`A picture cannot be decoded: ${error.message}`));
       return;
     }
     this.now = now;

@@ -22,7 +22,6 @@ function power(exponent) {
 class Explorer extends Page {
   constructor(model, el, name) {
     super(model, el);
-    this.off = [];
     this.live = Boolean(model.widget_manager); // else nobody answers a request
     this.problem = h("div", { class: "vk-problem", role: "alert", hidden: true });
     this.root = h("div", { class: `vdsr-kit ${name}`, role: "group" });
@@ -32,57 +31,21 @@ class Explorer extends Page {
     this.root.setAttribute("aria-label", this.get("description"));
     keepKeys(this);
     followTheme(this, () => this.schedule());
-    this.sizes = new ResizeObserver(() => this.schedule());
-    this.sizes.observe(this.root);
+    this.followSize();
     this.on(["description"], () =>
       this.root.setAttribute("aria-label", this.get("description")));
     this.on(["problem"], () => this.schedule());
     this.schedule();
   }
 
-  on(names, handler) {
-    for (const name of names) {
-      this.model.on(`change:${name}`, handler);
-      this.off.push([name, handler]);
+  drawFrame() {
+    this.draw();
+    this.complain(this.get("problem"));
+    this.settle();
+    if (!this.painted) {
+      this.painted = true;
+      performance.mark("vdsr-explorer:painted");
     }
-  }
-
-  /** Draw in the next frame; until then `data-drawn` says "no". */
-  schedule() {
-    this.root.dataset.drawn = "no";
-    this.frameRequest ??= requestAnimationFrame(() => {
-      this.frameRequest = undefined;
-      if (this.closed) return;
-      try {
-        this.draw();
-        this.complain(this.get("problem"));
-        if (this.frameRequest === undefined) this.root.dataset.drawn = "yes";
-      } catch (error) {
-        this.complain(`This cannot be drawn: ${error.message}`);
-        this.root.dataset.drawn = "yes"; // there is nothing more to come
-        throw error;
-      }
-      if (!this.painted) {
-        this.painted = true;
-        performance.mark("vdsr-explorer:painted");
-      }
-    });
-  }
-
-  complain(text) {
-    this.problem.hidden = !text;
-    setText(this.problem, text || "");
-  }
-
-  close() {
-    this.closed = true;
-    this.abort.abort();
-    this.sizes.disconnect();
-    this.themes.disconnect();
-    cancelAnimationFrame(this.frameRequest);
-    for (const timer of [this.saving, this.judging, this.playTimer]) clearTimeout(timer);
-    for (const [name, handler] of this.off) this.model.off(`change:${name}`, handler);
-    this.root.remove();
   }
 
   // ------------------------------------------------------------------ controls

@@ -56,8 +56,7 @@ class View extends OwnFiles {
   }
 
   onDetailKey(event) {
-    const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1],
-      ArrowRight: [0, 1] }[event.key];
+    const move = ARROWS[event.key];
     if (!move || !this.stage.classList.contains("vo-can")) return;
     event.preventDefault();
     const [top, left, height, width] = this.get("window");

@@ -20,7 +20,7 @@ class OwnDrawing extends OwnPage {
     this.go.disabled = busy || stage === "empty" || Boolean(this.transfer);
     this.save.disabled = stage !== "done" || Boolean(this.transfer);
     this.stop.disabled = !busy && this.transfer?.what !== "up";
-    this.tell(this.trouble ?? this.get("problem"));
+    this.complain(this.trouble ?? this.get("problem"));
   }
 
   drawPicture() {
@@ -141,11 +141,6 @@ class OwnDrawing extends OwnPage {
     const left = ((1 - share) / done) * spent;
     return left < 90 ? `, about ${Math.ceil(left)} s left`
       : `, about ${Math.ceil(left / 60)} min left`;
-  }
-
-  tell(text) {
-    setText(this.problem, text);
-    this.problem.hidden = !text;
   }
 
   /** An address of bytes, given back when the view closes. */

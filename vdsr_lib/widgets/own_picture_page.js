@@ -18,7 +18,7 @@ function shown(scale) {
 class OwnPage extends Page {
   constructor(model, el) {
     super(model, el);
-    Object.assign(this, { off: [], urls: [] });
+    this.urls = [];
     this.build();
     this.subscribe();
     followTheme(this, () => {});
@@ -128,35 +128,15 @@ class OwnPage extends Page {
   }
 
   subscribe() {
-    const on = (names, handler) => {
-      for (const name of names) {
-        this.model.on(name, handler);
-        this.off.push([name, handler]);
-      }
-    };
-    const draw = () => this.schedule();
-    on(["models", "devices", "samples", "thumbnails", "limits_text", "name", "size",
+    this.on(["models", "devices", "samples", "thumbnails", "limits_text", "name", "size",
       "kind", "preview", "scale", "model", "device", "task", "stage", "progress",
-      "problem", "status", "target", "window"].map((name) => `change:${name}`), draw);
-    on(["msg:custom"], (content, buffers) => this.hear(content, buffers));
-  }
-
-  schedule() {
-    this.frameId ??= requestAnimationFrame(() => {
-      this.frameId = undefined;
-      this.draw();
-    });
+      "problem", "status", "target", "window"], () => this.schedule());
+    this.heed("msg:custom", (content, buffers) => this.hear(content, buffers));
   }
 
   close() {
-    this.closed = true;
-    this.abort.abort();
-    this.themes.disconnect();
-    clearTimeout(this.judging);
     clearTimeout(this.waiting);
-    cancelAnimationFrame(this.frameId);
-    for (const [name, handler] of this.off) this.model.off(name, handler);
     for (const address of this.urls) URL.revokeObjectURL(address);
-    this.root.remove();
+    super.close();
   }
 }

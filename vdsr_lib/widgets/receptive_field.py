@@ -17,6 +17,8 @@ from vdsr_lib.widgets.receptive_content import described, field_picture, pack_fi
 
 __all__ = ["ReceptiveField", "receptive_field_explorer"]
 
+_PARTS = tuple(f"receptive_{part}.js" for part in ("colours", "page", "stage"))
+
 
 def receptive_field_explorer(
     networks: Mapping[int, nn.Module],
@@ -102,7 +104,7 @@ class ReceptiveField(Asking):
         PSNR of each output in dB, `scale` pixels shaved; ``bicubic`` is the input's.
     """
 
-    _esm = page_source("tools.js", "kit.js", "receptive_field.js")
+    _esm = page_source("tools.js", "kit.js", *_PARTS, "receptive_field.js")
     _css = page_source("tokens.css", "kit.css", "receptive_field.css")
     _title = "What a network sees"
 

@@ -1,11 +1,15 @@
-/* What the page sides of all widgets share: nodes, ticks, keys and the theme.
+/* What the page sides of all widgets share: nodes, ticks, keys, the theme, a page's life.
  *
- * `page_source` puts it before a widget's own code, into one ES module. A `Page` gives
- * back `abort`, `themes` and `judging` in the end.
+ * `page_source` puts it before a widget's own code, into one ES module.
  */
 
 const MINUS = "\u2212";
 const SVG = new Set(["svg", "path", "line", "text", "circle", "g", "rect", "title"]);
+
+/** Where an arrow key leads: rows down, columns to the right. */
+const ARROWS = {
+  ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
+};
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
@@ -95,12 +99,16 @@ function followTheme(view, changed) {
   view.listen(matchMedia("(prefers-color-scheme: dark)"), "change", later);
 }
 
-/** A page of one model: it reads and changes the state, and hears its nodes. */
+/** A page of one model: it draws the state and changes it, and hears its nodes.
+ *
+ * A subclass builds `root`, with `problem` in it, and has `draw()`.
+ */
 class Page {
   constructor(model, el) {
     this.model = model;
     this.el = el;
     this.abort = new AbortController();
+    this.off = [];
   }
 
   get(name) {
@@ -118,5 +126,72 @@ class Page {
     for (const type of types.split(" ")) {
       node.addEventListener(type, handler, { signal: this.abort.signal, ...options });
     }
+  }
+
+  /** Follow traits of the model. */
+  on(names, handler) {
+    for (const name of names) this.heed(`change:${name}`, handler);
+  }
+
+  /** Follow an event of the model's. */
+  heed(event, handler) {
+    this.model.on(event, handler);
+    this.off.push([event, handler]);
+  }
+
+  /** Draw when the page's size changes. */
+  followSize() {
+    this.observer = new ResizeObserver(() => this.schedule());
+    this.observer.observe(this.root);
+  }
+
+  /** Draw in the next frame; until all is drawn, `data-drawn` says "no". */
+  schedule() {
+    this.root.dataset.drawn = "no";
+    this.frameRequest ??= requestAnimationFrame(() => {
+      this.frameRequest = undefined;
+      if (this.closed) return;
+      try {
+        this.drawFrame();
+      } catch (error) {
+        this.giveUp(`This cannot be drawn: ${error.message}`);
+        throw error;
+      }
+    });
+  }
+
+  /** Draw what a frame shows. */
+  drawFrame() {
+    this.draw();
+    this.settle();
+  }
+
+  /** All is drawn, unless another frame was asked for meanwhile. */
+  settle() {
+    if (this.frameRequest === undefined) this.root.dataset.drawn = "yes";
+  }
+
+  /** Say what is wrong; without a text, that nothing is. */
+  complain(text) {
+    this.problem.hidden = !text;
+    setText(this.problem, text || "");
+  }
+
+  /** Say what went wrong: there is nothing more to come. */
+  giveUp(text) {
+    this.complain(text);
+    this.root.dataset.drawn = "yes";
+  }
+
+  /** Leave nothing behind: no node, no timer, no handler. */
+  close() {
+    this.closed = true;
+    this.abort.abort();
+    this.observer?.disconnect();
+    this.themes.disconnect();
+    cancelAnimationFrame(this.frameRequest);
+    for (const timer of [this.saving, this.judging, this.playTimer]) clearTimeout(timer);
+    for (const [event, handler] of this.off) this.model.off(event, handler);
+    this.root.remove();
   }
 }
