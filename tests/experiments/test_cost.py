@@ -201,6 +201,19 @@ def test_a_gpus_steps_are_timed_as_it_tells_of_them(monkeypatch: pytest.MonkeyPa
     assert slow.seconds() == pytest.approx(0.05)
 
 
+def test_the_fastest_step_counts(monkeypatch: pytest.MonkeyPatch):
+    from vdsr_lib.experiments import rate
+
+    moments = iter([5.0, 5.3, 5.4, 5.7, 5.9])
+    monkeypatch.setattr(rate.time, "perf_counter", lambda: next(moments))
+    watch, stops = rate._Stopwatch(1), []
+    for step in range(5):
+        watch.step({"step": step})
+        stops.append(watch.stop_requested)
+    assert stops == [False] * 4 + [True]  # after 0.8 seconds
+    assert watch.seconds() == pytest.approx(0.1)
+
+
 def test_seconds_are_operations_over_the_rate(monkeypatch: pytest.MonkeyPatch):
     from vdsr_lib.experiments import cost
     from vdsr_lib.experiments.rate import Rate
