@@ -32,6 +32,7 @@ app.callback()(lambda: None)
 COMMANDS: tuple[str, ...] = (
     "application",
     "data",
+    "doctor",
     "evaluate",
     "exercises",
     "experiments",
