@@ -465,9 +465,9 @@ for score in ("psnr", "ssim") if found else ():
     display(book.record(f"table3-bicubic-{score}", away))
 
 # %% [markdown]
-# When this was written, every value on Set5, Set14 and B100 agreed with the
-# printed one to its last digit. Urban100 was not at hand; with it, an
-# independent evaluator found 23 of the 24 values so.
+# When this was written, all twelve values of PSNR agreed with the printed ones
+# to the last digit, and eleven of SSIM: on Urban100 at scale 3 we measure
+# 0.73484 where the paper has 0.7349.
 #
 # > **Note.** That is strong evidence for the protocol, and for nothing more:
 # > bicubic tells us neither how a network was trained nor how one of its
