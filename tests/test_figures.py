@@ -211,6 +211,12 @@ def test_difference_shows_signed_levels_on_one_scale(scene):
     assert "error (8-bit levels)" in texts(figure)
 
 
+def test_difference_says_what_it_is_a_difference_of(scene):
+    figure = figures.difference(scene, {"a": scene}, label="residual")
+    assert "residual (8-bit levels)" in texts(figure)
+    assert "error" not in texts(figure)
+
+
 def test_difference_chooses_a_symmetric_limit_that_holds_nearly_all(scene):
     estimate = scene.copy()
     estimate[0, 0] ^= 128

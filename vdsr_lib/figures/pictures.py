@@ -84,6 +84,7 @@ def difference(
     estimates: Mapping[str, NDArray[Any]],
     *,
     limit: float | None = None,
+    label: str = "error",
 ) -> Figure:
     """Show where and by how much estimates differ from the true picture.
 
@@ -96,6 +97,9 @@ def difference(
     limit : float, optional
         The difference, in 8-bit levels, of the strongest colour. By default 99.5 %
         of the differences lie within it.
+    label : str
+        What the difference is: ``"residual"`` where the "estimate" is the original
+        and the "true picture" a network's input. The colour bar says it, with its unit.
 
     Returns
     -------
@@ -123,7 +127,7 @@ def difference(
         axis.set_title(f"{name}\nroot mean square {rms:.2f} levels")
         axis.set_axis_off()
     bar = figure.colorbar(image, ax=list(axes), shrink=0.85, aspect=30, pad=0.015)
-    bar.set_label("error (8-bit levels)")
+    bar.set_label(f"{label} (8-bit levels)")
     return figure
 
 
