@@ -63,9 +63,7 @@ pictures = load_images("embedded-test")
 hr = crop_to_multiple(to_luma(pictures["camera"]), 2)  # (H, W), uint8
 ilr = degrade(hr, 2)  # (H, W), in [16/255, 235/255]
 figures.show(
-    figures.difference(
-        ilr, {"original minus ILR": hr / 255}, label="residual"
-    ),
+    figures.difference(ilr, {"original $-$ ILR": hr / 255}, label="residual"),
     alt="""The residual of a photograph: thin red and blue lines along the
     edges of man and camera, faint speckle on the lawn, else white.""",
 )
