@@ -6,7 +6,9 @@ The textbook call is ``model(ilr)`` without gradients, in float32, in the defaul
 layout, on the whole picture. Ours is `vdsr_lib.inference.super_resolve`: as it chooses
 by itself, and held to float32. They take turns. The arithmetic of the convolutions is
 counted, and set against the rate of a large matrix product in the same precision. On a
-machine that other programs keep busy, `--threads 1` gives processor time.
+machine that other programs keep busy, `--threads 1` gives processor time. On a GPU the
+textbook's float32 is TF32, torch's default in convolutions, and ours is not;
+`--autotune` lets cuDNN try its algorithms for each size, which the library does not.
 """
 
 from __future__ import annotations
@@ -74,13 +76,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1, help="calls a round")
     parser.add_argument("--threads", type=int, help="of a CPU; default: all cores")
     parser.add_argument("--tile", type=int, help="side of our tiles, 0 for none")
+    parser.add_argument("--autotune", action="store_true", help="cuDNN's, on a GPU")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     device = resolve_device(options.device)
     say_machine(device)
     networks = {"VDSR": lambda: VDSR(options.depth), "SRCNN": lambda: SRCNN((9, 5, 5))}
-    torch.backends.cudnn.benchmark = True  # for both: it chooses the algorithms
+    torch.backends.cudnn.benchmark = options.autotune
     for name in options.networks:
         model = networks[name]().to(device).eval()
         for size in options.sizes:

@@ -56,3 +56,22 @@ def say_machine(device: torch.device) -> None:
     if device.type != "cpu":
         clock = "time"
     print(f"torch {machine['torch']}, {torch.get_num_threads()} threads, {clock}")
+
+
+def say_kernels(work: Callable[[], object], device: torch.device, count: int) -> None:
+    """Print the kernels, or the operations of a CPU, that take most of a call."""
+    from torch.profiler import ProfilerActivity, profile
+
+    on_gpu = device.type == "cuda"
+    activity = ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU
+    with profile(activities=[activity]) as record:
+        seconds(work, device, count)
+    attribute = "self_device_time_total" if on_gpu else "self_cpu_time_total"
+    rows = [
+        (getattr(each, attribute) / count, each.count / count, each.key)
+        for each in record.key_averages()
+    ]
+    whole, launches = (sum(row[place] for row in rows) for place in (0, 1))
+    print(f"one call of ours: {launches:.0f} launches, {whole:.0f} us of the device")
+    for taken, times, name in sorted(rows, reverse=True)[:20]:
+        print(f"{taken:9.1f} us {taken / whole:5.1%} {times:6.1f} x  {name[:90]}")

@@ -9,7 +9,10 @@ so that a slow moment of the machine falls on both. Each step's arithmetic is co
 (forward, and twice that for backward) and set against the rate of a large matrix
 product, measured here in the same precision. On a machine that other programs keep
 busy, `--threads 1` gives ratios of processor time, in which no thread waits for
-another.
+another. On a GPU torch computes float32 convolutions in TF32 by default, so there the
+textbook's are; its share is that of the product in true float32 nevertheless.
+`--autotune` lets cuDNN try its algorithms, for both; `--kernels` says what the time
+of our step goes to.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import statistics
 from collections.abc import Callable, Iterator
 
 import torch
-from measuring import in_turn, product_rate, say_machine
+from measuring import in_turn, product_rate, say_kernels, say_machine
 from torch.utils.data import DataLoader, TensorDataset
 
 from vdsr_lib.datasets import load_images
@@ -116,10 +119,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, help="a round; default 1 (GPU: 20)")
     parser.add_argument("--threads", type=int, help="of a CPU; default: all cores")
+    parser.add_argument("--autotune", action="store_true", help="cuDNN's, on a GPU")
+    parser.add_argument("--kernels", action="store_true", help="of our step, by time")
     options = parser.parse_args()
 
     if options.threads:
         torch.set_num_threads(options.threads)
+    torch.backends.cudnn.benchmark = options.autotune
     device = join_processes(options.device).device
     choice = choose_precision(device, options.precision)
     count = options.steps or (20 if device.type == "cuda" else 1)
@@ -158,6 +164,8 @@ def main() -> None:
         f"epoch; the paper's 80 epochs take {80 * per_epoch:,} of our steps, "
         f"{hours:.2f} hours"
     )
+    if options.kernels:
+        say_kernels(made, device, count)
 
 
 if __name__ == "__main__":
