@@ -119,6 +119,24 @@ def test_augmented_patches_resume_too(
     assert equal_weights(whole, resumed)
 
 
+def test_a_drop_after_a_warm_up_empties_the_momentum_resumed_or_not(
+    make_model, patches, recorder, tmp_path, equal_weights
+):
+    """The rate drops from where the first epoch ended, not from where it began."""
+    config = TrainingConfig.from_dict(
+        {**CONFIG.to_dict(), "epochs": 2, "warm_up": 0.9, "max_steps": 8}
+    )
+    assert config.learning_rate_at(2) > config.learning_rate_at(1, 0.5 / 7)
+    whole, resumed, kept = make_model(), make_model(seed=99), make_model()
+    run(whole, patches, None, config)
+    run(make_model(), patches, tmp_path, config, monitor=recorder(stop_at=4))
+    run(resumed, patches, tmp_path, config, resume=True)
+    assert equal_weights(whole, resumed)
+    values = {**config.to_dict(), "reset_momentum": False}
+    run(kept, patches, None, TrainingConfig.from_dict(values))
+    assert not equal_weights(whole, kept)
+
+
 def test_layers_that_draw_random_numbers_resume_too(
     patches, recorder, tmp_path, equal_weights
 ):

@@ -233,6 +233,8 @@ class Loop:
         if self.config.validate_every is None or is_last:
             self._validate()
         row = self.ledger.close_epoch()
+        # The next epoch's rate is lower or not than this one's last: see `Update`.
+        self.step.update.learning_rate = row["learning_rate"]
         with self.step.average.shown():
             self.watchers.tell(self.model, row)
         self.ledger.turn(is_last=is_last)
