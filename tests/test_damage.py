@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,30 @@ def test_a_soft_lens_is_softer_and_noise_has_its_size(luma):
     assert shrink_otherwise(flat, 3, "noise").std() == pytest.approx(5, rel=0.05)
     one, other = (shrink_otherwise(flat, 3, "noise", seed=s) for s in (0, 1))
     assert (one != other).any()
+
+
+def test_a_soft_lens_is_a_gaussian_of_0_8_small_pixels():
+    """An edge, blurred by the integral of the bell, which is an error function."""
+    edge = np.repeat(np.array([[0, 200]], np.uint8), 60, axis=1).repeat(30, axis=0)
+    soft = shrink_otherwise(edge, 3, "soft lens")[5]
+    where = np.arange(120) - 59.5
+    blurred = [100 * (1 + math.erf(x / (0.8 * 3 * math.sqrt(2)))) for x in where]
+    expected = np.reshape(blurred, (40, 3)).mean(axis=1)
+    assert np.abs(soft - expected).max() < 1.5
+
+
+def test_jpeg_is_of_quality_40():
+    """Its blocks are whole steps of the standard's table, whose first entry is 16."""
+    step = (16 * (5000 // 40) + 50) // 100  # Independent JPEG Group: 20 at quality 40
+    assert step == 20
+    flat = np.full((24 * 8, 8 * 8), 0, np.uint8)
+    for grey in range(24):
+        flat[8 * grey : 8 * grey + 8] = 100 + grey
+    small = shrink_otherwise(np.kron(flat, np.ones((2, 2), np.uint8)), 2, "JPEG")
+    middles = small[4::8, 28].astype(float)
+    # The mean of a block is kept in steps of 20 / 8 grey levels.
+    expected = 128 + np.round((np.arange(100, 124) - 128) * 8 / step) * step / 8
+    assert np.abs(middles - expected).max() <= 1.01
 
 
 def test_mistakes_are_sentences(luma):

@@ -194,6 +194,21 @@ def test_validator_gives_the_means_of_evaluate(pictures) -> None:
     assert repr(check).startswith("Validator(2 pictures)  # bicubic: psnr_x2 ")
 
 
+def test_validator_sums_errors_that_an_int32_cannot_hold() -> None:
+    """White taken for black, 235 levels off in 260 x 260 pixels: 3.6e9 in all."""
+    white = np.full((264, 264), 235, np.uint8)
+    scores = validator({"white": white}, [2], "cpu")(Answer(np.zeros((264, 264))))
+    assert scores["psnr_x2"] == pytest.approx(20 * math.log10(255 / 235))
+
+
+def test_means_are_means_of_pictures_not_medians(grey) -> None:
+    images = {str(wrong): grey + np.uint8(wrong) for wrong in (1, 2, 12)}
+    table = evaluate(Answer(grey), images, [2], device="cpu")
+    expected = np.mean([20 * math.log10(255 / wrong) for wrong in (1, 2, 12)])
+    assert means(table).psnr[2] == pytest.approx(expected)
+    assert means(table).ssim[2] == pytest.approx(sum(table.ssim) / 3)
+
+
 def test_validator_of_the_truth_is_infinite(grey) -> None:
     assert validator([grey], [2], "cpu")(Answer(grey)) == {"psnr_x2": math.inf}
 
