@@ -97,7 +97,7 @@ def upscale(
     picture = _as_picture(image)
     factor = check_scale(scale)
     height, width = picture.pixels.shape[:2]
-    # 1e-9 keeps 10 * 1.1 = 11.000000000000002 from becoming 12.
+    # 1e-9 keeps 50 * 1.1 = 55.00000000000001 from asking for a 56th pixel.
     shape = (math.ceil(height * factor - 1e-9), math.ceil(width * factor - 1e-9))
     if max_pixels is not None and math.prod(shape) > max_pixels:
         raise ValueError(
