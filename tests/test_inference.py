@@ -186,13 +186,18 @@ def test_float32_stays_float32_inside_autocast() -> None:
 def test_tf32_is_off_inside_and_back_after() -> None:
     cudnn = torch.backends.cudnn
     new = hasattr(cudnn, "conv")
-    read = lambda: cudnn.conv.fp32_precision if new else cudnn.allow_tf32  # noqa: E731
+    switch = (cudnn.conv, "fp32_precision") if new else (cudnn, "allow_tf32")
+    on, off = ("tf32", "ieee") if new else (True, False)
     model, inside = VDSR(3, 8), []
-    model.register_forward_hook(lambda *_: inside.append(read()))
-    before = read()
-    super_resolve(model, picture(1, 1, 9, 9))
-    assert inside == ["ieee" if new else False]
-    assert read() == before
+    model.register_forward_hook(lambda *_: inside.append(getattr(*switch)))
+    before = getattr(*switch)
+    setattr(*switch, on)  # whatever an earlier use left there
+    try:
+        super_resolve(model, picture(1, 1, 9, 9))
+        assert inside == [off]
+        assert getattr(*switch) == on
+    finally:
+        setattr(*switch, before)
 
 
 def test_nan_stays_nan() -> None:
