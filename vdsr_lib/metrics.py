@@ -44,10 +44,11 @@ def psnr(
     ------
     ValueError
         If the shapes differ, the border leaves nothing, a value is NaN or infinite,
-        or float pictures leave [0, 1] by far and no `data_range` is given.
+        `data_range` is not above 0, or float pictures leave [0, 1] by more than 1 and
+        none is given.
     TypeError
-        If the pictures are not arrays, or one is uint8 and the other float and no
-        `data_range` says what their common range is.
+        If the pictures are not arrays, the border is no whole number, or the dtypes
+        imply no common range (one uint8, one float) and no `data_range` is given.
 
     Notes
     -----

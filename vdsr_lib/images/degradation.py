@@ -74,6 +74,8 @@ def crop_to_multiple(image: Image, scale: float) -> Image:
     ValueError
         If the picture is smaller than the scale, so that nothing would be left, or
         the scale is out of range.
+    TypeError
+        If the scale is not a number.
 
     Notes
     -----
@@ -121,7 +123,7 @@ def degrade(hr: Image, scale: float) -> Image:
     ValueError
         If the scale or the shape is wrong, or `hr` leaves [0, 1] by far or holds NaN.
     TypeError
-        If `hr` is neither uint8 nor float.
+        If `hr` is neither uint8 nor float, or the scale is not a number.
 
     Notes
     -----

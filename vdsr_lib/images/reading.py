@@ -76,6 +76,8 @@ def read_picture(
     PictureError
         If the file is absent, empty, no picture, cut off or damaged, too large, or
         of a kind that has no fixed range (floats outside [0, 1], 32-bit integers).
+    ValueError
+        If `max_pixels` is below 1.
     """
     _check_limit(max_pixels)
     if isinstance(source, (bytes, bytearray, memoryview)):
