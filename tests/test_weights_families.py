@@ -77,6 +77,14 @@ def test_vdsr_is_the_best_by_validation_of_the_papers_recipe(shelf: Path):
         load_model("vdsr")
 
 
+def test_the_mean_over_scales_counts_however_many_there_are(shelf: Path):
+    """A network of one more scale has a larger sum, and need not be better."""
+    card = {"scales": [2.0, 3.0, 4.0]}
+    card["validation"] = {"psnr": _psnr((2, 3, 4), (31.0, 29.0, 28.0))}
+    save_model(VDSR(3, 8), shelf / "vdsr-wide.safetensors", card=card)
+    assert _is(load_model("vdsr"), "vdsr-291")
+
+
 @pytest.mark.parametrize(
     ("scale", "name"),
     [
