@@ -92,6 +92,19 @@ def test_histogram_refuses_what_cannot_be_counted(values):
         figures.histogram(values, xlabel="levels")
 
 
+def test_nothing_is_left_out_where_labels_outnumber_the_palette():
+    many = {f"run {i}": ([0, 1], [30.0, 30.0 + i]) for i in range(9)}
+    figure = figures.panels({"x2": many}, xlabel="step", ylabel="dB")
+    assert len(figure.axes[0].lines) == 9
+    assert len(figure.legends[0].texts) == 9
+    values = {name: y for name, (_, y) in many.items()}
+    for drawn_figure in (
+        figures.histogram(values, xlabel="levels"),
+        figures.gradient_histogram(values),
+    ):
+        assert len(drawn_figure.axes[0].patches) == 2 * 9
+
+
 def test_filmstrip_shows_each_picture_in_its_place_and_range():
     grey = {
         title: np.full((30, 40), level, np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import cycle
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -67,7 +68,7 @@ def gradient_histogram(
     figure = Figure()
     figure.set_figheight(3.8)
     axes = figure.add_subplot()
-    for (name, sizes), colour in zip(arrays.items(), _CYCLE, strict=False):
+    for (name, sizes), colour in zip(arrays.items(), cycle(_CYCLE), strict=False):
         shares = np.histogram(sizes, edges)[0] / sizes.size
         label = f"{name} ({np.mean(sizes == 0):.0%} are 0)"
         axes.stairs(shares, edges, color=colour, fill=True, alpha=0.25)

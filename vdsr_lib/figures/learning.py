@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -122,7 +123,7 @@ def histogram(
     figure = Figure()
     figure.set_figheight(3.6)
     axes = figure.add_subplot()
-    for (label, array), colour in zip(arrays.items(), _CYCLE, strict=False):
+    for (label, array), colour in zip(arrays.items(), cycle(_CYCLE), strict=False):
         shares = np.histogram(array, edges)[0] / array.size
         axes.stairs(shares, edges, color=colour, fill=True, alpha=0.25)
         axes.stairs(shares, edges, color=colour, linewidth=1.8, label=label)
@@ -183,7 +184,7 @@ def _draw(
     axes: Axes, curves: Curves, colour: Mapping[str, str], *, paper: bool
 ) -> None:
     """Draw the curves of one panel."""
-    shapes = dict(zip(colour, "os^DvPX", strict=False))
+    shapes = dict(zip(colour, cycle("os^DvPX"), strict=False))
     for label, (x, y) in curves.items():
         marker = shapes[label] if not paper and np.size(x) <= _FEW else ""
         line, width = ("--", 1.3) if paper else ("-", 2.0)
