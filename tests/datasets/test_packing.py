@@ -175,10 +175,13 @@ def test_other_pixels_another_format_and_another_declaration_are_refused(
     rewritten(path, pack__json=json.dumps(table | {"format": "x 7"}).encode())
     with pytest.raises(DataError, match="its format is 'x 7'"):
         load_images("one", data_dir=tmp_path)
-    other = {**table, "pictures": table["pictures"][1:]}
-    rewritten(path, pack__json=json.dumps(other).encode())
-    with pytest.raises(DataError, match="made of other pictures than are declared"):
-        load_images("one", data_dir=tmp_path)
+    first, *rest = table["pictures"]
+    changed = {**first, "sha256": hashlib.sha256(b"another file").hexdigest()}
+    for pictures in (rest, [changed, *rest], [*rest, first]):
+        other = {**table, "pictures": pictures}
+        rewritten(path, pack__json=json.dumps(other).encode())
+        with pytest.raises(DataError, match="made of other pictures than are declared"):
+            load_images("one", data_dir=tmp_path)
     rewritten(path, pack__json=b"[]")
     with pytest.raises(DataError, match="is no pack of one"):
         load_images("one", data_dir=tmp_path)
