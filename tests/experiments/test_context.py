@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import correlate
 
 from vdsr_lib import degrade, psnr
 from vdsr_lib.experiments import best_filter, context_gains, filtered, texture
@@ -59,6 +60,24 @@ def test_context_helps_where_a_texture_repeats():
     assert gains.index.tolist() == [3, 11]
     assert gains["repeats"][11] - gains["repeats"][3] > 15
     assert gains["never repeats"][11] - gains["never repeats"][3] < 2
+
+
+def test_gains_are_decibels_of_the_mean_error_on_textures_never_fitted():
+    """By SciPy's correlation and PSNR's formula, on the six textures after thirty."""
+    random = np.random.default_rng(7)
+    textures = [texture(5, generator=random) for _ in range(36)]
+    best = best_filter(textures[:30], 3, 5)
+    errors = {"before": [], "after": []}
+    inner = np.s_[2:-2, 2:-2]  # where the filter sees the picture alone
+    for picture in textures[30:]:
+        ilr = degrade(picture, 3)
+        better = ilr + correlate(ilr - 0.5, best)
+        for name, estimate in (("before", ilr), ("after", better)):
+            errors[name].append(np.square(picture / 255 - estimate)[inner].mean())
+    decibels = {name: -10 * np.log10(np.mean(e)) for name, e in errors.items()}
+    expected = decibels["after"] - decibels["before"]
+    gain = context_gains([5], seed=7).loc[5, "repeats"]
+    assert gain == pytest.approx(expected, rel=1e-9)
 
 
 def test_what_makes_no_sense_is_refused():

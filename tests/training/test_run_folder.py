@@ -198,6 +198,13 @@ def damage(path, how: str) -> None:
         at = raw.index(b'\\"step\\": 10')
         raw[at + 11] = ord("1")
         path.write_bytes(raw)
+    elif how == "a tensor of another shape":
+        with safe_open(path, framework="pt") as file:
+            names, metadata = list(file.keys()), file.metadata()
+            tensors = {name: file.get_tensor(name).clone() for name in names}
+        name = "model.body.0.weight"  # (8, 1, 3, 3): the same bytes in another order
+        tensors[name] = tensors[name].reshape(1, 8, 3, 3)
+        save_file(tensors, path, metadata)
     elif how == "other tensors":
         path.unlink()
         save_file({"weight": torch.zeros(3)}, path)
@@ -212,6 +219,7 @@ def damage(path, how: str) -> None:
         ("empty", "is damaged"),
         ("one bit in the weights", "is damaged .its checksum is wrong"),
         ("one digit in the position", "is damaged .its checksum is wrong"),
+        ("a tensor of another shape", "is damaged .its checksum is wrong"),
         ("other tensors", "is no checkpoint of a training run"),
         ("a pickle", "is damaged"),
     ],
