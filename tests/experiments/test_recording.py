@@ -373,6 +373,32 @@ def test_the_loss_is_measured_on_validation_pictures_and_on_set5(
         assert scores[f"x{scale}"] == pytest.approx(exact[scale], abs=1e-4)
 
 
+def test_one_mean_beyond_the_limit_is_enough_and_the_card_scores_what_ships(
+    ablation, store, measured, tmp_path, monkeypatch
+):
+    halved = shipping._halved
+
+    def spoilt(model):
+        copy = halved(model)
+        with torch.no_grad():
+            list(copy.parameters())[-1].add_(0.02)
+        return copy
+
+    monkeypatch.setattr(shipping, "_halved", spoilt)
+    monkeypatch.setattr(shipping, "FLOAT16_LIMIT", 1e3)
+    light = read_card(record(ablation, store, tmp_path / "a").weights["T91"])
+    losses = light["float16"]["loss in dB"]
+    assert light["float16"]["used"]
+    least, *_, most = sorted(losses.values())
+    monkeypatch.setattr(shipping, "FLOAT16_LIMIT", (least + most) / 2)
+    exact = read_card(record(ablation, store, tmp_path / "b").weights["T91"])
+    assert not exact["float16"]["used"]
+    for scale in ("x2", "x3"):
+        lost = exact["scores"]["Set5"][scale] - light["scores"]["Set5"][scale]
+        assert lost == pytest.approx(losses[f"Set5 {scale}"], abs=2e-4)
+        assert lost > 0.01
+
+
 def test_the_recipe_is_one_sentence():
     srcnn = get_experiment("srcnn").runs("paper")[0]
     assert shipping._recipe(srcnn, 109_440) == (
