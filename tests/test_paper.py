@@ -30,6 +30,8 @@ def test_table1_is_figure4_at_four_epochs() -> None:
 def test_figure4_has_six_curves_of_eighty_epochs() -> None:
     curves = paper.table("figure4").groupby(["network", "learning_rate"])["epoch"]
     assert curves.count().tolist() == [80] * 6
+    for _, epochs in curves:  # in order: lessons take the last as the last
+        assert epochs.tolist() == list(range(1, 81))
 
 
 def test_table3_has_every_cell_and_agrees_with_table2_on_bicubic() -> None:
