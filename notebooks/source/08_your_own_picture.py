@@ -163,8 +163,8 @@ colour.round(2)
 
 # %%
 lead = colour[["Cb (dB)", "Cr (dB)"]].min(axis=1) - colour["Y (dB)"]
-display(book.record("chroma-loses-less", lead.mean()))
-book.record("luma-holds-the-error", colour["colour perfect"].mean())
+display(book.record("chroma-loses-less", lead.min()))
+book.record("luma-holds-the-error", colour["colour perfect"].min())
 
 # %% [markdown]
 # ## Any scale
