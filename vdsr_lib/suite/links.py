@@ -53,7 +53,7 @@ class Links:
 
     source: Path
     root: Path
-    documents: set[Path] = field(default_factory=set)
+    documents: set[Path] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self.source, self.root = self.source.resolve(), self.root.resolve()
