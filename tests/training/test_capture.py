@@ -616,3 +616,35 @@ def test_short_epochs_of_a_gpu_are_not_all_written_down(
         make_model(), patches, config, device="cpu", monitor=Silent(), run_dir=tmp_path
     )
     assert steps == saved
+
+
+def test_a_step_starts_few_operations(make_model, turning):
+    """Each is a kernel on a GPU, and most take less than their start: 9 a layer.
+
+    Two casts to bfloat16, the convolution, its ReLU; backward the ReLU, the
+    convolution, two casts back, one clamp each for weight and bias, less the ends;
+    and less than sixty for the batch, the loss and the update of all weights together.
+    """
+    counts = []
+    for depth in (3, 8):
+        model = VDSR(depth, 8, generator=torch.Generator().manual_seed(1))
+        model.to(memory_format=torch.channels_last)
+        graph = from_tape(model, turning, RECIPES["paper"], precision="bfloat16")[2]
+        counts.append(sum(map(starts_a_kernel, graph.tape)))
+    assert counts[1] - counts[0] <= 5 * 10
+    assert counts[0] <= 3 * 10 + 60
+
+
+def starts_a_kernel(done: tuple[Any, tuple[Any, ...], dict[str, Any], Any]) -> bool:
+    """Say whether a recorded operation made or changed values.
+
+    A copy does not count: torch keeps a gradient that nobody else holds, as the tape
+    does, instead of copying it.
+    """
+    function, args, _, made = done
+    name = str(function)
+    if any(word in name for word in ("empty", "aten.copy_.")):
+        return False
+    given = {each.data_ptr() for each in tensors_in(args)}
+    fresh = [each for each in tensors_in(made) if each.data_ptr() not in given]
+    return bool(fresh) or "_." in name
