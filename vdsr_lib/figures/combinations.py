@@ -63,7 +63,7 @@ def combinations(
     ):
         top.plot(places[mask], shown[mask], "o", color=COLOURS[colour], label=label)
     top.set_ylabel(ylabel)
-    top.legend(loc="lower left")
+    top.legend(loc="lower left", frameon=True, framealpha=1, edgecolor="#DDDDDD")
     top.tick_params(axis="x", length=0)
     for row in range(len(names)):
         on = (order >> row & 1).astype(bool)

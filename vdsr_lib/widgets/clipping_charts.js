@@ -21,8 +21,11 @@ class ClippingCharts extends ClippingPage {
     const total = elements(trace, moment);
     const shares = trace.counts[moment].map((count) => (100 * count) / total);
     this.drawBins(plot, trace, shares, [low, high], at);
-    this.drawScaled(plot, trace, shares, [low, high], factorOf(trace, moment, theta));
     if (at >= low && at <= high) this.drawBound(plot, at, bound);
+    const factor = factorOf(trace, moment, theta);
+    this.drawScaled(plot, trace, shares, [low, high], factor);
+    setText(this.heading, "Gradients by size, before the clip" +
+      (factor < 1 ? "; line: after it" : ""));
     const step = trace.steps[moment];
     const said = effect(trace, moment, theta, edges);
     plot.svg.setAttribute("aria-label",
@@ -54,7 +57,9 @@ class ClippingCharts extends ClippingPage {
     const edges = this.get("edges");
     const moved = shares.map((share, i) =>
       [Math.log10(edges[Math.max(0, trace.first + i - 1)]) + Math.log10(factor) + 0.05, share]);
-    plot.line(moved.filter(([x]) => x >= low && x <= high), { class: "vk-line vl-after" });
+    const last = shares.findLastIndex((share) => share > 0) + 1; // then back to zero
+    plot.line(moved.slice(0, last + 1).filter(([x]) => x >= low && x <= high),
+      { class: "vk-line vl-after" });
   }
 
   /** A line where elements are cut, with its value beside it. */
@@ -89,7 +94,8 @@ class ClippingCharts extends ClippingPage {
         x2: width - plot.right, y1: plot.y(base), y2: plot.y(base) }));
     }
     const shown = (one) => one.psnr.map(([s, v]) => [s, v === null ? null : clamp(v, ...range)]);
-    for (const one of traces.filter((t) => t.rule === trace.rule && t !== trace)) {
+    const alike = traces.filter((one) => one.rule === trace.rule);
+    for (const one of alike.filter((t) => t !== trace)) {
       plot.line(shown(one), { class: "vk-line vl-other" });
     }
     plot.line(shown(trace), { class: "vk-line vl-own" });
@@ -98,10 +104,13 @@ class ClippingCharts extends ClippingPage {
       y1: plot.top, y2: plot.y(range[0]) }));
     plot.svg.setAttribute("aria-label", `PSNR in dB against steps for ${trace.rule} at rate ` +
       `${trace.learning_rate}; pale lines: the same rule at other rates.`);
+    const low = alike.some((one) => one.psnr.some(([, v]) => v !== null && v < range[0]));
+    const lower = low ? "; along the bottom: lower still" : "";
     const dashed = base === null ? "" : `; dashed: bicubic, ${base.toFixed(2)}`;
     this.course.replaceChildren(
       h("div", { class: "vk-note" },
-        `PSNR of two details (dB)${dashed}; pale: the rule's other trainings`),
+        `PSNR of two details (dB)${dashed}; pale: the rule's other ` +
+        `trainings${lower}`),
       plot.svg);
   }
 }

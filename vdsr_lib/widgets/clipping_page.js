@@ -13,6 +13,7 @@ class ClippingPage extends Explorer {
       "aria-label": "Limit theta, tenths of a power of ten" });
     this.back = h("button", { type: "button" }, "as trained");
     this.rule = h("p", { class: "vk-note" });
+    this.heading = h("h3", { class: "vl-head" });
     this.histogram = h("div", { class: "vl-chart" });
     this.verdict = h("p", { class: "vl-verdict", role: "status" });
     this.course = h("div", { class: "vl-chart" });
@@ -24,7 +25,7 @@ class ClippingPage extends Explorer {
       h("div", { class: "vk-bar" }, this.rules.node, this.rates.node, this.limits.node),
       h("div", { class: "vl-body" },
         h("section", { "aria-label": "Gradients by size" },
-          h("h3", { class: "vl-head" }, "Gradients by size, before the clip"),
+          this.heading,
           this.histogram, this.verdict,
           h("div", { class: "vk-player vl-theta" }, h("span", {}, "\u03b8"), this.theta,
             this.thetaText, this.back), this.rule),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["alternative_text", "static_picture"]
 
 _MOST = 8  # pictures in the grid
+_CHART = 2.8  # inches: the pictures are what is looked at
 _DPI = 200  # twice the nominal resolution, as `figures.show`
 
 
@@ -45,11 +46,11 @@ def static_picture(content: Mapping[str, Any]) -> tuple[bytes, int, int]:
     ]
     if any(y is not None for curve in content["curves"] for y in curve["y"]):
         curves = {c["name"]: (c["x"], _gaps(c["y"])) for c in content["curves"]}
-        drawings.append(
-            figures.convergence(
-                curves, xlabel=content["frame_title"], ylabel=content["curve_label"]
-            )
+        chart = figures.convergence(
+            curves, xlabel=content["frame_title"], ylabel=content["curve_label"]
         )
+        chart.set_figheight(_CHART)
+        drawings.append(chart)
     sheet = _stacked([_drawn(figure) for figure in drawings])
     stream = BytesIO()
     sheet.save(stream, "PNG", optimize=True)

@@ -96,8 +96,8 @@ class ProtocolSwitchboard extends Explorer {
     setText(this.change, count
       ? `${number(now - paper, 3, { sign: true })} dB against the paper's protocol`
       : "the paper's protocol");
-    setText(this.what, `bicubic, ${this.get("picture") || `mean of ${names.length} picture${names.length > 1 ? "s" : ""}`}, ` +
-      `${this.get("collection")}, \u00d7${scale}`);
+    setText(this.what, `bicubic, \u00d7${scale}: ${this.get("picture") || "the mean"} of ` +
+      this.get("collection"));
     this.reset.disabled = count === 0;
     this.root.classList.toggle("vs-off", count > 0);
     this.drawSwitches(turned, paper, scale);
