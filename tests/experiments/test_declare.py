@@ -176,6 +176,20 @@ def test_overlap_is_table_1_from_four_times_as_many_patches():
     assert steps == [48_640] * 3 + [13_840] * 3
 
 
+def test_clipping_start_is_clipping_ended_after_two_epochs():
+    whole, start = (
+        get_experiment(name).runs("paper") for name in ("clipping", "clipping_start")
+    )
+    ends = {"max_steps": None, "validate_every": None}
+    longer = [replace(run, training=replace(run.training, **ends)) for run in start]
+    assert longer == list(whole)
+    assert {run_cost(run).steps for run in start} == {2 * 124}
+    for profile in ("quick", "classroom"):
+        assert get_experiment("clipping").runs(profile) == get_experiment(
+            "clipping_start"
+        ).runs(profile)
+
+
 def test_experiments_cover_the_tables_of_the_paper():
     trained = {run.scales for run in get_experiment("table2").runs("paper")}
     printed = set(paper.table("table2").training_scales.astype(str)) - {"bicubic"}
