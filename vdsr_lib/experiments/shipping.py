@@ -20,7 +20,7 @@ from vdsr_lib.weights import save_model
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FLOAT16_LIMIT", "MEASURED_SETS", "ship", "weights_name"]
+__all__ = ["FLOAT16_LIMIT", "MEASURED_SETS", "by_scale", "ship", "weights_name"]
 
 FLOAT16_LIMIT = 0.002
 """Decibels that half the digits may cost, on every measured mean."""
@@ -107,7 +107,7 @@ def ship(
     loss: dict[str, float] = {}
     for pictures in (run.validate, Pictures(_JUDGED, _scales(run))):
         lost = score(pictures).psnr - score(pictures, half=True).psnr
-        loss |= {f"{_shown(pictures)} {n}": v for n, v in _by_scale(lost).items()}
+        loss |= {f"{_shown(pictures)} {n}": v for n, v in by_scale(lost).items()}
     halved = max(loss.values()) < FLOAT16_LIMIT
     card = _card(run, made, score, halved=halved)
     card["float16"] = {"loss in dB": loss, "limit": FLOAT16_LIMIT, "used": halved}
@@ -167,9 +167,9 @@ def _card(
             table = score(Pictures(name, _scales(run)), half=halved)
         except DataError:
             continue  # not on this machine
-        scores[shown] = _by_scale(table.psnr)
-        similarity[shown] = _by_scale(table.ssim)
-    validation = _by_scale(score(run.validate, half=halved).psnr)
+        scores[shown] = by_scale(table.psnr)
+        similarity[shown] = by_scale(table.ssim)
+    validation = by_scale(score(run.validate, half=halved).psnr)
     steps = made.history.epochs[-1]["step"]
     return {
         "data": _data(run, record["patches"]["count"]),
@@ -196,7 +196,8 @@ def _scales(run: Run) -> tuple[float, ...]:
     return run.test[0].scales if run.test else run.scales
 
 
-def _by_scale(values: pd.Series) -> dict[str, float]:
+def by_scale(values: pd.Series) -> dict[str, float]:
+    """Return means by scale as a card holds them: ``{"x2": 37.53}``, four decimals."""
     return {f"x{scale:g}": round(float(value), 4) for scale, value in values.items()}
 
 

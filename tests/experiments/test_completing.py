@@ -1,0 +1,116 @@
+"""Scores that a card lacks are measured from what ships, and added."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from typer.testing import CliRunner
+
+from vdsr_lib import VDSR
+from vdsr_lib.cli import app
+from vdsr_lib.errors import WeightsError
+from vdsr_lib.evaluation import evaluate, means
+from vdsr_lib.experiments import completing
+from vdsr_lib.experiments.completing import complete_card
+from vdsr_lib.weights import load_model, read_card, save_model
+
+
+@pytest.fixture
+def sets(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four benchmark sets one is not on this machine; "Old" stands in the card."""
+    names = {
+        str(pictures): "First",
+        "old": "Old",  # never read
+        str(tmp_path / "absent"): "Elsewhere",
+        f"{pictures}/": "Last",
+    }
+    monkeypatch.setattr(completing, "MEASURED_SETS", names)
+
+
+@pytest.fixture(params=[True, False], ids=["float16", "float32"])
+def weights(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A network of depth 3 that is not bicubic, with one score in its card."""
+    model = VDSR(3, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        list(model.parameters())[-2].mul_(300)
+    card = {
+        "data": "two pictures",
+        "scales": [2.0, 3.0],
+        "scores": {"Old": {"x2": 12.0, "x3": 11.0}},
+        "ssim": {"Old": {"x2": 0.1, "x3": 0.1}},
+        "float16": {"used": request.param},
+    }
+    dtype = torch.float16 if request.param else torch.float32
+    return save_model(model, tmp_path / "net.safetensors", card=card, dtype=dtype)
+
+
+def stored(path: Path) -> dict[str, torch.Tensor]:
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def test_what_is_here_is_added_in_order_and_the_rest_kept(weights, sets, material):
+    before = read_card(weights)
+    added = complete_card(weights, material)
+    card = read_card(weights)
+    assert list(added) == ["First", "Last"]
+    assert list(card["scores"]) == list(card["ssim"]) == ["First", "Old", "Last"]
+    assert card["scores"]["Old"] == {"x2": 12.0, "x3": 11.0}
+    others = {"scores", "ssim"}
+    assert {n: v for n, v in card.items() if n not in others} == {
+        n: v for n, v in before.items() if n not in others
+    }
+
+
+def test_the_scores_are_those_of_the_file(weights, sets, material, pictures):
+    complete_card(weights, material)
+    card, images = read_card(weights), material.images(str(pictures))
+    wanted = means(evaluate(load_model(weights), images, (2, 3), precision="float32"))
+    for scale in (2, 3):
+        found = card["scores"]["First"][f"x{scale}"]
+        assert found == pytest.approx(wanted.psnr[scale], abs=5e-5)
+        found = card["ssim"]["Last"][f"x{scale}"]
+        assert found == pytest.approx(wanted.ssim[scale], abs=5e-5)
+
+
+def test_the_weights_stay_as_they_are(weights, sets, material):
+    before = stored(weights)
+    complete_card(weights, material)
+    after = stored(weights)
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        assert after[name].dtype == tensor.dtype
+        assert torch.equal(after[name], tensor)
+
+
+def test_a_complete_card_is_not_written_again(weights, sets, material):
+    complete_card(weights, material)
+    content = weights.read_bytes()
+    assert complete_card(weights, material) == {}
+    assert weights.read_bytes() == content
+
+
+def test_another_card_is_refused_by_name(tmp_path, sets, material):
+    path = save_model(VDSR(3, 8), tmp_path / "own.safetensors", card={"scores": {}})
+    with pytest.raises(WeightsError, match="own.safetensors: .*float16, scales, ssim"):
+        complete_card(path, material)
+
+
+def test_the_command_says_what_it_added(weights, sets, pictures):
+    def call(*names: str):
+        folder = str(weights.parent)
+        return CliRunner().invoke(
+            app, ["experiments", "score", *names, "--weights", folder]
+        )
+
+    first = call()
+    assert first.exit_code == 0, first.output
+    scores = read_card(weights)["scores"]["First"]
+    assert f"net: First x2 {scores['x2']:.2f}, x3 {scores['x3']:.2f}" in first.output
+    assert "net: nothing to add" in call("net").output
+    unknown = call("other")
+    assert isinstance(unknown.exception, WeightsError)
+    assert "other.safetensors" in str(unknown.exception)
