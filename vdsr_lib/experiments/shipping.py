@@ -197,7 +197,18 @@ def _scales(run: Run) -> tuple[float, ...]:
 
 
 def by_scale(values: pd.Series) -> dict[str, float]:
-    """Return means by scale as a card holds them: ``{"x2": 37.53}``, four decimals."""
+    """Return means as a card holds them.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        One mean a scale: PSNR in dB, or SSIM.
+
+    Returns
+    -------
+    dict of str to float
+        ``{"x2": 37.5271}``, to four decimals.
+    """
     return {f"x{scale:g}": round(float(value), 4) for scale, value in values.items()}
 
 
