@@ -125,7 +125,8 @@ def test_a_run_that_was_made_is_found_under_its_key_for_ever():
 
 
 @pytest.mark.parametrize(
-    "later", [{"schedule": "cosine"}, {"warm_up": 0.5}, {"averaging": 0.99}]
+    "later",
+    [{"schedule": "cosine"}, {"warm_up": 0.5}, {"averaging": 0.99}, {"trace": True}],
 )
 def test_what_a_recipe_could_not_say_before_has_a_key_of_its_own(later):
     recipe = TrainingConfig.paper(epochs=1, **later)
@@ -180,10 +181,11 @@ def test_clipping_start_is_clipping_ended_after_two_epochs():
     whole, start = (
         get_experiment(name).runs("paper") for name in ("clipping", "clipping_start")
     )
-    ends = {"max_steps": None, "validate_every": None}
+    ends = {"max_steps": None, "validate_every": None, "trace": False}
     longer = [replace(run, training=replace(run.training, **ends)) for run in start]
     assert longer == list(whole)
     assert {run_cost(run).steps for run in start} == {2 * 124}
+    assert all(run.training.trace for run in start)  # how each explodes or crawls
     for profile in ("quick", "classroom"):
         assert get_experiment("clipping").runs(profile) == get_experiment(
             "clipping_start"

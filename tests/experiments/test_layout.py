@@ -97,6 +97,28 @@ def test_a_history_comes_back():
     assert (after.finished, after.precision) == (True, "float32")
 
 
+def test_a_trace_comes_back_with_its_holes():
+    steps = [
+        {"step": 1, "loss": 2.57873, "gradient_norm": 1234.5678, "clipped_share": 0.0},
+        {"step": 2, "loss": math.inf, "gradient_norm": 5e5, "clipped_share": 0.25},
+    ]
+    rows = [{"epoch": 1, "step": 2, "loss": math.inf}]
+    before = History(rows, [], finished=False, precision="float32", steps=steps)
+    kept = json.loads(readable(columns(before.steps)))
+    assert kept == {
+        "step": [1, 2],
+        "loss": [2.579, None],
+        "gradient_norm": [1235.0, 500000.0],
+        "clipped_share": [0.0, 0.25],
+    }
+    after = read_history(
+        history_columns(before), {}, finished=False, precision="float32", trace=kept
+    )
+    assert after.steps[0] == {name: values[0] for name, values in kept.items()}
+    assert math.isnan(after.steps[1]["loss"])
+    assert after.steps[1]["gradient_norm"] == 5e5
+
+
 def test_columns_of_different_length_are_refused():
     with pytest.raises(ValueError, match="shorter"):
         read_history({"epoch": [1, 2], "step": [1]}, {}, finished=True, precision="")

@@ -222,6 +222,36 @@ def test_a_run_that_diverged_is_recorded_without_weights(
     assert not read.histories["T91"].finished
 
 
+def test_a_trace_is_recorded_and_read_of_a_run_that_diverged_too(
+    run, material, measured, tmp_path
+):
+    """How it explodes: each step up to the one that failed, and which that was."""
+    kept = replace(run.training, trace=True)
+    wild = replace(kept, clipping="none", learning_rate=0.3)
+    recipes = {"T91": kept, "291": wild, "plain": run.training}
+    runs = tuple(replace(run, name=n, training=each) for n, each in recipes.items())
+    experiment = Experiment("ablation", "Wild", "none", dict.fromkeys(PROFILES, runs))
+    store = RunStore(tmp_path / "runs")
+    made = {
+        each.name: make_run(each, store=store, material=material, monitor=Silent())
+        for each in runs
+    }
+    path = record(experiment, store, tmp_path).path
+    read = Recording.read(path)
+    assert list(json.loads(path.read_text())["traces"]) == ["T91", "291"]
+    assert read.histories["plain"].steps == []
+    steps = read.histories["T91"].steps
+    assert [row["step"] for row in steps] == list(range(1, 9))
+    for ours, theirs in zip(steps, made["T91"].history.steps, strict=True):
+        assert ours["gradient_norm"] == pytest.approx(theirs["gradient_norm"], rel=5e-4)
+    failed = read.histories["291"].steps[-1]["step"]
+    assert f"diverged at step {failed} " in read.record["runs"]["291"]["message"]
+    assert 1 < failed < 8
+    before = path.read_bytes()  # and what was recorded stays when the store is gone
+    record(experiment, RunStore(tmp_path / "none"), tmp_path)
+    assert path.read_bytes() == before
+
+
 def test_nothing_to_record_is_a_sentence(ablation, tmp_path):
     with pytest.raises(
         RunError, match=r"none of the 3 runs of ablation at paper is in"

@@ -63,9 +63,10 @@ def clipping_start_runs(size: Size) -> Iterable[Run]:
     """Section 3.2 in its first two epochs: where networks crawl, or explode.
 
     Full runs take hours each, these minutes: the same networks, patches and recipe,
-    ended after two of 80 epochs. Below full size the runs are short as they are.
+    ended after two of 80 epochs, with what each step measured. Below full size the runs
+    are short as they are.
     """
-    shorter: dict[str, Any] = {"max_steps": 248, "validate_every": 31}
+    shorter: dict[str, Any] = {"max_steps": 248, "validate_every": 31, "trace": True}
     for run in clipping_runs(size):
         recipe = replace(run.training, **shorter if size.profile == "paper" else {})
         yield replace(run, training=recipe)

@@ -92,6 +92,7 @@ def read_history(
     *,
     finished: bool,
     precision: str,
+    trace: Mapping[str, list[Any]] | None = None,
 ) -> History:
     """Put a history together again.
 
@@ -103,6 +104,8 @@ def read_history(
         The validations as columns: ``epoch``, ``step`` and the scores.
     finished, precision
         As in `History`.
+    trace : mapping, optional
+        Its steps as columns, of a run that kept them.
 
     Returns
     -------
@@ -117,7 +120,7 @@ def read_history(
     validations = _rows(curve)
     scores = {row["step"]: row for row in validations}
     rows = [scores.get(row["step"], {}) | row for row in _rows(epochs)]
-    return History(rows, validations, finished, precision)
+    return History(rows, validations, finished, precision, _rows(trace or {}))
 
 
 def rounded_rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -53,7 +53,8 @@ class Recording:
         What `curve` returns, by the run's name.
     histories : dict of str to History
         By the run's name: loss, gradient norm, share clipped, seconds and scores of
-        each epoch. Its first validation is that of step 0.
+        each epoch, and of each step where the run kept a trace. Its first validation
+        is that of step 0.
     frames : dict of str to Frames
         The watched detail at some validations, of the runs that watch one.
     """
@@ -154,7 +155,8 @@ class Recording:
             "curves": {name: columns(rows) for name, rows in curves.items()},
             "histories": {n: history_columns(h) for n, h in self.histories.items()},
         }
-        return readable(content | more)
+        traces = {n: columns(h.steps) for n, h in self.histories.items() if h.steps}
+        return readable(content | ({"traces": traces} if traces else {}) | more)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Recording:
@@ -284,6 +286,7 @@ def _from_content(content: dict[str, Any], folder: Path) -> Recording:
             curves[name],
             finished=record["runs"][name]["outcome"] == "finished",
             precision=record["runs"][name]["provenance"]["precision"],
+            trace=content.get("traces", {}).get(name),
         )
         for name, epochs in (content["histories"] or apart).items()
     }

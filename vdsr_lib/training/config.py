@@ -11,7 +11,7 @@ from vdsr_lib.training.schedule import cosine, steps, warmed_up
 
 __all__ = ["TrainingConfig"]
 
-_LATER = ("schedule", "warm_up", "averaging")
+_LATER = ("schedule", "warm_up", "averaging", "trace")
 """Attributes that came later: `to_dict` leaves them out at their defaults, so that
 runs made before they existed keep their keys and their checkpoints."""
 
@@ -66,6 +66,8 @@ class TrainingConfig:
         In [0, 1). Above 0 the result is not the last weights but a running average:
         at each step it keeps this share of itself and takes the rest from the weights
         as they are. Validation measures the average too.
+    trace : bool
+        Whether the history keeps what each step measured; the weights are the same.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class TrainingConfig:
     schedule: str = "steps"  # the paper's; "cosine" is ours
     warm_up: float = 0.0  # ours: epochs; the paper begins at the full rate
     averaging: float = 0.0  # ours: the share kept at each step; the paper's: none
+    trace: bool = False  # ours: a row a step in the history
 
     def __post_init__(self) -> None:
         for name, (check, wanted) in VALUE_RULES.items():

@@ -40,12 +40,17 @@ class History:
         False when the run was stopped before its last step, or diverged.
     precision : str
         The arithmetic, in one line.
+    steps : list of dict
+        Where the recipe asks for a `trace`, one row a step: ``step``, and the step's
+        own ``loss``, ``gradient_norm`` and ``clipped_share``. A step that diverged is
+        the last. Empty otherwise.
     """
 
     epochs: list[Row] = field(default_factory=list)
     validations: list[Row] = field(default_factory=list)
     finished: bool = False
     precision: str = ""
+    steps: list[Row] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Return where the run stands: its last row in short."""
@@ -71,12 +76,14 @@ class History:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything JSON-ready; what is not finite becomes None."""
-        return {
+        values = {
             "epochs": [_plain(row) for row in self.epochs],
             "validations": [_plain(row) for row in self.validations],
             "finished": self.finished,
             "precision": self.precision,
         }
+        trace = {"steps": [_plain(row) for row in self.steps]}
+        return values | (trace if self.steps else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> History:
@@ -86,6 +93,7 @@ class History:
             [_numbers(row) for row in values["validations"]],
             bool(values["finished"]),
             str(values["precision"]),
+            [_numbers(row) for row in values.get("steps", ())],
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:

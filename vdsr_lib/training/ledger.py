@@ -100,6 +100,9 @@ class Ledger:
         self.position.done += 1
         self.position.step += 1
         row = self._row(measured)
+        if self.config.trace:
+            kept = {name: row[name] for name in ("step", *MEASURED)}
+            self.history.steps.append(kept)
         self._check(row)
         self._untold = row
         now = time.monotonic()

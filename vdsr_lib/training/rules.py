@@ -46,6 +46,7 @@ _COUNT = _is_count, "an integer of at least 1"
 _COUNT_OR_NONE = _is_count_or_none, "an integer of at least 1, or None"
 _POSITIVE = _is_positive, "a number above 0"
 _NOT_NEGATIVE = (lambda value: _is_number(value) and value >= 0), "0 or above"
+_SWITCH = (lambda value: isinstance(value, bool)), "True or False"
 _SHARE = (lambda value: _is_number(value) and 0 <= value < 1), "in [0, 1)"
 VALUE_RULES: dict[str, _Rule] = {
     "epochs": _COUNT,
@@ -56,7 +57,7 @@ VALUE_RULES: dict[str, _Rule] = {
     "drop_divisor": _POSITIVE,
     "last_layer_rate": _POSITIVE,
     "momentum": _SHARE,
-    "reset_momentum": (lambda value: isinstance(value, bool), "True or False"),
+    "reset_momentum": _SWITCH,
     "weight_decay": _NOT_NEGATIVE,
     "clipping": _one_of(RULES),
     "theta": _POSITIVE,
@@ -70,5 +71,6 @@ VALUE_RULES: dict[str, _Rule] = {
     "schedule": _one_of(SCHEDULES),
     "warm_up": _NOT_NEGATIVE,
     "averaging": _SHARE,
+    "trace": _SWITCH,
 }
 """For each attribute of `TrainingConfig`: a check, and what is wanted in words."""
