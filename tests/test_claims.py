@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
-from types import SimpleNamespace
 
+import IPython
 import numpy as np
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
 
 from vdsr_lib.claims import Claim, ClaimBook, judge, load_claims, read_records
 from vdsr_lib.claims.judging import quantity, rule_text
@@ -312,30 +314,43 @@ def test_recording_twice_is_refused_and_keeps_the_first(book: ClaimBook) -> None
     assert record["measured"] == 4
 
 
-@pytest.mark.parametrize(
-    ("second_cell", "count", "allowed"),
-    [("record()", 8, True), ("record()", 7, False), ("other()", 8, False)],
-)
-def test_running_a_cell_again_replaces_its_number(
-    book: ClaimBook,
-    monkeypatch: pytest.MonkeyPatch,
-    second_cell: str,
-    count: int,
-    *,
-    allowed: bool,
-) -> None:
-    import IPython
-
-    shell = SimpleNamespace(user_ns={"In": ["", "record()"]}, execution_count=7)
+@pytest.fixture
+def notebook(
+    book: ClaimBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> InteractiveShell:
+    """IPython itself, as in a kernel, with `record`, which counts up from 4."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    shell = InteractiveShell()
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
-    book.record("residual-leads", 4)
-    shell.user_ns["In"].append(second_cell)
-    shell.execution_count = count
-    if allowed:
-        assert book.record("residual-leads", 5).measured == 5
-    else:
-        with pytest.raises(ClaimError, match="recorded twice"):
-            book.record("residual-leads", 5)
+    numbers = itertools.count(4)
+    shell.user_ns["record"] = lambda: book.record("residual-leads", next(numbers))
+    return shell
+
+
+def test_the_cell_has_the_number_that_the_notebook_shows(
+    book: ClaimBook, notebook: InteractiveShell
+) -> None:
+    shown = [
+        notebook.run_cell(code, store_history=True).execution_count
+        for code in ("1 + 1", "record()", "2 + 2")
+    ]
+    [record] = read_records(book.path)["records"]
+    assert (shown[1], record["execution_count"]) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("cells", "measured"),
+    [(["record()", "record()"], 5), (["record(); record()"], None),
+     (["record()", "record();"], None)],
+)  # fmt: skip
+def test_running_a_cell_again_replaces_its_number(
+    book: ClaimBook, notebook: InteractiveShell, cells: list[str], measured: int | None
+) -> None:
+    results = [notebook.run_cell(code, store_history=True) for code in cells]
+    [record] = read_records(book.path)["records"]
+    assert record["measured"] == (measured or 4)
+    error = results[-1].error_in_exec
+    assert (error is None) if measured else ("recorded twice" in str(error))
 
 
 def test_a_new_book_forgets_the_old_numbers(declared: Path, tmp_path: Path) -> None:

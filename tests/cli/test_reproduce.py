@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
 from typer.testing import CliRunner, Result
@@ -67,6 +68,10 @@ def test_a_good_lesson(reproduce: Reproduce, tmp_path: Path) -> None:
     page = (tmp_path / "out" / "html" / "01_good.html").read_text()
     anchor = facts["claims"][0]["link"].removeprefix("html/01_good.html#")
     assert f'id="{anchor}"' in page
+    executed = nbformat.read(tmp_path / "out" / "executed" / "01_good.ipynb", 4)
+    [linked] = [c for c in executed.cells if f"cell-id={c.id}" == anchor]
+    assert 'record("two-and-two"' in linked.source
+    assert linked.execution_count == facts["claims"][0]["execution_count"]
     assert "nobody has timed them yet" in result.output
 
 

@@ -207,7 +207,8 @@ def _running_cell() -> tuple[str, int] | None:
     shell = sys.modules["IPython"].get_ipython()
     if shell is None:
         return None
-    return shell.user_ns.get("In", [""])[-1], shell.execution_count
+    # execution_count may be the next cell's: IPython 9.18 counts before it runs one
+    return shell.user_ns.get("In", [""])[-1], shell.displayhook.prompt_count
 
 
 def _run_again(before: tuple[str, int] | None, now: tuple[str, int] | None) -> bool:
