@@ -39,6 +39,14 @@ def test_panels_draw_the_numbers_in_one_colour_a_label():
     assert figure.get_supxlabel() == "step"
 
 
+@pytest.mark.parametrize(("logarithmic", "scale"), [(True, "log"), (False, "linear")])
+def test_panels_share_an_axis_that_may_be_logarithmic(logarithmic, scale):
+    options = {"xlabel": "step", "ylabel": "gradient norm"}
+    figure = figures.panels(CURVES, logarithmic=logarithmic, **options)
+    assert [axes.get_yscale() for axes in figure.axes] == [scale, scale]
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+
+
 def test_the_papers_curves_are_dashed_in_the_same_colour():
     figure = figures.panels(
         CURVES,

@@ -140,6 +140,40 @@ def test_table_3_is_what_the_cards_say():
     assert "2 of 24 cells are measured" in part
 
 
+def test_clipping_has_a_section_where_any_of_its_runs_is_recorded():
+    """The paper prints no such numbers: a table of "not run" would say nothing."""
+    title = "Clipping rules"
+    assert title not in comparison_page(Known([], {}))
+    runs = {"adjustable, rate 0.1": (34.2, 30.9, 28.8), "none, rate 0.1": (0, 0, 0)}
+    found = recording("clipping_start", runs)
+    wild = found.record["runs"]["none, rate 0.1"]
+    wild |= {"outcome": "diverged", "message": "training diverged at step 3 (epoch 1)"}
+    found.table.loc[found.table.run == "none, rate 0.1", "psnr"] = float("nan")
+    norms = {
+        "adjustable, rate 0.1": [0.75, 4.0, 2.5],
+        "none, rate 0.1": [0.75, 2e4, float("nan")],
+    }
+    for name, values in norms.items():
+        steps = [{"step": n, "gradient_norm": v} for n, v in enumerate(values, 1)]
+        found.histories[name] = History([{"epoch": 1, "step": 3}], steps=steps)
+    part = section(comparison_page(Known([found], {})), title)
+    lines = [line.strip("| ").split(" | ") for line in part.splitlines()]
+    cells = {(row[0], row[1]): row[2:] for row in lines if len(row) == 8}
+    assert len(cells) == 2 + 12  # two lines of head
+    assert cells["adjustable", "0.1"] == [
+        *("34.20", "30.90", "28.80", "0.75 / 4", "step 3"),
+        "`vdsr made adjustable, rate 0.1`",
+    ]
+    assert cells["none", "0.1"][:5] == [
+        *("-", "-", "-", "0.75 / 2e+04", "diverged, step 3"),
+    ]
+    assert cells["norm", "0.01"][:5] == ["not run"] * 3 + ["-", "-"]
+    assert "`vdsr experiments run clipping_start" in cells["norm", "0.01"][5]
+    assert "2 of 12 runs are recorded" in part
+    took = rows(section(comparison_page(Known([found], {})), "What it took"))
+    assert took["clipping_start: none, rate 0.1"][-1] == "diverged"
+
+
 def test_the_page_is_that_of_what_ships(root: Path):
     """Generated, never edited: `vdsr experiments compare` makes it again."""
     page = root / "docs" / "ours_against_the_paper.md"

@@ -9,12 +9,17 @@ import pandas as pd
 import pytest
 
 from vdsr_lib import figures
-from vdsr_lib.experiments import GradientTrace, Recording
+from vdsr_lib.experiments import GradientTrace, Recording, get_experiment, recorded
 from vdsr_lib.experiments.outcomes import (
     courses,
     end_table,
+    full_table,
     gain_table,
+    missing_costs,
+    step_courses,
 )
+from vdsr_lib.experiments.telling import cost_text
+from vdsr_lib.training import History
 
 STARTED = "loss is NaN at step 3: the rate is too high; at step 9 it was over"
 
@@ -124,3 +129,88 @@ def test_courses_have_a_panel_for_each_measure_and_a_curve_for_each_training():
         },
     }
     assert len(figures.traces(lines, logarithmic=["gradient norm"]).axes) == 2
+
+
+# --- at full scale, where some runs are recorded and some are not ---------------------
+
+KEYS = "clipping", "learning_rate"
+
+
+@pytest.fixture
+def some() -> Recording:
+    """Three of the twelve runs of "clipping_start": better, worse, and diverged."""
+    ends = {
+        "adjustable, rate 0.1": (31.5, "finished", ""),
+        "norm, rate 0.1": (29.75, "finished", ""),
+        "none, rate 0.01": (np.nan, "diverged", "diverged at step 4 (epoch 1)"),
+    }
+    declared = {run.name: run for run in get_experiment("clipping_start").runs("paper")}
+    runs, rows = {}, []
+    for name, (psnr, outcome, message) in ends.items():
+        factors = dict(declared[name].factors)
+        runs[name] = entry(*factors.values(), outcome, message)
+        for scale in (2, 3):
+            row = {"run": name, **factors, "scale": scale, "bicubic": 30.5}
+            rows.append(row | {"psnr": psnr + (scale == 2)})
+    norms = {"adjustable, rate 0.1": [2.0, 5.0], "none, rate 0.01": [2.0, np.nan]}
+    histories = {
+        name: History(
+            [{"step": 2}],
+            steps=[
+                {"step": step, "gradient_norm": norm, "clipped_share": 0.5}
+                for step, norm in enumerate(norms.get(name, ()), 1)
+            ],
+        )
+        for name in ends
+    }
+    head = {"experiment": "clipping_start", "profile": "paper", "seed": 0, "runs": runs}
+    return Recording(head, pd.DataFrame(rows), histories=histories)
+
+
+def test_every_declared_run_has_a_cell_in_words(some: Recording):
+    words = full_table("clipping_start", some, *KEYS, scale=3)
+    assert words.index.tolist() == ["adjustable", "value", "norm", "none"]
+    assert words.columns.tolist() == [0.1, 0.01, 0.001]
+    assert (words.index.name, words.columns.name) == ("clipping", "learning rate")
+    assert words.loc["adjustable"].tolist() == ["+1.00", "not run", "not run"]
+    assert words.loc["norm", 0.1] == "-0.75"
+    assert words.loc["none"].tolist() == ["not run", "diverged, step 4", "not run"]
+    assert (words == "not run").sum().sum() == 9
+    other = full_table("clipping_start", some, *KEYS, scale=2)
+    assert other.loc["norm", 0.1] == "+0.25"
+
+
+def test_nothing_recorded_is_not_run_everywhere():
+    words = full_table("clipping_start", None, *KEYS, scale=3)
+    assert words.shape == (4, 3)
+    assert (words == "not run").all(axis=None)
+
+
+def test_what_is_missing_is_named_with_its_cost(some: Recording):
+    runs = get_experiment("clipping_start").runs("paper")
+    every = missing_costs("clipping_start", None)
+    assert every == {run.name: cost_text(run) for run in runs}
+    left = missing_costs("clipping_start", some)
+    assert every.keys() - left.keys() == some.record["runs"].keys()
+    assert all(text.startswith("not run (about ") for text in left.values())
+
+
+@pytest.mark.parametrize("name", ["clipping", "table1"])
+def test_what_ships_says_the_same_of_what_is_missing(name: str):
+    full = recorded(name)
+    assert full is not None
+    assert missing_costs(name, full) == full.record["missing"]
+
+
+def test_gradients_of_recorded_steps_are_drawn_a_panel_a_rule(some: Recording):
+    lines = step_courses(some, *KEYS)
+    assert list(lines) == ["adjustable", "none"]  # the other one kept no trace
+    assert lines["adjustable"] == {"learning rate 0.1": ([1, 2], [2.0, 5.0])}
+    steps, norms = lines["none"]["learning rate 0.01"]
+    assert steps == [1, 2]
+    assert norms[0] == 2.0
+    assert np.isnan(norms[1])
+    shares = step_courses(some, *KEYS, quantity="clipped_share")
+    assert shares["adjustable"] == {"learning rate 0.1": ([1, 2], [0.5, 0.5])}
+    axes = {"xlabel": "step", "ylabel": "gradient norm", "logarithmic": True}
+    assert len(figures.panels(lines, **axes).axes) == 2

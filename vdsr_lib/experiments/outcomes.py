@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from vdsr_lib.experiments.catalogue import get_experiment
+from vdsr_lib.experiments.telling import cost_text
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,7 +17,15 @@ if TYPE_CHECKING:
 
     Course = dict[str, tuple[tuple[int, ...], list[float]]]
 
-__all__ = ["courses", "end_table", "gain_table"]
+__all__ = [
+    "courses",
+    "end_table",
+    "ending",
+    "full_table",
+    "gain_table",
+    "missing_costs",
+    "step_courses",
+]
 
 
 def gain_table(table: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:
@@ -72,8 +83,113 @@ def end_table(recording: Recording, rows: str, columns: str) -> pd.DataFrame:
     words: dict[object, dict[object, str]] = {}
     for run in recording.record["runs"].values():
         cell = words.setdefault(run["factors"][columns], {})
-        cell[run["factors"][rows]] = _end(run["outcome"], run.get("message") or "")
+        cell[run["factors"][rows]] = ending(run["outcome"], run.get("message") or "")
     return pd.DataFrame(words).fillna("not run")
+
+
+def full_table(
+    name: str, recording: Recording | None, rows: str, columns: str, *, scale: float
+) -> pd.DataFrame:
+    """Return in words how each run stands that is declared at the paper's size.
+
+    Parameters
+    ----------
+    name : str
+        The experiment's.
+    recording : Recording or None
+        What `recorded` gives of it.
+    rows, columns : str
+        Factors of the runs, as in `gain_table`.
+    scale : float
+        Where PSNR is compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``"+0.50"``, PSNR minus that of bicubic in dB; ``"diverged, step 3"``; or
+        ``"not run"``. Its axes are in the declared order.
+
+    Raises
+    ------
+    ValueError
+        If there is no such experiment, or two data sets have a row at this scale.
+    """
+    import pandas as pd
+
+    made = recording.record["runs"] if recording is not None else {}
+    table = recording.table if recording is not None else pd.DataFrame({"scale": []})
+    here = table[table["scale"] == scale]
+    gains = gain_table(here, rows, columns).to_dict() if len(here) else {}
+    words: dict[object, dict[object, str]] = {}
+    for run in get_experiment(name).runs("paper"):
+        row, column = run.factors[rows], run.factors[columns]
+        text = "not run"
+        if (entry := made.get(run.name)) is not None:
+            text = ending(entry["outcome"], entry.get("message") or "")
+            if column in gains and text == "finished":
+                text = f"{gains[column][row]:+.2f}"
+        words.setdefault(column, {})[row] = text
+    return pd.DataFrame(words).rename_axis(
+        index=rows.replace("_", " "), columns=columns.replace("_", " ")
+    )
+
+
+def missing_costs(name: str, recording: Recording | None) -> dict[str, str]:
+    """Return the runs at the paper's size that are not recorded.
+
+    Parameters
+    ----------
+    name : str
+        The experiment's.
+    recording : Recording or None
+        What `recorded` gives of it.
+
+    Returns
+    -------
+    dict of str to str
+        By the run's name: ``"not run (about 2.4 h on one CPU core)"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such experiment.
+    """
+    made = recording.record["runs"] if recording is not None else {}
+    runs = get_experiment(name).runs("paper")
+    return {run.name: cost_text(run) for run in runs if run.name not in made}
+
+
+def step_courses(
+    recording: Recording, panels: str, curves: str, *, quantity: str = "gradient_norm"
+) -> dict[str, dict[str, tuple[list[int], list[float]]]]:
+    """Return what each step of recorded runs measured, as `figures.panels` takes it.
+
+    Parameters
+    ----------
+    recording : Recording
+        A result, or a recorded one.
+    panels, curves : str
+        Factors of the runs.
+    quantity : {"gradient_norm", "clipped_share", "loss"}
+        What is shown.
+
+    Returns
+    -------
+    dict of str to (dict of str to (list, list))
+        ``{"none": {"learning rate 0.1": (steps, values), ...}, ...}``, of those runs
+        that kept a trace. What is no number is NaN.
+    """
+    found: dict[str, dict[str, tuple[list[int], list[float]]]] = {}
+    for name, run in recording.record["runs"].items():
+        if steps := recording.histories[name].steps:
+            value = run["factors"][curves]
+            shown = f"{value:g}" if isinstance(value, float) else str(value)
+            panel = found.setdefault(str(run["factors"][panels]), {})
+            panel[f"{curves.replace('_', ' ')} {shown}"] = (
+                [row["step"] for row in steps],
+                [float(row[quantity]) for row in steps],
+            )
+    return found
 
 
 def courses(traces: Iterable[GradientTrace]) -> dict[str, Course]:
@@ -104,7 +220,18 @@ def courses(traces: Iterable[GradientTrace]) -> dict[str, Course]:
     }
 
 
-def _end(outcome: str, message: str) -> str:
-    """Return the outcome, with the step where the message names one."""
+def ending(outcome: str, message: str) -> str:
+    """Return how a run ended in words, with the step where the message names one.
+
+    Parameters
+    ----------
+    outcome, message : str
+        As a record has them.
+
+    Returns
+    -------
+    str
+        ``"finished"`` or ``"diverged, step 3"``.
+    """
     step = re.search(r"at step (\d+)", message)
     return f"{outcome}, step {step[1]}" if outcome != "finished" and step else outcome

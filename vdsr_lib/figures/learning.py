@@ -35,6 +35,7 @@ def panels(
     paper: Mapping[str, Curves] | None = None,
     level: tuple[str, float] | None = None,
     ylim: tuple[float, float] | None = None,
+    logarithmic: bool = False,
 ) -> Figure:
     """Draw the same few curves in several panels, all on one scale.
 
@@ -51,6 +52,8 @@ def panels(
         Name and value of a level line, such as bicubic's PSNR.
     ylim : (float, float), optional
         Limits of the vertical axis; by default everything is in view.
+    logarithmic : bool
+        Whether the vertical axis is.
 
     Returns
     -------
@@ -80,6 +83,8 @@ def panels(
         if level is not None:
             axes.axhline(level[1], color="#333333", linestyle=":", linewidth=1.5)
     row[0].set_ylabel(ylabel)
+    if logarithmic:
+        row[0].set_yscale("log")
     figure.supxlabel(xlabel, fontsize=10.5)
     if ylim is not None:
         row[0].set_ylim(*ylim)
