@@ -169,7 +169,7 @@ def test_the_report_says_each_fact_and_each_verdict_in_words(
         "five &lt; six", "✓ holds", "✗ fails", "? missing", "○ not judged", "? unknown",
         "never reached", "cell 4: ValueError: a &lt; b", "1 min 01 s", "512 MB",
         "58 s", "1 of 2", "900 MB that it may", "A CPU", "not measured",
-        "Title &lt;01&gt;",
+        "Title &lt;01&gt;", "<em>ours</em> means", "<em>protocol</em> that",
     ):  # fmt: skip
         assert words in text, words
     assert "None" not in text
