@@ -113,8 +113,8 @@ print(patches, {s: int((first == s).sum()) for s in (2, 3, 4)}, sep="\n")
 #
 # The paper trains on scale 2 alone, on 3, on 4, on each pair, and on all
 # three, and tests each network at 2, 3 and 4. In twelve of the 21 cells of the
-# table the network has seen that scale and is at home; in nine it is abroad.
-# A network of one scale we call a *specialist*.
+# table the network has seen that scale and is at home. A network of one scale
+# we call a *specialist*.
 #
 # **Predict.** A network that has only ever seen scale 2 is given a picture at
 # scale 4: will it gain something, nothing, or do harm? And one that has only
@@ -254,15 +254,15 @@ book.record("harm-at-one-and-a-half", worst)
 
 # %% [markdown]
 # With networks of one scale one would need one for every number that somebody
-# may ask for. That is the practical point, and Figure 5 of the paper makes it
-# with pictures: one VDSR at several scales, fractional ones among them, above
-# a network that was trained on 3 alone.
+# may ask for. Figure 5 of the paper says so with pictures: one VDSR at several
+# scales, fractional ones among them, above a network that was trained on 3
+# alone.
 #
-# > **Caution.** Do not take it for granted that what works at 2 and at 4 works
-# > at 3. In the paper's table the network for these two gains 0.81 dB at 3,
-# > where the one for all three gains 2.88. The longer a network is trained,
-# > the better it knows its own scales, and the less it need care about
-# > others. Ours are too young to show it.
+# > **Caution.** Do not assume that what works at 2 and at 4 works at 3. In
+# > the paper's table the network for these two gains 0.81 dB at 3, where the
+# > one for all three gains 2.88. The longer a network is trained, the better
+# > it knows its own scales, and the less it need care about others. Ours are
+# > too young to show it.
 #
 # The slider below is our Figure 5. It moves the scale; the curve below it
 # says where you are.
@@ -324,7 +324,7 @@ curves = {label: (doses.index, doses[label]) for label in doses}
 axes["ylabel"] = "right dose (1: as given)"
 figures.show(
     figures.convergence(curves, reference_lines={"right": 1}, **axes),
-    alt="Rising lines; each specialist is near 1 at its own scale.",
+    alt="The dose rises with the scale; a specialist is near 1 at its own.",
 )
 
 # %% [markdown]
@@ -355,8 +355,8 @@ book.record("harm-below-half", agree.to_numpy().mean())
 # The right strength differs from scale to scale, and one network has to serve
 # them all. So should it not settle for something in between, too strong at 2
 # and too weak at 4? A *linear* method must. Take the simplest network, one
-# filter of 11 x 11 pixels, as much as depth 5 sees: its prediction is the
-# same multiple of the blur whatever the scale is. Its best weights are a
+# filter of 11 x 11 pixels, as much as depth 5 sees: it adds the same weighted
+# sum of a pixel's surroundings whatever the scale is. Its best weights are a
 # least-squares problem, which needs no training and no luck. By hand:
 
 
@@ -466,9 +466,11 @@ book.record("ours-compromises-too", spread["one network"])
 # ## Exercises
 #
 # 1. Train a network on scale 2 for 15 epochs in place of 5, so that it takes
-#    as many steps as the one for all three (`get_experiment("table2")` shows
-#    how runs are declared; `dataclasses.replace` changes one). Who is ahead
-#    at 2 now, and by how much?
+#    as many steps as the one for all three, and let its rate drop as much
+#    later. (`dataclasses.replace` changes a run of
+#    `table2 = get_experiment("table2")` and its `training`;
+#    `replace(table2, sizes=table2.sizes | {"quick": (run,)})` declares it.)
+#    By how much is it ahead at 2 now?
 # 2. Multiply the residual of the network for 4 by the dose that is right at
 #    2, and measure its gain there. Is the harm undone? How much of what the
 #    specialist for 2 gains is then still missing, and why?
