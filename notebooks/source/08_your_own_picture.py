@@ -15,9 +15,16 @@
 # 00 tells whether yours has it); on a GPU nobody has timed them yet.
 
 # %% [markdown]
+# > **Words.** *The paper* is that of Kim, Lee and Lee (2016), and VDSR its
+# > network. It gets the *ILR*: brightness (*luma*) of the small picture after
+# > bicubic has enlarged it to full size. A *pair* is an ILR and the original;
+# > training sees pairs in small squares, *patches*, and an *epoch* uses each
+# > once. PSNR, in decibels (dB), measures quality, and more is better. A line
+# > with a coloured bar is a *claim*, judged by what was just measured.
+#
 # `quick` trains a small network, of depth 5, in front of you. `classroom` and
-# `paper` train the network that lesson 07 measures, at their size: depth 10
-# for some minutes, and the paper's own, which takes days without a GPU. For
+# `paper` train VDSR for Table 3 of the paper, at their size: depth 10 for some
+# minutes, and the paper's own, which takes days without a GPU. For
 # your own pictures you need neither, since a network of full depth ships with
 # the course, and the tool below offers it.
 
@@ -90,8 +97,8 @@ table.assign(gain=table.psnr - table.bicubic).round(2).add_suffix(" (dB)")
 # picture small and enlarges it again: then there is an original, and the
 # result has a score.
 #
-# **Predict.** Before you look: at which scale is the network furthest ahead
-# of bicubic, and in which kind of place, smooth areas, edges, or fine texture?
+# **Predict.** Before you look: in which kind of place is the network furthest
+# ahead of bicubic, in smooth areas, on edges, or in fine texture?
 
 # %%
 mine = {"network": network}
@@ -101,7 +108,7 @@ own_picture(models=mine, scale=3, task="restore", device=device)
 # Where no kernel runs you see a still picture: a sample, shrunk by 3 and
 # restored. The gain lies on edges. Smooth areas leave nothing to do, and
 # texture finer than the small picture's pixels is gone; the network does not
-# invent it. Keep your answer on the scale: the curve below will tell.
+# invent it.
 #
 # Under `make app` the same page runs as a small application, without a
 # notebook around it. Your picture never leaves this computer.
@@ -378,7 +385,7 @@ display(book.record("soft-lens-gains-less", share["soft lens"]))
 book.record("picked-pixels-turn-it-into-loss", mean["nearest pixel"])
 
 # %% [markdown]
-# Even when shrunk cleanly, drawn letters gain less than photographs do,
+# Even when shrunk cleanly, drawn letters gain less than the mean photograph,
 # though they are all edges. Here is why.
 
 # %%
