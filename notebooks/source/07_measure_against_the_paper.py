@@ -152,7 +152,7 @@ book.record("vdsr-leads-at-each-scale", min(psnr.VDSR - psnr.SRCNN))
 #
 # If the two were trained here, read only the sign of the lead. SRCNN, without
 # a skip connection, must first learn to copy its input (lesson 03); a few
-# hundred steps hardly bring it to bicubic, where VDSR starts.
+# hundred steps bring it near bicubic, where VDSR starts.
 #
 # ## Picture by picture
 #
