@@ -203,6 +203,7 @@ def test_what_ships_says_the_same_of_what_is_missing(name: str):
 
 
 def test_gradients_of_recorded_steps_are_drawn_a_panel_a_rule(some: Recording):
+    assert step_courses(None, *KEYS) == {}
     lines = step_courses(some, *KEYS)
     assert list(lines) == ["adjustable", "none"]  # the other one kept no trace
     assert lines["adjustable"] == {"learning rate 0.1": ([1, 2], [2.0, 5.0])}

@@ -160,14 +160,18 @@ def missing_costs(name: str, recording: Recording | None) -> dict[str, str]:
 
 
 def step_courses(
-    recording: Recording, panels: str, curves: str, *, quantity: str = "gradient_norm"
+    recording: Recording | None,
+    panels: str,
+    curves: str,
+    *,
+    quantity: str = "gradient_norm",
 ) -> dict[str, dict[str, tuple[list[int], list[float]]]]:
     """Return what each step of recorded runs measured, as `figures.panels` takes it.
 
     Parameters
     ----------
-    recording : Recording
-        A result, or a recorded one.
+    recording : Recording or None
+        A result, or what `recorded` gives.
     panels, curves : str
         Factors of the runs.
     quantity : {"gradient_norm", "clipped_share", "loss"}
@@ -180,6 +184,8 @@ def step_courses(
         that kept a trace. What is no number is NaN.
     """
     found: dict[str, dict[str, tuple[list[int], list[float]]]] = {}
+    if recording is None:
+        return found
     for name, run in recording.record["runs"].items():
         if steps := recording.histories[name].steps:
             value = run["factors"][curves]
