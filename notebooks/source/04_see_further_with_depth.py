@@ -49,6 +49,7 @@ from IPython.display import display
 from vdsr_lib import compare, degrade, figures, load_images, paper
 from vdsr_lib import experiments as lab
 from vdsr_lib.claims import ClaimBook
+from vdsr_lib.experiments.outcomes import missing_costs
 from vdsr_lib.images import crop_to_multiple, to_luma, to_uint8
 from vdsr_lib.inference import super_resolve
 from vdsr_lib.receptive import central_share, central_side, effective_field
@@ -120,8 +121,8 @@ book.record("deeper-is-better", gain[3])
 # A gain of three errors is very likely real; one of a single error may be
 # chance, and a single run of each depth would then have given whatever order
 # you like. At `quick` depth has paid at scales 3 and 4; at scale 2, after so
-# few steps, nobody can tell. And the gain from one depth to the next is within
-# the scatter nearly everywhere. Compare with what you predicted, for both.
+# few steps, nobody can tell. And of the gains from one depth to the next most
+# are below two errors. Compare with what you predicted, for both.
 #
 # ## The same detail, deeper and deeper
 #
@@ -129,8 +130,7 @@ book.record("deeper-is-better", gain[3])
 # depths (the first run of each), and try the difference mode.
 
 # %%
-first = {depth: f"depth {depth}, run 1" for depth in means.index}
-models = {depth: result.models[name] for depth, name in first.items()}
+models = {d: result.models[f"depth {d}, run 1"] for d in means.index}
 camera = to_luma(load_images("embedded-test")["camera"])
 hr = crop_to_multiple(camera[90:243, 190:343], 3)  # (H, W), uint8
 ilr = degrade(hr, 3)  # (H, W)
@@ -192,13 +192,14 @@ print(full.provenance if full else "nothing is recorded")
 if full:
     above = full.table.pivot_table("psnr", "depth", "scale") - figure3
     display(above.dropna().round(2))
-left = pd.Series(full.record["missing"] if full else {"all": "not run"})
+left = pd.Series(missing_costs("figure3", full))
 display(left[:: max(1, len(left) - 1)].to_frame("at full scale"))
 
 # %% [markdown]
 # Half a decibel is many times the noise of a run, so this is not chance:
-# something in our training differs from the authors', and we have not found
-# it (`docs/ours_against_the_paper.md` tells what was tried). Now the paper's
+# something in our training differs from the authors'. Most likely it is the
+# patches: ours touch, theirs seem to have overlapped
+# (`docs/ours_against_the_paper.md`, *Patches that overlap*). Now the paper's
 # curve by itself: its rise from depth 5 to 20, its sag from depths 12 to 15
 # to 16 to 19 at each scale, and the standard error of either.
 
@@ -218,8 +219,8 @@ book.record("figure3-sags-at-x2", sag[2])
 # standard errors; but we chose that comparison after looking, and the same
 # networks show nothing of it at scales 3 and 4. And depth 20, the one that
 # the paper goes on to use, lies 0.12 dB or more above depth 19 at all
-# scales: three times the noise of a run. Was it trained or chosen with more
-# care? The paper does not say.
+# scales: two standard errors of such a difference. Was it trained or chosen
+# with more care? The paper does not say.
 #
 # How many runs would settle it? To tell two depths $\delta$ apart at two
 # standard errors, $2 s \sqrt{2 / n} \le \delta$, so $n \ge 8 s^2 / \delta^2$.
@@ -294,10 +295,11 @@ receptive_field_explorer(models, hr, scale=3)
 #
 # Why should it help to see far? The paper says that more context gives more
 # clues to what a detail is. Here is a case in which that can be measured to
-# the last decibel. A texture repeats every 5 pixels; shrinking by 3 folds its
-# fine pattern onto a coarser one that is not there. Whoever sees one period
-# of it cannot tell true from false. Over two or three periods the few pixels
-# that are left fall on different places of the tile, and together they tell.
+# the last decibel. A texture repeats every 5 pixels; shrinking by 3 leaves a
+# fifth of its contrast or less, folded onto a coarser pattern that is not
+# there. Whoever sees one period of it cannot tell true from false. Over two or
+# three periods the few pixels that are left fall on different places of the
+# tile, and together they tell.
 #
 # To keep luck and patience out of it we train nothing: for the simplest
 # network, one linear filter of $w \times w$ pixels, the best weights can be
@@ -316,8 +318,8 @@ figures.show(
         xlabel="side of the filter (pixels)",
         ylabel="gain over bicubic (dB)",
     ),
-    alt="""On the repeated texture the gain climbs from 1 dB at 3 pixels to 30
-    dB; on the other it stays near 1 dB at every size.""",
+    alt="""On the repeated texture the gain climbs from 1 dB at 3 pixels to
+    more than 30; on the other it stays near 1 dB at every size.""",
 )
 
 # %%
@@ -331,7 +333,8 @@ book.record("context-alone-pays-little", wider["never repeats"])
 # So context is no good in itself: it pays as far as the picture repeats or
 # continues something. Brick walls and windows do. Of the four sets of test
 # pictures in the paper's Table 3 it is Urban100, a hundred views of facades,
-# on which VDSR is furthest ahead of SRCNN: by 1.26 dB at scale 2.
+# on which VDSR is furthest ahead of SRCNN at scale 2, by 1.26 dB. (That fits
+# and proves little: at scales 3 and 4 the lead is largest on Set5.)
 #
 # Here is what the filters make of the repeated texture.
 
@@ -346,8 +349,8 @@ for size in (5, 7, 13):
 shown = {name: picture[15:45, 15:45] for name, picture in shown.items()}
 figures.show(
     figures.filmstrip({"repeats": (shown, {})}),
-    alt="""A woven texture. Bicubic shows a coarser, false pattern; filters of
-    5, 7 and 13 pixels bring the true one back step by step.""",
+    alt="""A texture of small tiles. Bicubic leaves an almost even grey, the
+    filter of 5 pixels a false pattern; 7 and 13 bring the tiles back.""",
 )
 
 # %% [markdown]
