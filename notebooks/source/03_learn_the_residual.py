@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Learn the residual
 #
-# **You will do** what Table 1 and Figure 4 of the paper do: train six
-# networks of ten layers, three that predict only what their input lacks and
-# three that predict the whole picture, at three learning rates, and watch
-# the same detail of a photograph take shape in both kinds.
+# **You will do** what Table 1 and Figure 4 of the VDSR paper (Kim, Lee and Lee
+# 2016) do: train six networks of ten layers, three that predict only what
+# their input lacks and three that predict the whole picture, at three learning
+# rates, and watch the same detail of a photograph take shape in both kinds.
 #
 # **You will learn** what the residual is and why it is easier to predict
 # than the picture; that a *skip connection* from input to output is one
@@ -20,9 +20,10 @@
 # %% [markdown]
 # The first cell holds what a run may change. `quick` trains 200 steps of the
 # paper's recipe, on pictures that come with scikit-image; `classroom` trains
-# 8 epochs on the same pictures (an epoch is one pass through all patches),
-# in which the rate falls as often as in the paper's 80; `paper` trains all 80
-# on T91, the 91 photographs that the paper took for this, and wants a GPU.
+# 8 epochs on the same pictures (an *epoch* is one pass through all *patches*,
+# the small squares that they are cut into), in which the rate falls as often
+# as in the paper's 80; `paper` trains all 80 on T91, the 91 photographs that
+# the paper took for this, and wants a GPU.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -44,6 +45,7 @@ from vdsr_lib import VDSR, PatchSet, degrade, figures, paper, psnr
 from vdsr_lib.claims import ClaimBook
 from vdsr_lib.datasets import load_images
 from vdsr_lib.experiments import get_experiment, recorded, run_experiment
+from vdsr_lib.experiments.outcomes import missing_costs
 from vdsr_lib.images import crop_to_multiple, to_luma
 from vdsr_lib.training import Silent, TrainingConfig, train
 from vdsr_lib.widgets import LiveMonitor, epoch_player
@@ -99,7 +101,9 @@ figures.show(
 # A network that predicts $y$ must produce a number between 16 and 235 at
 # every pixel and get it right to a level or two. One that predicts $r$ and
 # says "zero" everywhere is already as good as bicubic. The share of the
-# picture's variance that is still unexplained says how small the rest is.
+# picture's variance that is still unexplained says how small the rest is. (A
+# line with a coloured bar is a *claim*: a sentence written beforehand, and
+# judged by the number that was just measured.)
 
 # %%
 display(book.record("residual-is-small", r.var() / y.var()))
@@ -234,7 +238,7 @@ figures.show(
 
 # %% [markdown]
 # The last column answers your second prediction. The residual curves rise
-# smoothly from bicubic upwards, fastest at the highest rate. The others leap
+# from bicubic with hardly a dip, fastest at the highest rate. The others leap
 # by several decibels from one measurement to the next, so that column
 # depends on where we happened to stop. We therefore average the lead of the
 # residual network over all measurements until the rate falls for the first
@@ -326,8 +330,7 @@ for (rate, name), rows in reversed(list(by_curve)):
     panel[name] = rows.epoch, rows.psnr
 full = recorded("table1")
 print(full or "No Table 1 of ours ships yet; the figure is the paper's.")
-missing = full.record["missing"] if full else {"all six": "not run"}
-print(*(": ".join(run) for run in missing.items()), sep="\n")
+print(*map(": ".join, missing_costs("table1", full).items()), sep="\n")
 ours = full.grouped("learning_rate", "network", x="epoch") if full else {}
 
 # %% [markdown]
