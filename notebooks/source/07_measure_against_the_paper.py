@@ -195,8 +195,9 @@ agree = np.sign(each.VDSR - each.bicubic) == np.sign(same.VDSR - same.bicubic)
 book.record("ssim-agrees", agree.mean())
 
 # %% [markdown]
-# Now look. Below is the picture with the largest gain at scale 3. Choose two
-# methods, drag the divider, and press "Difference" to see where they differ.
+# Below is the picture with the largest gain at scale 3. Look: choose two
+# methods and drag the divider; press "Difference" to see where a method is
+# wrong.
 
 # %%
 hr = crop_to_multiple(to_luma(images[gain[3].idxmax()]), 3)  # (H, W), uint8
