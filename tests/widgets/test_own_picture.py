@@ -242,6 +242,13 @@ def test_mistakes_in_python_are_raised(tmp_path):
         own_picture(tmp_path / "gone.png")
 
 
+def test_the_scores_of_shipped_weights_have_a_name_and_a_unit():
+    about = {choice["value"]: choice["about"] for choice in OwnPicture().models}
+    assert about["srcnn-915-x2"].endswith(
+        "; PSNR in dB on test sets: Set5 x2 36.31, Set14 x2 32.12, B100 x2 31.10"
+    )
+
+
 def test_damaged_shipped_weights_are_said_and_bicubic_remains(monkeypatch):
     from vdsr_lib import weights
     from vdsr_lib.errors import WeightsError

@@ -82,7 +82,8 @@ def model_choices(networks: Mapping[str, nn.Module]) -> tuple[list[Choice], str]
     try:
         for row in available_models().itertuples():
             if row.name not in networks:
-                about = [str(row.network), str(row.scores)]
+                scores = f"PSNR in dB on test sets: {row.scores!s}"
+                about = [str(row.network), scores if row.scores else ""]
                 choices.append(_choice(str(row.name), "; ".join(filter(None, about))))
     except WeightsError as error:
         problem = str(error)
