@@ -445,7 +445,8 @@ pd.Series(modern.record["missing"] if modern else left).to_frame("")
 # VDSR lies about half a decibel below the draft's row for T91 at each scale.
 #
 # Of nine readings of the recipe one fits the first epochs of Figure 4:
-# *patches that overlap by half*. Ours touch. The page says more.
+# *patches that overlap by half*. Ours touch. `docs/ours_against_the_paper.md`
+# says more.
 #
 # And what differs within Table 3? The *training pictures* of its columns, the
 # *devices* of its seconds, and the *choice* of one column's network. None of
