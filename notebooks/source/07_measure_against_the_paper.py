@@ -146,8 +146,8 @@ book.record("vdsr-leads-at-each-scale", min(psnr.VDSR - psnr.SRCNN))
 
 # %% [markdown]
 # Full-scale weights have learnt from T91 for eighty epochs, each by its own
-# recipe, so the pictures are equal. The lead is rather too small: on Set5 at
-# scale 2 our SRCNN comes within 0.03 dB of its authors', but our VDSR stays
+# recipe, so the pictures are equal. If anything the lead is too small: on Set5
+# at scale 2 our SRCNN comes within 0.03 dB of its authors', but our VDSR stays
 # half a decibel behind the paper's (see the honest list).
 #
 # If the two were trained here, read only the sign of the lead. SRCNN, without
@@ -156,8 +156,8 @@ book.record("vdsr-leads-at-each-scale", min(psnr.VDSR - psnr.SRCNN))
 #
 # ## Picture by picture
 #
-# An average of five pictures is easily moved by one of them. So here is each
-# of them: by how many decibels VDSR is ahead of bicubic, and of SRCNN.
+# An average of five pictures is easily moved by one of them. Here is each: by
+# how many decibels VDSR is ahead of bicubic, and of SRCNN.
 
 # %%
 each = scores.pivot(index=["image", "scale"], columns="method", values="psnr")
@@ -213,8 +213,8 @@ compare(shown, reference="original", border=3, left="bicubic", right="VDSR")
 #
 # The benchmark pictures do not ship with this project, because their terms
 # are not stated or allow research only; `vdsr data fetch set5 set14 b100
-# urban100` fetches them. Where Set5 is on this machine, our contenders meet
-# the printed numbers here.
+# urban100` fetches them. Where Set5 is on this machine, our VDSR meets the
+# printed numbers, in the column `here`.
 
 # %%
 benchmarks = ("set5", "set14", "b100", "urban100")
