@@ -195,7 +195,7 @@ agree = np.sign(each.VDSR - each.bicubic) == np.sign(same.VDSR - same.bicubic)
 book.record("ssim-agrees", agree.mean())
 
 # %% [markdown]
-# Below is the picture with the largest gain at scale 3. Look: choose two
+# Below is the picture with the largest gain at scale 3. Choose two
 # methods and drag the divider; press "Difference" to see where a method is
 # wrong.
 
@@ -214,7 +214,7 @@ compare(shown, reference="original", border=3, left="bicubic", right="VDSR")
 # The benchmark pictures do not ship with this project, because their terms
 # are not stated or allow research only; `vdsr data fetch set5 set14 b100
 # urban100` fetches them. Where Set5 is on this machine, our VDSR meets the
-# printed numbers, in the column `here`.
+# printed numbers, in column `here`.
 
 # %%
 benchmarks = ("set5", "set14", "b100", "urban100")
