@@ -486,7 +486,7 @@ pd.Series(modern.record["missing"] if modern else left).to_frame("")
 # 4. With `curves`, choose the best of the last twenty epochs only, and of the
 #    first twenty. How much does choosing flatter there, at each rate, and what
 #    has the length of the steps to do with it?
-# 5. Find `head` in `face`, as the cell above finds `woman`. Which other
+# 5. Find `face` in `head`, as the cell above finds `woman`. Which other
 #    pictures of the four benchmark sets would you test against the training
 #    set, and how long would that take?
 
