@@ -466,9 +466,10 @@ book.record("shallow-gap-closes", gap[-1])
 # 4. Run `run_experiment("table1", profile, seed=1)` and compare the leads
 #    with those above. Which of the numbers in this lesson would you trust to
 #    one decibel, and which not?
-# 5. Use `my_residual_step` twenty times in a row and print the loss. Then
-#    replace the sum by `error.square().mean()`. What happens, and which rate
-#    would you need?
+# 5. Use `my_residual_step` twenty times in a row on the patches `some` and
+#    print the loss. Without momentum it goes up and down. Then replace the sum
+#    by `error.square().mean()`, and multiply what you print by 441. Which rate
+#    and which weight decay make both rows of losses the same?
 
 # %% [markdown]
 # ## Sources

@@ -430,9 +430,10 @@ for depth in (5, 20) if profile == "paper" else ():
 # 3. Estimate the noise from Figure 3 by fitting a parabola to depths 10 to 19
 #    and taking the standard deviation of what is left. Do the two estimates
 #    agree?
-# 4. Repeat the texture every 7 pixels instead of 5
-#    (`lab.context_gains(period=7)`). At which filter size does the gain set
-#    in now? Explain it by how often the tile must be seen.
+# 4. Repeat the texture every 8 pixels instead of 5
+#    (`lab.context_gains(range(3, 26, 2), period=8)`). At which filter size
+#    does the gain set in now? And why does it never set in when the period
+#    is 6? (Ask on which places of the tile the pixels fall that are left.)
 # 5. What does training do to the field? Measure `effective_field` of a fresh
 #    `VDSR(depth=10)`, of ours, and of one that was trained for longer
 #    (`lab.run_experiment("figure3", "classroom", only="depth 10, run 1")`).
