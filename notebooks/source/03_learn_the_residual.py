@@ -255,8 +255,9 @@ for word, lines in zip(words.values(), by_epoch.values(), strict=True):
     display(book.record(f"leads-early-at-{word}-rate", lead[early].mean()))
 
 # %% [markdown]
-# The lead is smallest at the lowest rate, as it is in the paper. Two more
-# readings of the same curves: every residual network is past bicubic by now,
+# In the paper the lead is smallest at the lowest rate; after 200 steps it
+# depends on the seed at which. Two more readings of the same curves: every
+# residual network is past bicubic by now,
 # and at `quick`, after 200 steps, no other one has reached it.
 
 # %%
