@@ -121,7 +121,7 @@ print(patches, {s: int((first == s).sum()) for s in (2, 3, 4)}, sep="\n")
 # seen 4, at scale 2, where there is *less* to repair? Last: what will the
 # network for all three have to pay, at each scale, for serving the others?
 #
-# The next cell trains all seven; it is the longest of this lesson.
+# The next cell, the longest, trains all seven.
 
 # %%
 where = {"device": device, "seed": seed}
@@ -157,10 +157,11 @@ display(book.record("spoils-2-after-4", live.loc[2, "x4"]))
 book.record("spoils-2-after-3", live.loc[2, "x3"])
 
 # %% [markdown]
-# Compare with your predictions. Upwards a network of one scale does no harm,
-# and little good: in the paper the network for 2 gains 0.03 dB at 3 and 0.01
-# at 4. Ours has not had the time to become such a specialist, and keeps a
-# part. How much of what the network for 4 gains there?
+# Compare with your predictions. (With one seed of three the network for 3
+# hardly spoils 2 at `quick`, so that larger sizes judge it.) Upwards a network
+# of one scale does no harm, and little good: in the paper the network for 2
+# gains 0.03 dB at 3 and 0.01 at 4. Ours has not had the time to become such a
+# specialist, and keeps a part. How much of what the network for 4 gains there?
 
 # %%
 book.record("little-above", live.loc[4, "x2"] / live.loc[4, "x4"])
@@ -188,13 +189,12 @@ book.record("others-help-at-3-and-4", (every - own)[[3, 4]].min())
 # > three costs as much to train as the specialists together. Here that is
 # > what saves it. In trials with seed 0 it kept six tenths of the specialists'
 # > gain with as many *steps* as each of them, and three quarters when all had
-# > 15 epochs. Do not read a law of nature out of our upper table.
+# > 15 epochs. Our upper table is no law of nature.
 #
 # ## At full scale
 #
-# Of the seven networks at the paper's size, we have trained these: gains over
-# bicubic on Set5, in dB, to be read beside the paper's table above, and what
-# the others would cost.
+# Of the seven networks at the paper's size, these are trained: gains over
+# bicubic on Set5, in dB, and what the others would cost.
 
 # %%
 full = recorded("table2")
@@ -264,8 +264,7 @@ book.record("harm-at-one-and-a-half", worst)
 # > it knows its own scales, and the less it need care about others. Ours are
 # > too young to show it.
 #
-# The slider below is our Figure 5. It moves the scale; the curve below it
-# says where you are.
+# The slider below is our Figure 5; the curve says where you are.
 
 # %%
 shown = {name: nets[name] for name in ("3 only", "all")}
