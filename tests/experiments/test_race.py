@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from vdsr_lib.experiments import (
     ExperimentResult,
     Frames,
+    get_experiment,
     race,
     race_curves,
     race_frames,
@@ -69,3 +72,13 @@ def test_a_run_without_frames_or_of_no_such_name_is_refused(result):
         race_frames(result, "leader", "rival")
     with pytest.raises(ValueError, match="no run 'winner'; there are leader, rival"):
         race(result, "winner")
+
+
+@pytest.mark.parametrize("profile", ["quick", "classroom", "paper"])
+def test_bicubic_is_known_on_the_pictures_that_the_curves_are_drawn_from(profile):
+    # Else the level in the figure, and the distance from it at the start, are those of
+    # other pictures: at full size the curves are BSDS500's, and Set5 is the test.
+    for run in get_experiment("side_by_side").runs(profile):
+        assert replace(run.test[0], scales=run.validate.scales) == run.validate
+        assert run.test[0].scales == (2, 3, 4)
+    assert run.test[-1].dataset == ("set5" if profile == "paper" else "embedded-test")
