@@ -10,10 +10,9 @@
 # interpolation works, what PSNR and SSIM see and what they miss, and why two
 # papers can print different numbers for the very same bicubic.
 #
-# **You need** to have used NumPy arrays, and to know nothing about networks:
-# none is trained here. Reading takes about 30 minutes; at `quick` the cells
-# take about ten seconds of one CPU core, and a GPU would not make them
-# faster.
+# **You need** to have used NumPy arrays. No network is trained here. Reading
+# takes about 30 minutes; at `quick` the cells take about ten seconds of one
+# CPU core, and a GPU would not make them faster.
 
 # %% [markdown]
 # The first cell holds what a run may change. Every profile measures five
@@ -107,8 +106,7 @@ compare(shown, reference="HR", border=scale, left="pixels repeated")
 
 # %%
 apart = psnr(hr, ilr, border=scale)
-shrunk = imresize(ilr, 1 / scale)  # (H / 3, W / 3)
-alike = psnr(small, shrunk, border=2, data_range=1)
+alike = psnr(small, imresize(ilr, 1 / scale), border=2, data_range=1)
 print(f"large pictures {apart:.2f} dB, small ones {alike:.2f} dB")
 book.record("one-small-picture-many-large", alike - apart)
 
@@ -129,8 +127,8 @@ book.record("one-small-picture-many-large", alike - apart)
 # Every pixel of a resized picture is a weighted mean of the pixels around its
 # place in the old one, first along one axis, then along the other. The
 # weights come from Keys' cubic kernel (1981), a curve in two pieces that is 1
-# at its centre, 0 at every other whole number, and slightly negative between
-# 1 and 2. Those negative lobes sharpen, and cause the overshoot.
+# at its centre, 0 at all other whole numbers, and slightly negative between 1
+# and 2. Those negative lobes sharpen, and cause the overshoot.
 
 
 # %%
@@ -173,8 +171,7 @@ print(enlarging[enlarging != 0].round(4))
 # negative. The figure shows the longer row, the one that shrinks by 3.
 
 # %%
-x = np.linspace(-7, 7, 400)
-used = np.flatnonzero(shrinking)
+x, used = np.linspace(-7, 7, 400), np.flatnonzero(shrinking)
 weights = (used - 241, shrinking[used])  # new pixel 80 lies over old 241
 xlabel = "distance from the new pixel's centre (old pixels)"
 figures.show(
@@ -213,10 +210,9 @@ rmse = 255 / 10 ** (decibels / 20)
 print(f"{decibels:.2f} dB is a typical error of {rmse:.1f} levels")
 
 # %% [markdown]
-# A number per picture hides where the error lies. The difference map shows
-# it: nearly all of it sits on edges and in texture, and flat regions are
-# right already. In lesson 03 the network learns this map, with its sign
-# turned, instead of the picture.
+# The difference map shows where the error lies: nearly all of it on edges and
+# in texture. In lesson 03 the network learns this map, with its sign turned,
+# instead of the picture.
 
 # %%
 figures.show(
@@ -229,8 +225,7 @@ figures.show(
 #
 # We now spoil the original in two ways that give the PSNR of the bicubic
 # picture: we make it evenly brighter by bicubic's typical error, and we add
-# random noise of that size. A third copy is moved sideways by one pixel,
-# whatever PSNR that gives.
+# random noise of that size. A third copy is moved sideways by one pixel.
 #
 # **Predict.** SSIM (Wang et al. 2004) compares brightness, contrast and
 # structure within small windows, and is 1 for equal pictures. Which of the
@@ -319,9 +314,9 @@ book.record("larger-scales-lose-more", mean[2] - mean[4])
 # |---|---|---|
 # | PSNR over RGB | colour is put back first | a metric called on the picture |
 # | full-range luma | $Y$ runs from 0 to 255 | Pillow, OpenCV, JPEG |
-# | no antialiasing | the kernel is not stretched | OpenCV, torch's `interpolate` |
+# | no antialiasing | another kernel, not stretched | OpenCV's `resize` |
 # | Pillow's bicubic | 8 bits and rounding between the axes | `Image.resize` |
-# | 8-bit low resolution | the small picture is rounded | small pictures in files |
+# | low resolution stored as 8 bits | it is rounded | small pictures in files |
 # | no border crop | step 7 is left out | a metric called on the whole picture |
 # | output not rounded | step 6 is left out | a metric called on the network's floats |
 #
@@ -347,16 +342,15 @@ figures.show(
 )
 
 # %% [markdown]
-# So much for your predictions: three mistakes are large, and one of them is
-# flattering, at scale 2. Two of the three share a cause that has nothing to
-# do with quality. Full-range luma spreads the same picture over 255 levels
-# instead of 219, so every error grows by 255/219, while the peak in the
-# formula stays 255. PSNR falls by $20\,\log_{10}(255/219)$.
+# Three mistakes are large, and one of them is flattering, at scale 2. Two of
+# the three share a cause that has nothing to do with quality. Full-range luma
+# spreads the same picture over 255 levels instead of 219, so every error
+# grows by 255/219, while the peak in the formula stays 255. PSNR falls by
+# $20\,\log_{10}(255/219)$.
 
 # %%
-full_range = measured.loc["full-range luma"].mean()
 print(f"by the formula {-20 * np.log10(255 / 219):.3f} dB")
-book.record("full-range-luma-costs", full_range)
+book.record("full-range-luma-costs", measured.loc["full-range luma"].mean())
 
 # %% [markdown]
 # The loss is a hair smaller than the formula says, because rounding to 8 bits
@@ -370,21 +364,26 @@ book.record("rgb-costs-most", measured.loc["PSNR over RGB", 2])
 
 # %% [markdown]
 # Missing antialiasing is the treacherous one: it flatters bicubic at scale 2
-# and hurts it at 3 and 4. Two rows of weights show why.
+# and hurts it at 3 and 4. Two rows of weights show why. The costs above are
+# OpenCV's, whose kernel has another shape as well (exercise 1; so has that of
+# torch's `interpolate`). We also measure MATLAB's own, only not stretched.
 
 # %%
 for s in (2, 3):
     row = weight_row(60, 1 / s, 10, antialias=False)
     print(f"scale {s}:", row[row != 0].round(4))
+wrong = protocol.Protocol(resize="matlab, no antialiasing")
+alone = protocol.bicubic_scores(images, scales, wrong)
+print((alone.groupby("scale").psnr.mean() - mean).round(2).to_dict(), "dB")
 
 # %% [markdown]
-# At scale 3 the centre of a new pixel falls on an old pixel, and that pixel
-# is copied; its neighbours are thrown away, and fine detail turns into false
-# patterns. At scale 2 the centre falls between two old pixels, so that they
-# are averaged by luck, and the small picture stays crisper than a properly
-# filtered one. This mistake does not measure bicubic wrongly, it changes the
-# question: a network for such pictures solves another problem, and its score
-# belongs in no table beside the paper's.
+# By itself it does the same: up at 2, down at 3 and 4. At scale 3 the centre
+# of a new pixel falls on an old pixel, which is copied; its neighbours are
+# thrown away, and fine detail turns into false patterns. At scale 2 the
+# centre falls between two old pixels, so that they are averaged by luck, and
+# the small picture stays crisper than a properly filtered one. This mistake
+# changes the question: a network for such pictures solves another problem,
+# and its score belongs in no table beside the paper's.
 
 # %%
 aliased = measured.loc["no antialiasing"]
@@ -393,8 +392,8 @@ display(book.record("aliasing-hurts-at-3-and-4", max(aliased[3], aliased[4])))
 
 # %% [markdown]
 # The other four stay below a tenth of a decibel. That is no licence, since
-# Table 3 ranks two older methods (A+, SelfEx) 0.05 dB apart on Set5; but if
-# your number is off by half a decibel, look elsewhere first.
+# Table 3 has two older methods (A+, SelfEx) 0.05 dB apart on Set5 at scale 2;
+# but if your number is off by half a decibel, look elsewhere first.
 
 # %%
 book.record("four-details-are-small", measured[3:].abs().max(axis=None))
@@ -404,7 +403,8 @@ book.record("four-details-are-small", measured[3:].abs().max(axis=None))
 #
 # Five of these choices are switches below: range, RGB, antialiasing, border
 # and rounding. All 32 combinations are measured when the cell runs, which
-# takes a few seconds; after that the PSNR follows your hand.
+# takes a few seconds; after that the PSNR follows your hand. (Antialiasing is
+# switched off in OpenCV's way, as above.)
 #
 # **Predict.** At scale 3 full-range luma costs 1.32 dB and RGB 1.41. What do
 # they cost together? And what do full-range luma and missing antialiasing,
@@ -435,7 +435,7 @@ print(f"aliased {together('full-range luma', 'no antialiasing'):.2f} dB")
 # to spoil. The second pair costs 2.57 dB, the sum of the two but for a
 # hundredth, because the range stretches whatever error is there. Decibels add
 # up where causes multiply the error, and not where two mistakes are one cause
-# met twice. From a PSNR alone nobody can tell which switches were turned.
+# met twice.
 
 # %% [markdown]
 # ## The paper's own bicubic
@@ -501,8 +501,7 @@ if "Set5" in found:
 # | no antialiasing | another problem: up at 2, down at 3 and 4 |
 # | Pillow, 8 bits, border, rounding | below 0.1 dB each |
 #
-# Lesson 03 takes the difference map from above and trains a network to
-# predict it.
+# Lesson 02 puts two networks at step 5 of the protocol.
 
 # %% [markdown]
 # ## Exercises
