@@ -55,8 +55,8 @@ book = ClaimBook("00", profile, output_dir)
 # First we look at what we are working with. The last line is the arithmetic
 # that the library has chosen for training the networks. Where it says
 # `bfloat16`, the processor multiplies numbers of 16 bits in place of 32,
-# which is several times as fast and exact enough for training. The words
-# after it name the order of the numbers in memory and the processor's own
+# which is a few times as fast and exact enough for training. The words after
+# it name the order of the numbers in memory and the processor's own
 # instructions, if any. You need not choose anything.
 
 # %%
@@ -177,8 +177,8 @@ patches
 # average: a tenth, a half, two?
 #
 # The next cell trains. In JupyterLab you see the error on the patches, the
-# *loss*, which jumps because each step sees other patches, and the PSNR of
-# a detail, which wavers about bicubic's at first and then climbs past it. An
+# *loss*, which jumps because each step sees other patches, and the PSNR of a
+# detail, which climbs past bicubic's, the dotted line, with setbacks. An
 # *epoch* is one pass through all patches. The recipe is the paper's, made for
 # 80 epochs; we stop far earlier. The lower two panels belong to lesson 05.
 # The button "Stop" ends the training after the current step, and nothing is
@@ -205,10 +205,10 @@ display(book.record("small-network-beats-bicubic", table["gain (dB)"].mean()))
 book.record("it-helps-every-picture", table["gain (dB)"].min())
 
 # %% [markdown]
-# That mean is the answer to compare with your prediction: a few tenths of a
-# decibel after 400 steps. (Beside it stands what the paper printed for the
-# network of full depth on Set5, five photographs on which methods are usually
-# compared.) Some pictures gain much and some little. The
+# That mean is the answer to compare with your prediction: at `quick` a few
+# tenths of a decibel, after 400 steps. (Beside it stands what the paper
+# printed for the network of full depth on Set5, five photographs on which
+# methods are usually compared.) Some pictures gain much and some little. The
 # network has seen none of them: what it learnt is not these photographs but
 # how edges look in photographs.
 
@@ -221,7 +221,9 @@ book.record("it-helps-every-picture", table["gain (dB)"].min())
 # picture, with its PSNR and SSIM (explained below). The menus above choose
 # other pictures. One of them is by a network of full depth that was trained
 # for hours and ships with the course. The printed line says on what: T91 is a
-# set of 91 photographs.
+# set of 91 photographs. (The scores differ by some hundredths from the table
+# above: `evaluate` shrinks the brightness alone and keeps its fractions, while
+# this small picture has colours of 8 bits, as in a file.)
 
 # %%
 shown = {"original": photo, "bicubic": bicubic}
@@ -280,8 +282,8 @@ book.record("structure-is-better-too", gain.mean())
 # [07]: 07_measure_against_the_paper.ipynb
 # [08]: 08_your_own_picture.ipynb
 #
-# They build on one another; each says at its top which others it needs. Each
-# takes 30 to 40 minutes of reading.
+# They build on one another; each says at its top which others it needs. From
+# 01 on, each takes 30 to 40 minutes of reading.
 
 # %% [markdown]
 # ## Three sizes of every experiment
@@ -348,9 +350,9 @@ book
 # Shrinking a picture by three keeps one pixel in nine. Bicubic interpolation
 # fills the gaps smoothly, and most of its error sits in few pixels, along
 # edges. A network with fewer weights than the picture has pixels learns from
-# other photographs what edges look like, and after less than a minute of
-# training it is closer to the original on pictures that it never saw. The
-# number behind each of these sentences was measured above.
+# other photographs what edges look like, and after a short training it is
+# closer to the original on pictures that it never saw. The numbers behind
+# these sentences were measured above.
 #
 # Lesson 01 asks what exactly was measured, and how easily one fools oneself.
 
@@ -361,8 +363,9 @@ book
 #    lesson again and look at her in the comparison: can you see why? One of
 #    the claims fails now. What does it tell you about fur?
 # 2. Train with ten times as many steps: change `400` in the cell that
-#    trains. Does the gain grow tenfold? Stop the training with the button
-#    when the curve has become flat.
+#    trains, and run again from the cell that makes the network. Does the gain
+#    grow tenfold? Stop the training with the button when the curve has become
+#    flat.
 # 3. Call `evaluate` with the scale 4 in place of 3, for bicubic and for the
 #    network that was trained for 3. Is it still better? Lesson 06 is about
 #    that.
