@@ -486,3 +486,18 @@ def test_a_recording_is_laid_out_to_be_read(ablation, store, measured, tmp_path)
     assert sum(json.dumps(psnr) in line for line in lines) == 1
     rows = [line for line in lines if line.strip().startswith('{"run": ')]
     assert len(rows) == len(content["table"]) == 4
+
+
+def test_runs_of_several_machines_are_each_named(ablation, store, measured, tmp_path):
+    """Two runs were made elsewhere, on another day: neither stands for the other."""
+    done = record(ablation, store, tmp_path)
+    first, second = (
+        run["provenance"] for run in done.recording.record["runs"].values()
+    )
+    first["machine"] |= {"cpu": "Old", "torch": "2.13.0"}
+    second["machine"] |= {"cpu": "New", "torch": "2.14.0"}
+    first["date"], second["date"] = "2026-11-24T03:00:00", "2026-11-20T03:00:00"
+    first["precision"], second["precision"] = "bfloat16", "float32"
+    said = done.recording.provenance
+    assert "; Old (bfloat16), torch 2.13.0 and New (float32), torch 2.14.0, " in said
+    assert "2026-11-20 to 2026-11-24; 2 of 3 runs trained in" in said

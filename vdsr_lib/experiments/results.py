@@ -187,18 +187,18 @@ class Recording:
 
     @property
     def provenance(self) -> str:
-        """One line: profile, seed, device, arithmetic, torch, date, training time."""
+        """One line: profile, seed, devices, arithmetic, torch, dates, training time."""
         each = [run["provenance"] for run in self.record["runs"].values()]
-        machine, seconds = each[-1]["machine"], sum(one["seconds"] for one in each)
-        device = machine["device"]
-        name = machine["cpu"] if device == "cpu" else device
+        devices = " and ".join(dict.fromkeys(map(_device, each)))
+        dates = sorted({one["date"][:10] for one in each})
+        days = " to ".join(dict.fromkeys((dates[0], dates[-1])))
+        seconds = sum(one["seconds"] for one in each)
         lacking = len(self.record.get("missing", ()))
         count = f"{len(each)} of {len(each) + lacking}" if lacking else f"{len(each)}"
         runs = "run" if count == "1" else "runs"
         return (
-            f"profile {self.record['profile']}, seed {self.record['seed']}; {name} "
-            f"({each[-1]['precision']}), torch {machine['torch']}, "
-            f"{each[-1]['date'][:10]}; {count} {runs} trained in {_duration(seconds)}"
+            f"profile {self.record['profile']}, seed {self.record['seed']}; {devices}, "
+            f"{days}; {count} {runs} trained in {_duration(seconds)}"
         )
 
     def __repr__(self) -> str:
@@ -296,6 +296,13 @@ def _from_content(content: dict[str, Any], folder: Path) -> Recording:
     }
     shown = {name: pd.DataFrame(curve) for name, curve in curves.items()}
     return Recording(record, table, shown, histories, frames)
+
+
+def _device(provenance: Mapping[str, Any]) -> str:
+    """Return for example ``Xeon (bfloat16), torch 2.13.0``."""
+    machine = provenance["machine"]
+    name = machine["cpu"] if machine["device"] == "cpu" else machine["device"]
+    return f"{name} ({provenance['precision']}), torch {machine['torch']}"
 
 
 def _duration(seconds: float) -> str:
