@@ -243,20 +243,41 @@ def test_gpu_gives_what_the_cpu_gives() -> None:
         torch.testing.assert_close(result, model(ilr).detach(), rtol=1e-4, atol=1e-4)
 
 
-def test_on_a_cpu_bfloat16_takes_tiles_that_fit_into_the_cache(monkeypatch) -> None:
+@pytest.fixture
+def cut(monkeypatch):
+    """Return a call: the windows that a network sees on a CPU with some instructions.
+
+    The network does nothing, as none of this depends on its arithmetic, and sees 3
+    pixels beyond each.
+    """
+
+    def windows(
+        instructions: str | None, *shape: int, precision: str = "auto"
+    ) -> list[tuple[int, ...]]:
+        monkeypatch.setattr(devices, "_cpu_bfloat16", lambda: instructions)
+        model, seen = VDSR(3, 1), []
+        monkeypatch.setattr(model, "forward", lambda ilr: seen.append(ilr.shape) or ilr)
+        super_resolve(model, torch.zeros(1, 1, *shape), precision=precision)
+        return [tuple(each[-2:]) for each in seen]
+
+    return windows
+
+
+def test_with_amx_a_core_waits_for_memory_and_tiles_are_small(cut) -> None:
     """Above 256 x 256 pictures are cut, into 192 at most; float32 takes them whole."""
-    seen: list[tuple[int, ...]] = []
-    model = VDSR(3, 8)
-    model.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
-    for side, precision, tiles in (
-        (256, "bfloat16", 1),
-        (264, "bfloat16", 4),
-        (264, "float32", 1),
-    ):
-        seen.clear()
-        super_resolve(model, picture(1, 1, side, side), precision=precision)
-        assert len(seen) == tiles
-    monkeypatch.setitem(inference._WHOLE_PIXELS, "cpu, bfloat16", 50)
-    seen.clear()
-    super_resolve(model, picture(1, 1, 200, 20), precision="bfloat16")
-    assert [tuple(size) for size in seen] == [(103, 20), (103, 20)]  # 3 pixels beyond
+    assert cut("AMX-BF16", 256, 256) == [(256, 256)]
+    assert cut("AMX-BF16", 264, 264) == [(135, 135)] * 4
+    assert len(cut("AMX-BF16", 512, 512)) == 9  # of 171
+    assert cut("AMX-BF16", 3456, 20) == [(195, 20), *[(198, 20)] * 16, (195, 20)]
+    assert cut("AMX-BF16", 512, 512, precision="float32") == [(512, 512)]
+
+
+@pytest.mark.parametrize("instructions", ["AVX512-BF16", None])
+def test_without_amx_a_core_computes_and_tiles_are_large(cut, instructions) -> None:
+    """Above 512 x 384 pictures are cut, into 384 at most; asked for without any too."""
+    asked = {"precision": "bfloat16"}
+    assert cut(instructions, 384, 512, **asked) == [(384, 512)]
+    assert cut(instructions, 400, 512, **asked) == [(203, 259)] * 4
+    assert len(cut(instructions, 512, 512, **asked)) == 4  # of 256
+    assert len(cut(instructions, 768, 1024, **asked)) == 6  # of 384 x 342
+    assert cut(instructions, 512, 512, precision="float32") == [(512, 512)]

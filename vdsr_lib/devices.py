@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 __all__ = [
+    "AMX",
     "Precision",
     "as_current",
     "choose_precision",
@@ -29,6 +30,9 @@ __all__ = [
     "exact_convolutions",
     "resolve_device",
 ]
+
+AMX = "AMX-BF16"
+"""The `Precision.reason` of a CPU that multiplies whole tiles of matrices at once."""
 
 _SUPPORTED = ("cpu", "cuda", "mps")
 _OVERRIDES = ("auto", "bfloat16", "float32")
@@ -227,10 +231,10 @@ def _bfloat16_support(device: torch.device) -> str | None:
 
 @cache
 def _cpu_bfloat16() -> str | None:
-    """Return "AMX-BF16", "AVX512-BF16" or None: torch's answer, else the kernel's."""
+    """Return AMX, "AVX512-BF16" or None: torch's answer, else the kernel's."""
     flags = _cpu_flags()
     for label, flag, probe in (
-        ("AMX-BF16", "amx_bf16", "_is_amx_tile_supported"),
+        (AMX, "amx_bf16", "_is_amx_tile_supported"),
         ("AVX512-BF16", "avx512_bf16", "_is_avx512_bf16_supported"),
     ):
         ask = getattr(torch.cpu, probe, None)

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from vdsr_lib.devices import (
+    AMX,
     Precision,
     choose_precision,
     exact_convolutions,
@@ -30,10 +31,15 @@ __all__ = ["evaluation_precision", "placed", "super_resolve"]
 # A network of width 64 needs about 1 kB for a pixel of a tile.
 _WHOLE_PIXELS = {"cpu": 2**19, "cuda": 2**21, "mps": 2**20}
 _TILE = {"cpu": 512, "cuda": 1024, "mps": 512}
-# bfloat16 instructions of a CPU wait for memory: tiles that fit into its cache take 0.7
-# of the time, overlap included (512 x 512, depth 20: 0.71 s of one core against 1.07).
-_CACHED = "cpu, bfloat16"
-_WHOLE_PIXELS[_CACHED], _TILE[_CACHED] = 2**16, 192
+# In bfloat16 a CPU's tiles are sized for its cache, against the overlap that they
+# compute twice. With AMX a core waits for its memory, and small tiles pay (512 x 512,
+# depth 20: 0.71 s of one core in tiles of 171, 1.07 s whole). Without it, in AVX512 or
+# none, a core computes: a pixel costs the same in all tiles up to about 512 x 384, a
+# fifth more in whole pictures, so the fewest such tiles are best (1024 x 768: 5.8 s in
+# tiles of 342 x 384, 6.2 s in 256 x 256, 6.5 s in 256 x 192 and 6.2 s whole).
+_WITH_AMX, _WITHOUT_AMX = "cpu, bfloat16, AMX", "cpu, bfloat16"
+_WHOLE_PIXELS |= {_WITH_AMX: 2**16, _WITHOUT_AMX: 512 * 384}
+_TILE |= {_WITH_AMX: 192, _WITHOUT_AMX: 384}
 
 
 def super_resolve(
@@ -56,7 +62,8 @@ def super_resolve(
         Side of a tile in pixels, without the overlap; 0 never cuts. By default
         pictures above half a megapixel on a CPU (2 on a CUDA GPU) are cut into tiles
         of at most 512 (1024) pixels, if the model has a ``receptive_field``; on a CPU
-        in bfloat16 those above 256 x 256, into tiles of at most 192.
+        in bfloat16 those above 512 x 384, into tiles of at most 384, and with AMX
+        those above 256 x 256, into tiles of at most 192.
     precision : {"auto", "bfloat16", "float32"}
         "auto": bfloat16 where the device has instructions for it and the network
         ``survives_bfloat16``, else float32. See `evaluation_precision`. float32 is
@@ -91,10 +98,7 @@ def super_resolve(
         torch.inference_mode(),
         chosen.autocast(),
     ):
-        place = like.device.type
-        if place == "cpu" and chosen.dtype is torch.bfloat16:
-            place = _CACHED
-        for piece in _pieces(model, ilr, tile, place):
+        for piece in _pieces(model, ilr, tile, _tiling(chosen)):
             window = ilr[..., piece.seen_rows, piece.seen_columns]  # (B, 1, h, w)
             # Not contiguous(): one channel counts as any layout and stays as it is.
             # This layout takes 0.7 of the time of the default one on a CPU.
@@ -183,8 +187,18 @@ class _Piece(NamedTuple):
     kept_columns: slice
 
 
+def _tiling(precision: Precision) -> str:
+    """Return the key of the sizes, in `_WHOLE_PIXELS` and `_TILE`, for an arithmetic.
+
+    It is the arithmetic that decides: float32 on a CPU with AMX does not use it.
+    """
+    if precision.device_type != "cpu" or precision.dtype is not torch.bfloat16:
+        return precision.device_type
+    return _WITH_AMX if precision.reason == AMX else _WITHOUT_AMX
+
+
 def _pieces(
-    model: nn.Module, ilr: torch.Tensor, tile: int | None, device: str
+    model: nn.Module, ilr: torch.Tensor, tile: int | None, tiling: str
 ) -> Iterator[_Piece]:
     """Yield the tiles of a picture, row by row; the whole picture if it is not cut."""
     height, width = ilr.shape[-2:]
@@ -196,9 +210,9 @@ def _pieces(
             f"tile={tile} needs to know how far {type(model).__name__} sees: give it "
             "an attribute receptive_field, or leave tile out"
         )
-    if tile is None and (field is None or ilr[:, 0].numel() <= _WHOLE_PIXELS[device]):
+    if tile is None and (field is None or ilr[:, 0].numel() <= _WHOLE_PIXELS[tiling]):
         tile = 0
-    side = _TILE[device] if tile is None else tile or max(height, width)
+    side = _TILE[tiling] if tile is None else tile or max(height, width)
     halo = (field or 1) // 2
     for rows, seen_rows, kept_rows in _spans(height, side, halo):
         for columns, seen_columns, kept_columns in _spans(width, side, halo):
