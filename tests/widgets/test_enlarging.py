@@ -128,7 +128,7 @@ def test_progress_rises_to_one_and_hooks_are_taken_away(network, monkeypatch, bf
     from vdsr_lib import devices, inference
 
     monkeypatch.setattr(devices, "_cpu_bfloat16", lambda: bfloat16)
-    for place in ("cpu", inference._CACHED):
+    for place in ("cpu", inference._WITH_AMX):
         right = (place == "cpu") is (bfloat16 is None)
         monkeypatch.setitem(inference._WHOLE_PIXELS, place, 100)
         monkeypatch.setitem(inference._TILE, place, 16 if right else 8)
