@@ -352,6 +352,34 @@ def test_a_budget_ends_with_75_a_checkpoint_and_what_is_left(
     assert checkpoint.read_bytes() != before  # it went on
 
 
+def test_a_run_that_fails_ends_with_1_when_the_others_are_made(
+    tiny: Experiment, tmp_path
+):
+    training = tmp_path / tiny.runs("quick")[0].key() / "training"
+    training.mkdir(parents=True)
+    (training / "checkpoint.safetensors").write_bytes(b"half a checkpoint")
+    result = call("run", "half", "tiny", "--budget", "600", store=tmp_path)
+    assert result.exit_code == 1, result.output
+    assert re.search(r"^half: one: failed: .* is damaged", result.output, re.MULTILINE)
+    assert re.search(r"^tiny: two: 8 steps in ", result.output, re.MULTILINE)
+    assert (
+        "vdsr: 1 run failed, to be tried again by the same command; 'vdsr experiments "
+        "run NAME:RUN' alone shows where"
+    ) in result.output
+    assert "All are made" not in result.output
+
+
+def test_a_run_that_fails_does_not_hide_those_that_are_left(long: Experiment, tmp_path):
+    """75 says: call again. Only when nothing else is left does a failure end that."""
+    training = tmp_path / long.runs("quick")[0].key() / "training"
+    training.mkdir(parents=True)
+    (training / "checkpoint.safetensors").write_bytes(b"half a checkpoint")
+    result = call("run", "long", "--budget", "1.5", store=tmp_path)
+    assert result.exit_code == 75, result.output
+    assert "long: one: failed: " in result.output
+    assert "the budget is over; 1 run left, from 'long: two' on" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -136,6 +136,43 @@ def test_no_run_begins_when_the_time_is_up(tmp_path: Path):
         make_all(tasks, store=RunStore(tmp_path), budget=0)
 
 
+def test_a_run_that_fails_is_told_and_costs_the_others_nothing(tmp_path: Path):
+    """Time on a GPU is lent: whatever is wrong with one run, the rest are made."""
+    tasks = tasks_of(["tiny", "shared"], "quick")
+    store, told = RunStore(tmp_path), []
+    training = store.path(tasks[0].key) / "training"
+    training.mkdir(parents=True)
+    (training / "checkpoint.safetensors").write_bytes(b"half a checkpoint")
+
+    class Broken(Silent):
+        """A bug that the second run alone meets."""
+
+        def begin_run(self, name: str) -> None:
+            self.name = name
+
+        def step(self, record: dict) -> None:
+            if self.name == "tiny: plain":
+                raise AttributeError("no such thing")
+
+    options = {"store": store, "device": "cpu", "budget": 600}
+    sweep = make_all(
+        tasks,
+        monitor=Broken(),
+        told=lambda task, outcome: told.append((str(task), outcome)),
+        **options,
+    )
+    assert [str(task) for task in sweep.made] == ["shared: other"]
+    assert [str(task) for task in sweep.failed] == ["tiny: tiny", "tiny: plain"]
+    assert (sweep.left, sweep.interrupted) == ((), False)
+    assert [name for name, _ in told] == ["tiny: tiny", "tiny: plain", "shared: other"]
+    assert "checkpoint.safetensors is damaged" in str(told[0][1])
+    assert isinstance(told[1][1], AttributeError)
+    assert told[2][1].record["outcome"] == "finished"
+    again = make_all(tasks, monitor=Silent(), **options)  # the bug is mended
+    assert [str(task) for task in again.made] == ["tiny: plain"]
+    assert [str(task) for task in again.failed] == ["tiny: tiny"]
+
+
 def test_a_wish_to_stop_is_told_from_the_time(tmp_path: Path):
     class Tired(Silent):
         seconds_between_steps = 0.0

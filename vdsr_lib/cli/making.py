@@ -11,14 +11,17 @@ import typer
 
 from vdsr_lib.cli._estimates import count_of, estimate
 from vdsr_lib.cli._options import INTERRUPTED, Device, Only, Profile, Seed, Store
+from vdsr_lib.errors import LabError
 
 if TYPE_CHECKING:
-    from vdsr_lib.experiments import Experiment, FinishedRun, RunStore, Task
+    from vdsr_lib.experiments import Experiment, RunStore, Task
+    from vdsr_lib.experiments.sweep import Outcome
 
-__all__ = ["LEFT", "run"]
+__all__ = ["FAILED", "LEFT", "run"]
 
-LEFT = 75
-"""Exit status when a budget is over and runs are left; sysexits.h: try again."""
+LEFT, FAILED = 75, 1
+"""Exit status when a budget is over and runs are left (sysexits.h: try again), and
+when nothing is left but what failed."""
 
 
 def run(
@@ -59,10 +62,11 @@ def run(
 
     With several names, --all or --budget, runs are made one after another and no table
     is printed: their test pictures need not be here. A run that several experiments
-    share is made once.
+    share is made once; one that fails is named, and the next begins.
 
     Exit status: 0 when all is made (a run that diverged is a result); 75 when the
-    budget is over and runs are left: call again; 2 for a mistake; 130 after Ctrl-C.
+    budget is over and runs are left: call again; 1 when nothing is left but runs that
+    failed; 2 for a mistake; 130 after Ctrl-C.
     """
     chosen = _names(names, every=every)
     if len(chosen) == 1 and not every and budget is None:
@@ -168,13 +172,21 @@ def _run_many(
             device=device,
             budget=_what_is_left(budget, since=start),
             monitor=None if sys.stderr.isatty() else Silent(),
-            told=_print_made,
+            told=_print_outcome,
         )
     except KeyboardInterrupt:
         typer.echo("vdsr: interrupted; the same command goes on", err=True)
         raise typer.Exit(INTERRUPTED) from None
     typer.echo(f"\nThe runs are in {kept.folder}.")
+    if sweep.failed:
+        typer.echo(
+            f"vdsr: {count_of(len(sweep.failed))} failed, to be tried again by the "
+            "same command; 'vdsr experiments run NAME:RUN' alone shows where",
+            err=True,
+        )
     if not sweep.left:
+        if sweep.failed:
+            raise typer.Exit(FAILED)
         typer.echo("All are made: 'vdsr experiments run NAME' prints a table.")
         return
     left = [run_cost(task.run) for task in sweep.left]
@@ -194,8 +206,12 @@ def _what_is_left(budget: float | None, *, since: float) -> float | None:
     return max(1e-3, budget - (time.monotonic() - since))
 
 
-def _print_made(task: Task, made: FinishedRun) -> None:
-    """Print the line of a run that has just been made."""
+def _print_outcome(task: Task, made: Outcome) -> None:
+    """Print the line of a run that has just been made, or has failed."""
+    if isinstance(made, Exception):
+        kind = "" if isinstance(made, LabError) else f"{type(made).__name__}: "
+        typer.echo(f"{task}: failed: {kind}{made}")
+        return
     last, seconds = made.history.epochs, made.record["provenance"]["seconds"]
     steps = f"{last[-1]['step']:,} steps in {seconds:.0f} s" if last else "no epoch"
     scores = made.history.validations[-1]

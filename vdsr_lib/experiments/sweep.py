@@ -78,14 +78,21 @@ class Sweep:
     made : tuple of Task
         Those that were made now, finished or diverged.
     left : tuple of Task
-        Those that are still to be made. The first may have begun.
+        Those that were not reached. The first may have begun.
     interrupted : bool
         Whether Ctrl-C or the monitor ended it, and not the time.
+    failed : tuple of Task
+        Those that ended with an error; another call tries them again.
     """
 
     made: tuple[Task, ...]
     left: tuple[Task, ...]
     interrupted: bool = False
+    failed: tuple[Task, ...] = ()
+
+
+Outcome = FinishedRun | Exception
+"""What a task came to."""
 
 
 def tasks_of(
@@ -130,14 +137,16 @@ def make_all(
     device: str | torch.device = "auto",
     budget: float | None = None,
     monitor: Monitor | None = None,
-    told: Callable[[Task, FinishedRun], object] = lambda *_: None,
+    told: Callable[[Task, Outcome], object] = lambda *_: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Sweep:
     """Make runs that a store does not hold, one after another, until the time is up.
 
     A run that the time cuts short keeps its checkpoint; the next call goes on from
-    there. Nothing is measured on test pictures, which need not be here:
-    `run_experiment` and `record_experiment` do that for runs that are finished.
+    there. A run that fails, for whatever reason, is told, and the next one begins:
+    time on a device that is lent is not to be lost. Nothing is measured on test
+    pictures, which need not be here: `run_experiment` and `record_experiment` do that
+    for runs that are finished.
 
     Parameters
     ----------
@@ -156,7 +165,7 @@ def make_all(
     monitor : Monitor, optional
         Who watches; a bar over all runs if not given.
     told : callable
-        Is given each task that was made, and the run.
+        Is given each task that was tried, and the run, or the error that ended it.
     clock : callable
         Returns seconds.
 
@@ -170,8 +179,6 @@ def make_all(
         If `budget` is not above 0, or there is no such device.
     DataError
         If pictures to train or validate with are absent; nothing has been trained.
-    RunError
-        If a run's folder is damaged or in use.
     """
     if budget is not None and not budget > 0:
         raise ValueError(f"budget must be above 0 seconds, got {budget}")
@@ -194,23 +201,34 @@ def _in_turn(
     store: RunStore,
     material: Material,
     monitor: _Deadline,
-    told: Callable[[Task, FinishedRun], object],
+    told: Callable[[Task, Outcome], object],
 ) -> Sweep:
     """Make one run after another; tell how far it came when one is stopped."""
-    for done, task in enumerate(tasks):
+    made: list[Task] = []
+    failed: list[Task] = []
+    for tried, task in enumerate(tasks):
+        left = tuple(tasks[tried:])
         if monitor.is_over():
-            return Sweep(tuple(tasks[:done]), tuple(tasks[done:]))
+            return Sweep(tuple(made), left, failed=tuple(failed))
         monitor.begin_run(str(task))
-        watcher = cast("Monitor", monitor)
-        try:
-            made = make_run(
-                task.run, seed, store=store, material=material, monitor=watcher
-            )
-        except StoppedError:
-            late = monitor.is_over()
-            return Sweep(tuple(tasks[:done]), tuple(tasks[done:]), not late)
-        told(task, made)
-    return Sweep(tuple(tasks), ())
+        outcome = _outcome(task.run, seed, store, material, monitor)
+        if isinstance(outcome, StoppedError):
+            return Sweep(tuple(made), left, not monitor.is_over(), tuple(failed))
+        (failed if isinstance(outcome, Exception) else made).append(task)
+        told(task, outcome)
+        del outcome  # an error holds on to the tensors of what failed
+    return Sweep(tuple(made), (), failed=tuple(failed))
+
+
+def _outcome(
+    run: Run, seed: int, store: RunStore, material: Material, monitor: _Deadline
+) -> Outcome:
+    """Make one run, and return it or what prevented it."""
+    watcher = cast("Monitor", monitor)
+    try:
+        return make_run(run, seed, store=store, material=material, monitor=watcher)
+    except Exception as error:
+        return error
 
 
 class _Deadline:
