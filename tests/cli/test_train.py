@@ -119,6 +119,28 @@ def test_a_mistake_is_one_sentence_and_status_2(
     assert "Traceback" not in shown
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--device", "cuda:99"], "device 'cuda:99'"),
+        (["--precision", "float8"], "precision must be one of"),
+        (["--validate", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_mistake_is_named_before_patches_are_cut(
+    pictures, monkeypatch, more, message
+):
+    """Patches of a large set take a minute: nobody waits it out for a wrong word."""
+    from vdsr_lib.patches import PatchSet
+
+    def cut(*_, **__):
+        pytest.fail("patches were cut")
+
+    monkeypatch.setattr(PatchSet, "from_images", cut)
+    result = call(*options(pictures, *more))
+    assert message in str(result.exception)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
 def test_ctrl_c_keeps_the_run_and_resume_finishes_it(pictures, tmp_path):

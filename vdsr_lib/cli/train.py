@@ -86,6 +86,7 @@ def train(
     import vdsr_lib.training
     from vdsr_lib._files import require_writable
     from vdsr_lib.cli._numbers import numbers
+    from vdsr_lib.devices import choose_precision, resolve_device
     from vdsr_lib.patches import PatchSet
 
     if resume and run_dir is None:
@@ -106,6 +107,11 @@ def train(
         theta=theta,
         seed=seed,
     )
+    # A mistake is named before the long work; no GPU is begun with, as under torchrun
+    # each process has its own, and that is decided later.
+    resolve_device(device)
+    choose_precision("cpu", precision)
+    watch = _validator(validate, factors, device)
     side = _SRCNN_PATCH if network == "srcnn" else model.receptive_field
     patches = PatchSet.from_images(
         _pictures(data), factors, patch_size=patch_size or side, augment=augment
@@ -115,7 +121,7 @@ def train(
         model,
         patches,
         config,
-        validate=_validator(validate, factors, device),
+        validate=watch,
         run_dir=run_dir,
         resume=resume,
         device=device,
