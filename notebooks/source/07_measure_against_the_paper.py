@@ -136,8 +136,8 @@ display(averages["ssim"].round(4), psnr.round(2))
 # %% [markdown]
 # The columns `bicubic`, `SRCNN` and `VDSR` are our own of a Table 3. The
 # paper's states two relations: a network that was trained for the task is
-# better than bicubic, and the deep one is better than the shallow one. Small
-# SRCNN scatter, so only `paper` judges the latter at each scale.
+# better than bicubic, and the deep one is better than the shallow one, on the
+# mean of the scales and at each of them.
 
 # %%
 display(book.record("vdsr-beats-bicubic", min(psnr.VDSR - psnr.bicubic)))
