@@ -110,7 +110,32 @@ def test_the_command_says_what_it_added(weights, sets, pictures):
     assert first.exit_code == 0, first.output
     scores = read_card(weights)["scores"]["First"]
     assert f"net: First x2 {scores['x2']:.2f}, x3 {scores['x3']:.2f}" in first.output
-    assert "net: nothing to add" in call("net").output
     unknown = call("other")
     assert isinstance(unknown.exception, WeightsError)
     assert "other.safetensors" in str(unknown.exception)
+
+
+def test_the_command_names_what_a_card_still_lacks(weights, sets):
+    folder = ["--weights", str(weights.parent)]
+    for _ in range(2):  # once with scores to add, once without
+        said = CliRunner().invoke(app, ["experiments", "score", *folder]).output
+        assert "net: Elsewhere is still lacking" in said
+        assert "vdsr data list" in said
+        assert "First is still" not in said
+    assert "nothing to add" not in said
+
+
+def test_the_command_says_that_a_card_is_complete(weights, monkeypatch):
+    monkeypatch.setattr(completing, "MEASURED_SETS", {"old": "Old"})
+    folder = ["--weights", str(weights.parent)]
+    found = CliRunner().invoke(app, ["experiments", "score", *folder])
+    assert found.output.strip() == "net: nothing to add"
+
+
+def test_a_folder_without_weights_is_refused(tmp_path):
+    for folder in (tmp_path, tmp_path / "absent"):
+        found = CliRunner().invoke(
+            app, ["experiments", "score", "--weights", str(folder)]
+        )
+        assert isinstance(found.exception, WeightsError)
+        assert str(folder) in str(found.exception)

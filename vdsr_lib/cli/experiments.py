@@ -150,22 +150,33 @@ def score(
     """Measure weights on the benchmark sets that their cards lack, and add them.
 
     For weights whose makers did not have all pictures, Urban100's say. The weights
-    stay as they are. On a CPU a network of depth 20 takes Urban100 an hour.
+    stay as they are. On a CPU a network of depth 20 takes Urban100 an hour. A set
+    whose pictures are not here is named.
     """
     from vdsr_lib._files import data_file
     from vdsr_lib.devices import resolve_device
-    from vdsr_lib.experiments.completing import complete_card
+    from vdsr_lib.errors import WeightsError
+    from vdsr_lib.experiments.completing import complete_card, lacking
     from vdsr_lib.experiments.material import Material
+    from vdsr_lib.weights import read_card
 
     folder = weights or data_file("weights")
     files = [folder / f"{name}.safetensors" for name in names or ()]
+    if not (files := files or sorted(folder.glob("*.safetensors"))):
+        raise WeightsError(f"{folder}: no weights there, no file NAME.safetensors")
     material = Material(resolve_device(device))
-    for path in files or sorted(folder.glob("*.safetensors")):
+    for path in files:
         added = complete_card(path, material)
         for shown, table in added.items():
             cells = (f"x{scale:g} {row.psnr:.2f}" for scale, row in table.iterrows())
             typer.echo(f"{path.stem}: {shown} {', '.join(cells)}")
-        if not added:
+        absent = ", ".join(lacking(read_card(path)).values())
+        if absent:
+            typer.echo(
+                f"{path.stem}: {absent} is still lacking, whose pictures are not here; "
+                "'vdsr data list' tells how to get them"
+            )
+        elif not added:
             typer.echo(f"{path.stem}: nothing to add")
 
 

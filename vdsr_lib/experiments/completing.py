@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -18,7 +19,24 @@ from vdsr_lib.weights import load_model, read_card, save_model
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["complete_card"]
+__all__ = ["complete_card", "lacking"]
+
+
+def lacking(card: Mapping[str, Any]) -> dict[str, str]:
+    """Return the benchmark sets that a card has no scores of.
+
+    Parameters
+    ----------
+    card : mapping
+        A model card, with its ``scores``.
+
+    Returns
+    -------
+    dict of str to str
+        The name of a data set, and how a card names it.
+    """
+    have = card["scores"]
+    return {name: shown for name, shown in MEASURED_SETS.items() if shown not in have}
 
 
 def complete_card(path: Path, material: Material) -> dict[str, pd.DataFrame]:
@@ -45,13 +63,11 @@ def complete_card(path: Path, material: Material) -> dict[str, pd.DataFrame]:
     """
     card, model = read_card(path), load_model(path)
     if absent := {"scores", "ssim", "scales", "float16"} - card.keys():
-        lacking = ", ".join(sorted(absent))
-        raise WeightsError(f"{path}: no card of weights that ship, without {lacking}")
+        names = ", ".join(sorted(absent))
+        raise WeightsError(f"{path}: no card of weights that ship, without {names}")
     dtype = torch.float16 if card["float16"]["used"] else torch.float32
     added: dict[str, pd.DataFrame] = {}
-    for name, shown in MEASURED_SETS.items():
-        if shown in card["scores"]:
-            continue
+    for name, shown in lacking(card).items():
         try:
             table = means(measure(model, Pictures(name, card["scales"]), material))
         except DataError:
