@@ -334,6 +334,7 @@ def _times(known: Known) -> str:
         seconds, machine = provenance["seconds"], provenance["machine"]
         device = machine["cpu"] if machine["device"] == "cpu" else machine["device"]
         scores = [(s, v) for s in _SCALES if (v := found.psnr(s)) is not None]
+        ended = found.entry["outcome"] == "finished"
         rows.append(
             [
                 f"{found.recording.record['experiment']}: {found.name}",
@@ -342,7 +343,7 @@ def _times(known: Known) -> str:
                 provenance["precision"],
                 f"{found.steps:,}",
                 hours(seconds),
-                f"{1000 * seconds / max(1, found.steps):.0f} ms",
+                f"{1000 * seconds / found.steps:.0f} ms" if ended else "-",
                 ", ".join(f"x{s} {v:.2f}" for s, v in scores) or "diverged",
             ]
         )
@@ -350,7 +351,8 @@ def _times(known: Known) -> str:
     text = (
         "Seconds of training as the clock on the wall showed them, without the "
         'measurements between the epochs; the paper says "roughly 4 hours on a Titan '
-        'Z". Where other programs kept a machine busy, the time of a step shows it.'
+        'Z". Where other programs kept a machine busy, the time of a step shows it; '
+        "the few steps of a run that diverged would tell nothing."
     )
     if not rows:
         text += "\n\nNo run is recorded yet."

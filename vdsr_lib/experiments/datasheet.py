@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from vdsr_lib.errors import LabError
 from vdsr_lib.experiments.known import Known
 from vdsr_lib.experiments.results import Recording
+from vdsr_lib.experiments.sections import hours, markdown
 
 __all__ = ["filled", "recorded_table", "weights_table"]
 
@@ -62,7 +63,7 @@ def recorded_table(known: Known) -> str:
     if not known.recordings:
         return "No run at the paper's size has been recorded yet."
     heads = ("file", "runs", "seed", "device", "training", "made again by")
-    return _table(heads, map(_recording, known.recordings))
+    return markdown(heads, map(_recording, known.recordings))
 
 
 def weights_table(known: Known) -> str:
@@ -80,7 +81,7 @@ def weights_table(known: Known) -> str:
     if not known.cards:
         return "None yet: no network of the paper's size has been trained."
     heads = ("name", "network", "trained on", "stored", "PSNR, dB", "made again by")
-    return _table(heads, (_weights(*item) for item in sorted(known.cards.items())))
+    return markdown(heads, (_weights(*item) for item in sorted(known.cards.items())))
 
 
 def _recording(recording: Recording) -> tuple[str, ...]:
@@ -88,13 +89,13 @@ def _recording(recording: Recording) -> tuple[str, ...]:
     name, runs, missing = record["experiment"], record["runs"], record["missing"]
     machines = [run["provenance"]["machine"] for run in runs.values()]
     devices = {m["cpu"] if m["device"] == "cpu" else m["device"] for m in machines}
-    hours = sum(run["provenance"]["seconds"] for run in runs.values()) / 3600
+    seconds = sum(run["provenance"]["seconds"] for run in runs.values())
     return (
         f"`{name}.json`",
         f"{len(runs)} of {len(runs) + len(missing)}",
         str(record["seed"]),
         ", ".join(sorted(devices)),
-        f"{hours:.1f} h",
+        hours(seconds),
         f"`vdsr experiments run {name} --profile {record['profile']}`",
     )
 
@@ -115,8 +116,3 @@ def _weights(name: str, card: Mapping[str, Any]) -> tuple[str, ...]:
         scores,
         f"`{card.get('command', '')}`",
     )
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
