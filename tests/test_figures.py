@@ -280,6 +280,19 @@ def test_convergence_marks_few_points_and_leaves_gaps_for_nan():
 
 
 @pytest.mark.parametrize(
+    ("x", "whole"), [([1, 2, 3], True), ([0.0, 5.0, 20.0], True), ([1.1, 2, 3], False)]
+)
+@pytest.mark.parametrize("draw", [figures.convergence, figures.panels])
+def test_no_tick_stands_between_two_steps(draw, x, whole):
+    """Three steps had ticks at 1.25, and 20 epochs at 2.5."""
+    curves = {"rate 0.1": (x, [1.0, 3.0, 2.0])}
+    given = {"a panel": curves} if draw is figures.panels else curves
+    [axes] = draw(given, xlabel="step", ylabel="PSNR (dB)").axes
+    ticks = axes.get_xticks()
+    assert bool((ticks == ticks.round()).all()) is whole
+
+
+@pytest.mark.parametrize(
     ("curves", "sentence"),
     [
         ({}, "there is no curve"),

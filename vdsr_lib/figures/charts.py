@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vdsr_lib.figures.style import COLOURS, styled
+from vdsr_lib.figures.style import COLOURS, styled, whole_ticks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +78,7 @@ def convergence(
         axes.plot(x, y, marker=style, color=colour[label], label=label)
     if any(label in curves for label in printed):
         axes.plot([], [], "--", color="#555555", linewidth=1.3, label="dashed: paper")
+    whole_ticks(axes)
     if ylim is not None:
         axes.set_ylim(*ylim)
     _level_lines(axes, reference_lines or {})

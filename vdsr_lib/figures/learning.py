@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vdsr_lib.figures.style import COLOURS, styled
+from vdsr_lib.figures.style import COLOURS, styled, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,6 +80,7 @@ def panels(
         _draw(axes, printed.get(title, {}), colour, paper=True)
         _draw(axes, curves.get(title, {}), colour, paper=False)
         axes.set_title(title)
+        whole_ticks(axes)
         if level is not None:
             axes.axhline(level[1], color="#333333", linestyle=":", linewidth=1.5)
     row[0].set_ylabel(ylabel)

@@ -8,10 +8,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "STYLE_FILE", "show", "styled", "use_style"]
+__all__ = ["COLOURS", "STYLE_FILE", "show", "styled", "use_style", "whole_ticks"]
 
 STYLE_FILE: Final = Path(__file__).resolve().parents[1] / "lesson.mplstyle"
 
@@ -63,6 +66,22 @@ def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
             return draw(*args, **kwargs)
 
     return in_style
+
+
+def whole_ticks(axes: Axes) -> None:
+    """Mark whole numbers only, below curves whose x are whole: steps, epochs.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        With its curves drawn. Where any x is a fraction, ticks stay as they are.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    places = [np.asarray(line.get_xdata(), np.float64) for line in axes.lines]
+    if all((x == np.round(x)).all() for x in places):
+        steps = [1, 2, 2.5, 5, 10]  # matplotlib's own
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=steps, integer=True))
 
 
 def show(figure: Figure, *, alt: str) -> None:
