@@ -413,17 +413,17 @@ for name, rule in rules.items():
     if full:
         ours = full.table.query(f"dataset == 'set5' and {rule}")
         fair[f"{label}, recorded"] = ours.set_index("scale").psnr
-table = pd.DataFrame(fair).rename_axis("scale").round(2).astype(object)
-display(table.fillna("not run").T)
+table = pd.DataFrame(fair).rename_axis("scale").map("{:.2f}".format)
+display(table.replace("nan", "not run").T)
 
 # %% [markdown]
 # By the published numbers VDSR leads by about 0.7 dB at scale 2 and 0.9 dB at
 # the others on equal pictures. Our own recorded VDSR stays half a decibel
 # below the paper's (`docs/ours_against_the_paper.md` tells the likely reason),
-# and its lead over the weights of SRCNN's authors is 0.2 to 0.5 dB. Either is
-# a small fraction of the lead that the race above ends with at `quick`. A
-# race of minutes tells you who learns faster. It does not tell you who knows
-# more in the end.
+# and its lead is 0.2 to 0.5 dB, over the weights of SRCNN's authors as over
+# our recorded SRCNN. Either is a small fraction of the lead that the race
+# above ends with at `quick`. A race of minutes tells you who learns faster. It
+# does not tell you who knows more in the end.
 #
 # At the profile `paper` the race above is itself a full training, and the
 # next cell judges how it ended; at the others it does nothing.

@@ -372,7 +372,7 @@ table1 = paper.table("table1").query("epoch == 80")
 both = pd.concat({"the paper": table1, "recorded": full and full.table})
 both = both.rename_axis(["from", None]).reset_index("from")
 wide = both.pivot_table("psnr", ["from", "network"], "learning_rate")
-display(wide[list(words)][::-1].round(2).astype(object).fillna("-"))
+display(wide[list(words)][::-1].map("{:.2f}".format).replace("nan", "-"))
 for row in table1.itertuples() if profile == "paper" else ():
     claim = f"table1-{row.network}-{words[row.learning_rate]}-rate"
     display(book.record(claim, final[row.network][row.learning_rate]))

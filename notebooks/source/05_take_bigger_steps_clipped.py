@@ -350,9 +350,9 @@ for name in ("clipping_start", "clipping"):
     print(*{f"each of {len(left)}: {cost}" for cost in left.values()})
 
 # %% [markdown]
-# Step by step, the figure has the gradient's length before the clip in the
-# recorded ones of those two epochs; a curve that breaks off diverged there.
-# (Nothing is drawn where none is.)
+# Here, as far as recorded, is the gradient's length before the clip at each
+# step of those two epochs. A curve that breaks off diverged; what is no
+# number has no point.
 
 # %%
 traces = outcomes.step_courses(recorded("clipping_start"), *keys)
