@@ -147,8 +147,8 @@ book.record("vdsr-leads-at-each-scale", min(psnr.VDSR - psnr.SRCNN))
 # %% [markdown]
 # Full-scale weights have learnt from T91 for eighty epochs, each by its own
 # recipe, so the pictures are equal. If anything the lead is too small: on Set5
-# at scale 2 our SRCNN comes within 0.03 dB of its authors', but our VDSR stays
-# half a decibel behind the paper's (see the honest list).
+# our SRCNN are within 0.03 dB of their authors' at each scale, but our VDSR
+# stays half a decibel behind the paper's (see the honest list).
 #
 # If the two were trained here, read only the sign of the lead. SRCNN, without
 # a skip connection, must first learn to copy its input (lesson 03); a few
