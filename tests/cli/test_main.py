@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from itertools import pairwise
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import vdsr_lib.cli
-from vdsr_lib.cli import main
+from vdsr_lib.cli import app, main
 
 
 def said(monkeypatch, capsys, error: Exception) -> str:
@@ -48,3 +51,23 @@ def test_a_broken_library_keeps_its_traceback(monkeypatch, capsys):
     error = ModuleNotFoundError("No module", name="vdsr_lib.gone")
     with pytest.raises(ModuleNotFoundError):
         said(monkeypatch, capsys, error)
+
+
+def every_command(command, *names: str):
+    """The words that lead to each command and group, with those of its own help."""
+    yield names
+    for name, below in getattr(command, "commands", {}).items():
+        yield from every_command(below, *names, name)
+
+
+@pytest.mark.parametrize(
+    "names", [*every_command(typer.main.get_command(app))], ids=" ".join
+)
+def test_help_is_wrapped_for_the_terminal_and_not_as_in_the_source(names):
+    """Lines of 88 in the source left single words on lines of 80."""
+    shown = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "80"}).output
+    prose = shown.partition("\N{BOX DRAWINGS LIGHT ARC DOWN AND RIGHT}")[0]
+    assert "Usage: vdsr" in prose
+    for line, after in pairwise(line.strip() for line in prose.splitlines()):
+        if line and after:
+            assert len(f"{line} {after.split()[0]}") > 78, (line, after)

@@ -8,6 +8,7 @@ standard error and exit status 2, without a traceback.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from importlib import import_module
 
@@ -43,6 +44,23 @@ COMMANDS: tuple[str, ...] = (
 )
 for _name in COMMANDS:
     import_module(f"vdsr_lib.cli.{_name}").register(app)
+
+
+def _flow(group: typer.Typer) -> None:
+    """Give commands their docstrings as help, each paragraph one line.
+
+    Typer breaks lines where the source does, and then once more at the terminal's edge.
+    """
+    for command in (*group.registered_commands, group.registered_callback):
+        if command and (text := inspect.getdoc(command.callback)):
+            paragraphs = (" ".join(each.split()) for each in text.split("\n\n"))
+            command.help = "\n\n".join(paragraphs)
+    for below in group.registered_groups:
+        if below.typer_instance:
+            _flow(below.typer_instance)
+
+
+_flow(app)
 
 
 def main() -> None:
