@@ -54,9 +54,10 @@ def stored(path: Path) -> dict[str, torch.Tensor]:
 
 def test_what_is_here_is_added_in_order_and_the_rest_kept(weights, sets, material):
     before = read_card(weights)
-    added = complete_card(weights, material)
+    added, refused = complete_card(weights, material)
     card = read_card(weights)
     assert list(added) == ["First", "Last"]
+    assert list(refused) == ["Elsewhere"]
     assert list(card["scores"]) == list(card["ssim"]) == ["First", "Old", "Last"]
     assert card["scores"]["Old"] == {"x2": 12.0, "x3": 11.0}
     others = {"scores", "ssim"}
@@ -89,7 +90,7 @@ def test_the_weights_stay_as_they_are(weights, sets, material):
 def test_a_complete_card_is_not_written_again(weights, sets, material):
     complete_card(weights, material)
     content = weights.read_bytes()
-    assert complete_card(weights, material) == {}
+    assert complete_card(weights, material)[0] == {}
     assert weights.read_bytes() == content
 
 
@@ -115,14 +116,19 @@ def test_the_command_says_what_it_added(weights, sets, pictures):
     assert "other.safetensors" in str(unknown.exception)
 
 
-def test_the_command_names_what_a_card_still_lacks(weights, sets):
+def test_the_command_names_what_a_card_still_lacks_and_why(weights, sets, tmp_path):
+    """Pictures that are absent are no damaged ones: each has a sentence of its own."""
     folder = ["--weights", str(weights.parent)]
     for _ in range(2):  # once with scores to add, once without
         said = CliRunner().invoke(app, ["experiments", "score", *folder]).output
-        assert "net: Elsewhere is still lacking" in said
-        assert "vdsr data list" in said
+        assert "net: Elsewhere is still lacking: there is no data set or" in said
         assert "First is still" not in said
     assert "nothing to add" not in said
+    broken = tmp_path / "absent" / "half.png"
+    broken.parent.mkdir()
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n half a picture")
+    said = CliRunner().invoke(app, ["experiments", "score", *folder]).output
+    assert f"net: Elsewhere is still lacking: {broken}" in said
 
 
 def test_the_command_says_that_a_card_is_complete(weights, monkeypatch):

@@ -151,14 +151,13 @@ def score(
 
     For weights whose makers did not have all pictures, Urban100's say. The weights
     stay as they are. On a CPU a network of depth 20 takes Urban100 an hour. A set
-    whose pictures are not here is named.
+    whose pictures are absent or damaged is named with the reason.
     """
     from vdsr_lib._files import data_file
     from vdsr_lib.devices import resolve_device
     from vdsr_lib.errors import WeightsError
-    from vdsr_lib.experiments.completing import complete_card, lacking
+    from vdsr_lib.experiments.completing import complete_card
     from vdsr_lib.experiments.material import Material
-    from vdsr_lib.weights import read_card
 
     folder = weights or data_file("weights")
     files = [folder / f"{name}.safetensors" for name in names or ()]
@@ -166,17 +165,13 @@ def score(
         raise WeightsError(f"{folder}: no weights there, no file NAME.safetensors")
     material = Material(resolve_device(device))
     for path in files:
-        added = complete_card(path, material)
+        added, refused = complete_card(path, material)
         for shown, table in added.items():
             cells = (f"x{scale:g} {row.psnr:.2f}" for scale, row in table.iterrows())
             typer.echo(f"{path.stem}: {shown} {', '.join(cells)}")
-        absent = ", ".join(lacking(read_card(path)).values())
-        if absent:
-            typer.echo(
-                f"{path.stem}: {absent} is still lacking, whose pictures are not here; "
-                "'vdsr data list' tells how to get them"
-            )
-        elif not added:
+        for shown, error in refused.items():
+            typer.echo(f"{path.stem}: {shown} is still lacking: {error}")
+        if not added and not refused:
             typer.echo(f"{path.stem}: nothing to add")
 
 

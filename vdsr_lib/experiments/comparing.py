@@ -13,7 +13,7 @@ from vdsr_lib import paper
 from vdsr_lib.experiments.catalogue import get_experiment
 from vdsr_lib.experiments.known import Found, Known
 from vdsr_lib.experiments.outcomes import ending
-from vdsr_lib.experiments.sections import NONE, Count, hours, markdown, section
+from vdsr_lib.experiments.sections import NONE, Count, duration, markdown, section
 from vdsr_lib.experiments.shipping import MEASURED_SETS
 from vdsr_lib.experiments.wording import DIFFERENCES, HEAD
 
@@ -342,7 +342,7 @@ def _times(known: Known) -> str:
                 device,
                 provenance["precision"],
                 f"{found.steps:,}",
-                hours(seconds),
+                duration(seconds),
                 f"{1000 * seconds / found.steps:.0f} ms" if ended else "-",
                 ", ".join(f"x{s} {v:.2f}" for s, v in scores) or "diverged",
             ]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,27 +18,12 @@ from vdsr_lib.weights import load_model, read_card, save_model
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["complete_card", "lacking"]
+__all__ = ["complete_card"]
 
 
-def lacking(card: Mapping[str, Any]) -> dict[str, str]:
-    """Return the benchmark sets that a card has no scores of.
-
-    Parameters
-    ----------
-    card : mapping
-        A model card, with its ``scores``.
-
-    Returns
-    -------
-    dict of str to str
-        The name of a data set, and how a card names it.
-    """
-    have = card["scores"]
-    return {name: shown for name, shown in MEASURED_SETS.items() if shown not in have}
-
-
-def complete_card(path: Path, material: Material) -> dict[str, pd.DataFrame]:
+def complete_card(
+    path: Path, material: Material
+) -> tuple[dict[str, pd.DataFrame], dict[str, DataError]]:
     """Measure weights on the benchmark sets that their card lacks, and write it.
 
     Parameters
@@ -51,10 +35,11 @@ def complete_card(path: Path, material: Material) -> dict[str, pd.DataFrame]:
 
     Returns
     -------
-    dict of str to pandas.DataFrame
+    added : dict of str to pandas.DataFrame
         By set, as a card names it: the means that were added, PSNR in dB and SSIM by
-        scale. A set whose pictures are not here is left out; empty if none was added,
-        and then nothing is written.
+        scale. Empty if there was none, and then nothing is written.
+    refused : dict of str to DataError
+        Why a set is lacking still: its pictures are absent, or damaged.
 
     Raises
     ------
@@ -67,14 +52,18 @@ def complete_card(path: Path, material: Material) -> dict[str, pd.DataFrame]:
         raise WeightsError(f"{path}: no card of weights that ship, without {names}")
     dtype = torch.float16 if card["float16"]["used"] else torch.float32
     added: dict[str, pd.DataFrame] = {}
-    for name, shown in lacking(card).items():
+    refused: dict[str, DataError] = {}
+    for name, shown in MEASURED_SETS.items():
+        if shown in card["scores"]:
+            continue
         try:
             table = means(measure(model, Pictures(name, card["scales"]), material))
-        except DataError:
-            continue  # not on this machine
+        except DataError as error:
+            refused[shown] = error
+            continue
         added[shown] = table
         for part, column in {"scores": table.psnr, "ssim": table.ssim}.items():
             every = card[part] | {shown: by_scale(column)}
             card[part] = {n: every[n] for n in MEASURED_SETS.values() if n in every}
         save_model(model, path, card=card, dtype=dtype)
-    return added
+    return added, refused

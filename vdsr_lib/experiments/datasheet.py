@@ -9,7 +9,7 @@ from typing import Any
 from vdsr_lib.errors import LabError
 from vdsr_lib.experiments.known import Known
 from vdsr_lib.experiments.results import Recording
-from vdsr_lib.experiments.sections import hours, markdown
+from vdsr_lib.experiments.sections import duration, markdown
 
 __all__ = ["filled", "recorded_table", "weights_table"]
 
@@ -95,7 +95,7 @@ def _recording(recording: Recording) -> tuple[str, ...]:
         f"{len(runs)} of {len(runs) + len(missing)}",
         str(record["seed"]),
         ", ".join(sorted(devices)),
-        hours(seconds),
+        duration(seconds),
         f"`vdsr experiments run {name} --profile {record['profile']}`",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["NONE", "Count", "hours", "markdown", "section"]
+__all__ = ["NONE", "Count", "duration", "markdown", "section"]
 
 NONE = "not run"
 """What a cell without a number says."""
@@ -48,7 +48,7 @@ class Count:
         )
 
 
-def hours(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return a time in a unit that suits it.
 
     Parameters
