@@ -77,13 +77,15 @@ def ours(
     made = Step(model, patches, config, processes=processes, precision=choice)
     count = patches.steps_per_epoch(batch_size)
     steps = steps_for(made, processes, per_epoch=count, batch_size=batch_size)
-    generator, left = torch.Generator().manual_seed(0), 0
+    generator, left, made_any = torch.Generator().manual_seed(0), 0, False
 
     def step() -> None:
-        nonlocal left
+        nonlocal left, made_any
         if not left:
             order = patches.order(generator)[: count * batch_size].view(count, -1)
-            steps.take(wait=True)
+            if made_any:
+                steps.take(wait=True)
+            made_any = True
             steps.begin(order, [config.learning_rate] * count, 0)
             left = count
         steps.make()

@@ -145,9 +145,10 @@ def _norm(gradients: list[torch.Tensor]) -> torch.Tensor:
 def _clamp(gradients: list[torch.Tensor], bound: float | torch.Tensor) -> None:
     """Bring each element into [-bound, bound], in place."""
     if isinstance(bound, torch.Tensor):  # the fused clamps take no tensor as a limit
-        least = -bound  # once: on a GPU each operation is a kernel to start
-        for gradient in gradients:
-            gradient.clamp_(least, bound)
+        torch._foreach_div_(gradients, bound)
+        torch._foreach_clamp_max_(gradients, 1.0)
+        torch._foreach_clamp_min_(gradients, -1.0)
+        torch._foreach_mul_(gradients, bound)
     else:
         torch._foreach_clamp_max_(gradients, bound)
         torch._foreach_clamp_min_(gradients, -bound)

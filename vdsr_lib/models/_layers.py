@@ -8,8 +8,11 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from vdsr_lib.models._rectified import convolve_and_rectify, is_fast_path
+
 __all__ = [
     "CarefulConvolution",
+    "Chain",
     "Convolution",
     "LumaNetwork",
     "boolean",
@@ -57,6 +60,26 @@ class Convolution(nn.Conv2d):
     def reset_parameters(self) -> None:
         """Draw nothing: the generator is touched once, by the paper's rule."""
 
+    def forward(
+        self,
+        input: torch.Tensor,  # noqa: A002
+        *,
+        rectified: bool = False,
+    ) -> torch.Tensor:
+        """Return the layer's maps, (B, out, H, W), of (B, in, H, W).
+
+        With `rectified` they have passed a ReLU, in the same operation.
+        """
+        return self._maps(input, self.weight, rectified)
+
+    def _maps(
+        self, given: torch.Tensor, weight: torch.Tensor, rectified: bool
+    ) -> torch.Tensor:
+        if rectified:
+            side = self.kernel_size[0] // 2
+            return convolve_and_rectify(given, weight, self.bias, side)
+        return self._conv_forward(given, weight, self.bias)
+
 
 class CarefulConvolution(Convolution):
     """A first layer that reads a picture in two terms where one has too few digits.
@@ -68,20 +91,42 @@ class CarefulConvolution(Convolution):
     0.002 dB of float32, where it lost up to 0.075 dB (Set5, public VDSR weights).
     """
 
-    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002
+    def forward(
+        self,
+        input: torch.Tensor,  # noqa: A002
+        *,
+        rectified: bool = False,
+    ) -> torch.Tensor:
         """Return the layer's maps, (B, out, H, W), of a picture (B, in, H, W)."""
         kind = input.device.type
         rounds = torch.is_autocast_enabled(kind) and input.dtype == torch.float32
         if self.training or not rounds:
-            return super().forward(input)
+            return super().forward(input, rectified=rectified)
         dtype = torch.get_autocast_dtype(kind)
         high = input.to(dtype)
         low = (input - high).to(dtype)  # float32 less what it was rounded to: exact
         terms = torch.cat((high, low), 1)  # (B, 2 in, H, W)
         terms = terms.contiguous(memory_format=torch.channels_last)
         weight = torch.cat((self.weight, self.weight), 1)  # (out, 2 in, k, k)
-        maps: torch.Tensor = self._conv_forward(terms, weight, self.bias)
-        return maps  # (B, out, H, W)
+        return self._maps(terms, weight, rectified)
+
+
+class Chain(nn.Sequential):
+    """Convolutions with ReLU between them, each pair at once where a GPU can."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002
+        """Return what the last module makes of (B, C, H, W)."""
+        maps, place = input, 0
+        while place < len(self):
+            layer = self[place]
+            paired = place + 1 < len(self) and isinstance(layer, Convolution)
+            if paired and is_fast_path(maps, layer.padding_mode):
+                maps = layer(maps, rectified=True)
+                place += 1  # its ReLU is done
+            else:
+                maps = layer(maps)
+            place += 1
+        return maps
 
 
 class LumaNetwork(nn.Module):
@@ -128,7 +173,7 @@ def chain(
     *,
     padding_mode: Literal["zeros", "replicate"],
     first: type[Convolution] = Convolution,
-) -> nn.Sequential:
+) -> Chain:
     """Stack convolutions that keep the size, with ReLU after all but the last."""
     modules: list[nn.Module] = []
     for index, kernel in enumerate(kernels):
@@ -141,7 +186,7 @@ def chain(
             padding_mode=padding_mode,
         )
         modules += [layer, nn.ReLU(inplace=True)]
-    return nn.Sequential(*modules[:-1])
+    return Chain(*modules[:-1])
 
 
 def convolutions(body: nn.Sequential) -> list[Convolution]:

@@ -14,6 +14,7 @@ from vdsr_lib.patches import PatchSet
 from vdsr_lib.training.averaging import Average
 from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.processes import Processes
+from vdsr_lib.training.rounding import rounded_weights
 from vdsr_lib.training.update import Numbers, Update
 
 __all__ = ["MEASURED", "Step", "training_loss"]
@@ -82,7 +83,8 @@ class Step:
         self.update = Update(model, config)
         self.average = Average(model, config.averaging)
         self._model = model
-        self._network = processes.wrap(model)
+        self._rounded = rounded_weights(model, precision, processes=processes.size)
+        self._network = self._rounded or processes.wrap(model)
         self._patches, self._config = patches, config
         self._processes, self._precision = processes, precision
 
@@ -112,6 +114,8 @@ class Step:
         # Gradients are averaged over the processes; their parts are to be summed.
         loss = loss * self._processes.size
         loss.backward()  # type: ignore[no-untyped-call]
+        if self._rounded is not None:
+            self._rounded.hand_over()
         whole = self._processes.mean(loss.detach()).view(1)  # (1,)
         measured = torch.cat((whole, self.update.step(numbers)))  # (3,)
         self.average.take(numbers.fresh)

@@ -1,0 +1,114 @@
+"""The fast path of a convolution with its ReLU: what it is held against, and when."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from vdsr_lib.models import VDSR, _rectified
+from vdsr_lib.models._layers import Chain, Convolution
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+def test_three_passes_mask_and_sum_as_autograd_does() -> None:
+    before = torch.randn(2, 16, 5, 7, requires_grad=True)
+    bias = torch.zeros(16, requires_grad=True)
+    output = functional.relu(before + bias[:, None, None])
+    gradient = torch.randn_like(output)
+    output.backward(gradient)
+    masked, total = _rectified._in_three_passes(gradient, output.detach())
+    torch.testing.assert_close(masked, before.grad)
+    torch.testing.assert_close(total, bias.grad)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 8, 13])
+def test_channels_of_zeros_change_no_convolution(channels: int) -> None:
+    maps, weight = torch.randn(2, channels, 9, 9), torch.randn(4, channels, 3, 3)
+    wide, broad = _rectified._aligned(maps), _rectified._aligned(weight)
+    assert wide.shape[1] == broad.shape[1]
+    assert wide.shape[1] % 8 == 0
+    assert wide.is_contiguous(memory_format=torch.channels_last)
+    expected = functional.conv2d(maps, weight)
+    torch.testing.assert_close(functional.conv2d(wide, broad), expected)
+
+
+def test_no_fast_path_on_a_cpu() -> None:
+    maps = torch.zeros(1, 8, 4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not _rectified.is_fast_path(maps, "zeros")
+
+
+def test_a_trial_that_fails_leaves_torch_s_operations() -> None:
+    """A device without the fused kernel raises inside the trial, here the CPU."""
+    assert not _rectified._passed_trial(torch.device("cpu"))
+
+
+def test_a_chain_gives_rectified_layers_to_the_fast_path(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """The walk over the pairs, with the operation replaced by torch's own."""
+    network = VDSR(4, 8)
+    ilr = torch.rand(1, 1, 12, 12)
+    expected = network(ilr)
+    taken: list[int] = []
+
+    def by_torch(maps, weight, bias, side):  # type: ignore[no-untyped-def]
+        taken.append(len(bias))
+        return functional.relu(functional.conv2d(maps, weight, bias, padding=side))
+
+    seen: list[torch.nn.Module] = []
+    for layer in network.body:
+        layer.register_forward_hook(lambda module, *_: seen.append(module))
+    layers = "vdsr_lib.models._layers"
+    monkeypatch.setattr(f"{layers}.is_fast_path", lambda *_: True)
+    monkeypatch.setattr(f"{layers}.convolve_and_rectify", by_torch)
+    torch.testing.assert_close(network(ilr), expected)
+    assert taken == [8, 8, 8]  # all layers but the last
+    assert [isinstance(each, Convolution) for each in seen] == [True] * 4
+
+
+def test_a_chain_is_a_sequence_as_it_was() -> None:
+    body = VDSR(3, 4).body
+    assert isinstance(body, Chain)
+    assert isinstance(body, torch.nn.Sequential)
+    assert [type(each).__name__ for each in body] == [
+        "CarefulConvolution",
+        "ReLU",
+        "Convolution",
+        "ReLU",
+        "Convolution",
+    ]
+
+
+@needs_gpu
+@pytest.mark.parametrize("shape", [(64, 64, 41, 41), (3, 64, 7, 5), (16, 32, 33, 33)])
+def test_the_kernel_masks_and_sums_as_torch_does(shape) -> None:  # type: ignore[no-untyped-def]
+    kernels = pytest.importorskip("vdsr_lib.models._kernels")
+    layout = torch.channels_last
+    gradient, output = (
+        torch.randn(shape, device="cuda", dtype=torch.bfloat16).to(memory_format=layout)
+        for _ in range(2)
+    )
+    masked, total = kernels.masked_and_summed(gradient, output)
+    assert torch.equal(masked, torch.where(output > 0, gradient, 0))
+    exact = masked.double().sum((0, 2, 3))
+    torch.testing.assert_close(total.double(), exact, rtol=2**-8, atol=1e-2)
+
+
+@needs_gpu
+def test_the_fast_path_gives_what_torch_gives_on_a_gpu() -> None:
+    assert _rectified._passed_trial(torch.device("cuda", 0))
+    network = VDSR(6).cuda().to(memory_format=torch.channels_last)
+    for layer in network.body:
+        if isinstance(layer, Convolution):
+            torch.nn.init.normal_(layer.bias, std=0.1)
+    ilr = torch.rand(8, 1, 41, 41, device="cuda")
+    grads = []
+    for dtype in (torch.bfloat16, torch.float32):
+        network.zero_grad()
+        with torch.autocast("cuda", dtype, enabled=dtype is torch.bfloat16):
+            loss = (network(ilr) - ilr).float().square().sum()
+        loss.backward()
+        grads.append([p.grad.clone() for p in network.parameters()])
+    for low, exact in zip(*grads, strict=True):
+        assert (low - exact).norm() <= 0.05 * exact.norm()
