@@ -78,7 +78,8 @@ class Convolution(nn.Conv2d):
         if rectified:
             side = self.kernel_size[0] // 2
             return convolve_and_rectify(given, weight, self.bias, side)
-        return self._conv_forward(given, weight, self.bias)
+        maps: torch.Tensor = self._conv_forward(given, weight, self.bias)
+        return maps
 
 
 class CarefulConvolution(Convolution):
@@ -119,14 +120,19 @@ class Chain(nn.Sequential):
         maps, place = input, 0
         while place < len(self):
             layer = self[place]
-            paired = place + 1 < len(self) and isinstance(layer, Convolution)
-            if paired and is_fast_path(maps, layer.padding_mode):
+            if self._is_fast(place, maps):
                 maps = layer(maps, rectified=True)
-                place += 1  # its ReLU is done
+                place += 2  # its ReLU is done
             else:
                 maps = layer(maps)
-            place += 1
+                place += 1
         return maps
+
+    def _is_fast(self, place: int, maps: torch.Tensor) -> bool:
+        layer = self[place]
+        if place + 1 == len(self) or not isinstance(layer, Convolution):
+            return False
+        return is_fast_path(maps, layer.padding_mode)
 
 
 class LumaNetwork(nn.Module):

@@ -17,6 +17,7 @@ from torch.nn import functional
 __all__ = ["convolve_and_rectify", "is_fast_path"]
 
 _ALIGNED = 8  # channels: cuDNN's fast kernels read that many at once
+_ALIKE = 0.03  # part of a gradient by which bfloat16's roundings may differ
 
 
 def is_fast_path(maps: torch.Tensor, padding_mode: str) -> bool:
@@ -67,9 +68,8 @@ def convolve_and_rectify(
     """
     low = torch.bfloat16
     maps, weight = _aligned(maps.to(low)), _aligned(weight.to(low))
-    result: torch.Tensor = _ConvolveAndRectify.apply(
-        maps, weight, bias.to(low), padding
-    )
+    given = maps, weight, bias.to(low), padding
+    result: torch.Tensor = _ConvolveAndRectify.apply(*given)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -99,7 +99,7 @@ class _ConvolveAndRectify(torch.autograd.Function):
         return output
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         maps, weight, output = ctx.saved_tensors
         masked, total = _way_back(output.shape[1])(gradient, output)
@@ -111,6 +111,7 @@ class _ConvolveAndRectify(torch.autograd.Function):
         return before, weights, total, None
 
 
+_Layer = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], torch.Tensor]
 _WayBack = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -139,25 +140,29 @@ def _passed_trial(device: torch.device) -> bool:
     A GPU whose cuDNN lacks the fused kernel, or a Triton that cannot compile here,
     must not end a run: then torch's operations are taken, as everywhere else.
     """
-    generator = torch.Generator().manual_seed(0)
-    shapes = ((2, 1, 9, 9), (16, 1, 3, 3), (16,), (16, 16, 3, 3), (16,))
-    drawn = [torch.randn(shape, generator=generator) / 4 for shape in shapes]
-    found = []
     try:
-        with torch.inference_mode(False), torch.enable_grad():
-            for layer in (convolve_and_rectify, _layer_by_torch):
-                given = [tensor.to(device, torch.bfloat16) for tensor in drawn]
-                maps, *leaves = (tensor.requires_grad_() for tensor in given)
-                middle = layer(maps, *leaves[:2], 1)
-                layer(middle, *leaves[2:], 1).float().square().sum().backward()
-                grads = [each.grad for each in (maps, *leaves)]
-                found.append([each.float() for each in grads if each is not None])
+        ours, known = (
+            _trial(layer, device) for layer in (convolve_and_rectify, _layer_by_torch)
+        )
     except Exception:
         return False
     return all(
-        (one - other).norm() <= 0.03 * other.norm()
-        for one, other in zip(*found, strict=True)
+        bool((one - other).norm() <= _ALIKE * other.norm())
+        for one, other in zip(ours, known, strict=True)
     )
+
+
+def _trial(layer: _Layer, device: torch.device) -> list[torch.Tensor]:
+    """Return the gradients of a small net of two such layers, in float32."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((2, 1, 9, 9), (16, 1, 3, 3), (16,), (16, 16, 3, 3), (16,))
+    drawn = (torch.randn(shape, generator=generator) / 4 for shape in shapes)
+    with torch.inference_mode(False), torch.enable_grad():
+        leaves = [each.to(device, torch.bfloat16).requires_grad_() for each in drawn]
+        maps, weight, bias, weight_2, bias_2 = leaves
+        output = layer(layer(maps, weight, bias, 1), weight_2, bias_2, 1)
+        loss = output.float().square().sum()
+        return [each.float() for each in torch.autograd.grad(loss, leaves)]
 
 
 def _layer_by_torch(

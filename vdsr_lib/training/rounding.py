@@ -29,7 +29,7 @@ class RoundedWeights:
     def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
         self._model = model
         trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        self._parameters = list(trained.values())
+        self._parameters: list[torch.Tensor] = list(trained.values())
         self._copies = {
             name: torch.empty_like(parameter, dtype=dtype).requires_grad_()
             for name, parameter in trained.items()
