@@ -1,9 +1,8 @@
 """Many runs one after another on one device, within a time, going on where it ended.
 
-One after another, not side by side: a step of these networks is whole convolutions
-over a batch, which fill a device by themselves, and two processes would hold pictures,
-patches and a context each. Who has several devices spreads runs over them instead
-(`vdsr_lib.experiments.cluster`).
+One after another in one process. A large GPU has room for several such processes side
+by side (docs/full_scale.md), each with runs of its own. Who has several devices spreads
+runs over them instead (`vdsr_lib.experiments.cluster`).
 """
 
 from __future__ import annotations
