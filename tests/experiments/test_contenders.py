@@ -74,9 +74,19 @@ def test_shipped_weights_compete_and_nothing_is_trained(shelf: Path, trained):
     assert found.networks["bicubic"] == dict.fromkeys(SCALES)
     assert found.networks["VDSR"][2].architecture["depth"] == 3
     assert "full scale: srcnn-915-x2, " in repr(found)
+    assert found.names == (*(f"srcnn-915-x{scale}" for scale in SCALES), "vdsr-t91")
     for scale in SCALES:
         bias = list(found.networks["SRCNN"][scale].parameters())[-1]
         assert float(bias.detach()) == pytest.approx(scale / 10)
+
+
+def test_better_weights_from_more_pictures_do_not_race(shelf: Path, trained):
+    ship(shelf)
+    card = {"scales": [2.0, 3.0, 4.0], "validation": {"psnr": {"x2": 99.0}}}
+    save_model(VDSR(5, 8), shelf / "vdsr-291.safetensors", card=card)
+    found = contenders("quick", vdsr=VDSR(4, 8), device="cpu")
+    assert found.networks["VDSR"][2].architecture["depth"] == 3
+    assert "vdsr-291" not in found.names
 
 
 def test_without_both_kinds_of_weights_small_networks_are_trained(shelf, trained):

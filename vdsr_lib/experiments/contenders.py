@@ -1,7 +1,7 @@
 """Bicubic, SRCNN and VDSR, ready to be held against one another.
 
-Where full-scale weights of both networks ship, they compete; else small ones that are
-trained on the spot. Either way it is said which.
+Where full-scale weights of both networks ship that learnt from the same pictures, they
+compete; else small ones that are trained on the spot. Either way it is said which.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vdsr_lib.evaluation import evaluate
 from vdsr_lib.experiments.running import run_experiment
 from vdsr_lib.images import to_uint8
 from vdsr_lib.inference import super_resolve
-from vdsr_lib.weights import available_models, networks_on, read_card
+from vdsr_lib.weights import available_models, network_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["Contenders", "contenders"]
 
 _SCALES = (2, 3, 4)
-_SHIPPED = {"SRCNN": "srcnn", "VDSR": "vdsr"}
+_SHIPPED = {
+    "SRCNN": {scale: f"srcnn-915-x{scale}" for scale in _SCALES},
+    "VDSR": dict.fromkeys(_SCALES, "vdsr-t91"),
+}
+"""Both from T91: more pictures would help whoever has them, not the better network."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,13 @@ class Contenders:
         Method -> scale -> network.
     origin : str
         Where the networks come from, in one line.
+    names : tuple of str
+        Of the shipped weights among them, as `load_model` takes them.
     """
 
     networks: Mapping[str, Mapping[float, nn.Module | None]]
     origin: str
+    names: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Contenders({', '.join(self.networks)})  # {self.origin}"
@@ -151,13 +158,17 @@ def contenders(
     WeightsError
         If a shipped file is damaged.
     """
-    shipped = available_models()
-    bicubic = {"bicubic": networks_on("bicubic", _SCALES, device)}
-    known = set(shipped["short"])
-    if profile != "paper" and all(_ships(name, known) for name in _SHIPPED.values()):
-        found = {m: networks_on(n, _SCALES, device) for m, n in _SHIPPED.items()}
-        names = shipped[shipped["short"] != ""]["name"]
-        return Contenders(bicubic | found, f"full scale: {', '.join(names)}")
+    bicubic: dict[str, Mapping[float, nn.Module | None]] = {
+        "bicubic": dict.fromkeys(_SCALES)
+    }
+    names = tuple(dict.fromkeys(n for each in _SHIPPED.values() for n in each.values()))
+    if profile != "paper" and set(names) <= set(available_models().name):
+        loaded = {name: network_on(name, device) for name in names}
+        found: dict[str, Mapping[float, nn.Module | None]] = {
+            method: {scale: loaded[name] for scale, name in chosen.items()}
+            for method, chosen in _SHIPPED.items()
+        }
+        return Contenders(bicubic | found, f"full scale: {', '.join(names)}", names)
     result = run_experiment(
         "srcnn", profile, only="SRCNN 9-1-5*", device=device, seed=seed, monitor=monitor
     )
@@ -169,11 +180,3 @@ def contenders(
         "VDSR": dict.fromkeys(_SCALES, vdsr),
     }
     return Contenders(bicubic | made, f"trained here, profile {profile}")
-
-
-def _ships(name: str, known: set[str]) -> bool:
-    """Say whether a network of that short name ships for each of the scales."""
-    return name in known and all(
-        scale in read_card(name, scale=scale).get("scales", _SCALES)
-        for scale in _SCALES
-    )
