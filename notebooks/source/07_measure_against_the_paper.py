@@ -238,7 +238,7 @@ ours.map("{:.2f}".format).replace("nan", "not measured")
 # %% [markdown]
 # The paper's VDSR learnt from 291 pictures, turned and flipped, for 80 epochs,
 # its SRCNN from ImageNet. Of ours `vdsr-291-short` had those pictures for 20
-# epochs, and T91 is a third of them: lower numbers are to be expected. Like
+# epochs, and T91 is a third of them: expect lower numbers. Like
 # is compared with like further down. In `docs/ours_against_the_paper.md` each
 # number stands with the command that makes it again, or with its cost. At the
 # profile `paper` the next cell judges Table 3.
@@ -268,8 +268,8 @@ for name, network in networks.items():
 # be faster, and by what factor? How can the paper's seconds be right?
 #
 # Untrained networks take as long as trained ones. Both calculate in float32,
-# though the library would give VDSR the faster bfloat16 where it can. The
-# fastest of three measurements counts.
+# though the library would give VDSR bfloat16. The fastest of three
+# measurements counts.
 
 # %%
 pixels = sum(crop_to_multiple(to_luma(i), 3).size for i in images.values())
