@@ -59,7 +59,7 @@ def test_copies_follow_the_weights_and_forget_the_last_step(network: VDSR) -> No
     rounded.hand_over()
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter *= 1.5
+            parameter.mul_(1.5)
     torch.testing.assert_close(rounded(ilr), network(ilr))
     rounded(ilr).square().sum().backward()
     rounded.hand_over()

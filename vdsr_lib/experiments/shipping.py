@@ -37,7 +37,11 @@ _JUDGED = "set5"  # besides the validation pictures, for float16
 _NAMES: Mapping[str, Mapping[str, str]] = {
     "ablation": {"T91": "vdsr-t91", "291 + augmentation": "vdsr-291"},
     "table3": {"VDSR": "vdsr-291"},
-    "modern": {"modern": "vdsr-modern", "paper's recipe": "vdsr-291-short"},
+    "modern": {
+        "modern": "vdsr-modern",
+        "modern, 80 epochs": "vdsr-modern-80",
+        "paper's recipe": "vdsr-291-short",
+    },
     "srcnn": {
         f"SRCNN {'-'.join(kernels)}, x{scale}": f"srcnn-{kernels}-x{scale}"
         for kernels in ("915", "955")
