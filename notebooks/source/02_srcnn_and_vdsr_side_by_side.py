@@ -418,10 +418,10 @@ display(table.replace("nan", "not run").T)
 
 # %% [markdown]
 # By the published numbers VDSR leads by about 0.7 dB at scale 2 and 0.9 dB at
-# the others on equal pictures. Our own recorded VDSR stays half a decibel
-# below the paper's (`docs/ours_against_the_paper.md` tells the likely reason),
-# and its lead is 0.2 to 0.5 dB, over the weights of SRCNN's authors as over
-# our recorded SRCNN. Either is a small fraction of the lead that the race
+# the others on equal pictures. Our own recorded VDSR stays 0.4 dB below the
+# paper's (`docs/ours_against_the_paper.md` says what may be behind that), and
+# its lead is 0.3 to 0.5 dB, over the weights of SRCNN's authors as over our
+# recorded SRCNN. Either is a small fraction of the lead that the race
 # above ends with at `quick`. A race of minutes tells you who learns faster. It
 # does not tell you who knows more in the end.
 #

@@ -178,8 +178,8 @@ printed = {f"x{s}": (figure3.index, figure3[s]) for s in figure3}
 figures.show(
     figures.seeds(ours, paper=printed, errors=noise, **axes),
     alt="""The paper's Figure 3 with error bars. It rises steeply to depth 9
-    and then flattens; at x2 it sags from 16 to 19; depth 20 stands out. A
-    recorded run of ours at depth 20 lies half a decibel below it.""",
+    and then flattens; at x2 it sags from 16 to 19; depth 20 stands out.
+    Recorded runs of ours at depths 10 and 20 lie 0.4 dB below it.""",
 )
 
 # %% [markdown]
@@ -196,10 +196,10 @@ left = pd.Series(missing_costs("figure3", full))
 display(left[:: max(1, len(left) - 1)].to_frame("at full scale"))
 
 # %% [markdown]
-# Half a decibel is many times the noise of a run, so this is not chance:
-# something in our training differs from the authors'. Most likely it is the
-# patches: ours touch, theirs seem to have overlapped
-# (`docs/ours_against_the_paper.md`, *Patches that overlap*). Now the paper's
+# 0.4 dB is many times the noise of a run, so this is not chance: something in
+# our training differs from the authors'. In part it may be the patches: ours
+# touch, theirs seem to have overlapped (`docs/ours_against_the_paper.md`,
+# *Patches that overlap*). Now the paper's
 # curve by itself: its rise from depth 5 to 20, its sag from depths 12 to 15
 # to 16 to 19 at each scale, and the standard error of either.
 
