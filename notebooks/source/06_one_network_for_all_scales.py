@@ -193,8 +193,8 @@ book.record("others-help-at-3-and-4", (every - own)[[3, 4]].min())
 #
 # ## At full scale
 #
-# Of the seven networks at the paper's size, these are trained: gains over
-# bicubic on Set5, in dB, and what the others would cost.
+# Of the paper's seven networks these are trained: gains over bicubic on Set5,
+# in dB.
 
 # %%
 full = recorded("table2")
@@ -206,7 +206,7 @@ if full:
 # %% [markdown]
 # The paper's finding holds: one network for all three is as good as each
 # specialist (36.63, 32.88 and 30.51 dB against 36.65, 32.82 and 30.44), with
-# three times its steps. All of ours lie about 0.4 dB below the paper's
+# three times its steps. Ours lie about 0.4 dB below the paper's
 # (`docs/ours_against_the_paper.md`). At the profile `paper` the next cell
 # holds each of the 21 cells against the printed one.
 
