@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,10 @@ def test_a_recording_says_where_each_number_comes_from(path: Path):
         assert entry["command"].startswith("vdsr experiments run ")
         epochs = recording.histories[name].epochs
         if entry["outcome"] == "finished":
-            assert len(epochs) == entry["declaration"]["training"]["epochs"]
+            recipe, first = entry["declaration"]["training"], epochs[0]["step"]
+            whole = recipe["epochs"] * first  # an epoch has as many steps as the first
+            assert epochs[-1]["step"] == (recipe["max_steps"] or whole)
+            assert len(epochs) == math.ceil(epochs[-1]["step"] / first)
         assert len(recording.curve(name)) >= len(epochs)
 
 
