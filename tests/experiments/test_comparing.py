@@ -140,6 +140,18 @@ def test_table_3_is_what_the_cards_say():
     assert "2 of 24 cells are measured" in part
 
 
+def test_rules_and_schedules_have_a_section_where_any_is_recorded():
+    title = "Clipping rules and schedules"
+    assert title not in comparison_page(Known([], {}))
+    found = recording("clipping", {"norm, rate 0.01": (34.7, 32.0, 30.2)})
+    part = section(comparison_page(Known([found], {})), title)
+    cells = rows(part)
+    assert len(cells) == 12 + 2
+    assert cells["norm, rate 0.01"][:3] == ["34.70", "32.00", "30.20"]
+    assert cells["norm, rate 0.01"][4] == "`vdsr made norm, rate 0.01`"
+    assert cells["schedule of the review"][:4] == ["not run"] * 3 + ["-"]
+
+
 def test_clipping_has_a_section_where_any_of_its_runs_is_recorded():
     """The paper prints no such numbers: a table of "not run" would say nothing."""
     title = "Clipping rules"

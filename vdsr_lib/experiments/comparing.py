@@ -6,14 +6,17 @@ ours beside it. What nobody has run says so, with what it would cost.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 from vdsr_lib import paper
 from vdsr_lib.experiments.catalogue import get_experiment
-from vdsr_lib.experiments.known import Found, Known
-from vdsr_lib.experiments.outcomes import ending
-from vdsr_lib.experiments.sections import NONE, Count, duration, markdown, section
+from vdsr_lib.experiments.known import Known
+from vdsr_lib.experiments.own_sections import (
+    clipping_start_section,
+    times_section,
+    whole_runs_section,
+)
+from vdsr_lib.experiments.sections import NONE, Count, section
 from vdsr_lib.experiments.shipping import MEASURED_SETS
 from vdsr_lib.experiments.wording import DIFFERENCES, HEAD
 
@@ -52,8 +55,9 @@ def comparison_page(known: Known | None = None) -> str:
         _ablation,
         _like_for_like,
         _table3,
-        _clipping,
-        _times,
+        clipping_start_section,
+        whole_runs_section,
+        times_section,
     )
     body = [text for part in parts if (text := part(known))]
     return "\n\n".join([HEAD, *body, DIFFERENCES]) + "\n"
@@ -284,81 +288,3 @@ def _card_scores(
 
 def _pair(scores: tuple[float, float] | None) -> str:
     return NONE if scores is None else f"{scores[0]:.2f} / {scores[1]:.4f}"
-
-
-def _clipping(known: Known) -> str:
-    """Twelve runs of our own; nothing where none of them is recorded."""
-    name, rows, made = "clipping_start", [], 0
-    runs = get_experiment(name).runs("paper")
-    for run in runs:
-        cells = [NONE] * len(_SCALES) + ["-", "-"]
-        if (found := known.find(run)) is not None:
-            made += 1
-            scores = [found.psnr(scale) for scale in _SCALES]
-            cells = ["-" if psnr is None else f"{psnr:.2f}" for psnr in scores]
-            cells += [_norms(found), _last(found)]
-        rule, rate = run.factors["clipping"], run.factors["learning_rate"]
-        rows.append([rule, f"{rate:g}", *cells, known.how(name, run)])
-    if not made:
-        return ""
-    heads = ["rule", "rate", *(f"x{scale}" for scale in _SCALES)]
-    text = (
-        "Ours alone, in dB: the paper recommends a rule (section 3.2) and prints no "
-        "comparison. Networks of depth 20 on T91 as in Table 2, ended after 248 steps, "
-        "two epochs of 80; bicubic has 33.66, 30.39 and 28.42 dB. The gradient's norm "
-        "is that of the first step and the largest before the clip, and the recording "
-        f"has it at each step. {made} of {len(runs)} runs are recorded."
-    )
-    heads += ["norm, first / largest", "ended", "made by"]
-    title = "## Clipping rules: the first two epochs, depth 20, Set5"
-    return f"{title}\n\n{text}\n\n{markdown(heads, rows)}"
-
-
-def _norms(found: Found) -> str:
-    """Return the first and the largest gradient norm of a run's trace."""
-    steps = found.recording.histories[found.name].steps
-    norms = [v for row in steps if math.isfinite(v := row["gradient_norm"])]
-    return f"{norms[0]:.3g} / {max(norms):.3g}" if norms else "-"
-
-
-def _last(found: Found) -> str:
-    """Return where a run ended: its last step, or the one at which it diverged."""
-    words = ending(found.entry["outcome"], found.entry.get("message") or "")
-    return f"step {found.steps}" if words == "finished" else words
-
-
-def _times(known: Known) -> str:
-    """Return what each recorded run took, and what it gave."""
-    rows = []
-    for found in known.runs:
-        provenance, architecture = (
-            found.entry["provenance"],
-            found.entry["declaration"]["architecture"],
-        )
-        seconds, machine = provenance["seconds"], provenance["machine"]
-        device = machine["cpu"] if machine["device"] == "cpu" else machine["device"]
-        scores = [(s, v) for s in _SCALES if (v := found.psnr(s)) is not None]
-        ended = found.entry["outcome"] == "finished"
-        rows.append(
-            [
-                f"{found.recording.record['experiment']}: {found.name}",
-                f"{architecture['name']} {architecture.get('depth', '')}".strip(),
-                device,
-                provenance["precision"],
-                f"{found.steps:,}",
-                duration(seconds),
-                f"{1000 * seconds / found.steps:.0f} ms" if ended else "-",
-                ", ".join(f"x{s} {v:.2f}" for s, v in scores) or "diverged",
-            ]
-        )
-    heads = ["run", "network", "device", "arithmetic", "steps", "training", "a step"]
-    text = (
-        "Seconds of training as the clock on the wall showed them, without the "
-        'measurements between the epochs; the paper says "roughly 4 hours on a Titan '
-        'Z". Where other programs kept a machine busy, the time of a step shows it; '
-        "the few steps of a run that diverged would tell nothing."
-    )
-    if not rows:
-        text += "\n\nNo run is recorded yet."
-        return f"## What it took\n\n{text}"
-    return f"## What it took\n\n{text}\n\n{markdown([*heads, 'Set5, dB'], rows)}"
