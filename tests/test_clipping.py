@@ -117,6 +117,19 @@ def test_a_limit_in_a_tensor_clips_as_a_number_does(tensor_type) -> None:  # typ
     assert float(share) == pytest.approx(float((before.abs() > 2).double().mean()))
 
 
+@pytest.mark.parametrize("rate", [0.1, 0.003, 0.0])
+def test_a_rate_in_a_tensor_clips_as_that_number_does(rate: float) -> None:
+    """At rate 0 no step can be too long: nothing is clipped, and nothing is NaN."""
+    values = [3e-4, -2.0, 1e-9, 0.0, 0.5, 1e4]
+    parameter = _with_gradient(values)
+    clip_gradients(
+        [parameter], "adjustable", theta=1e-4, learning_rate=torch.tensor(rate)
+    )
+    bound = 1e-4 / rate if rate else 1e30
+    expected = torch.tensor(values).clamp(-bound, bound)
+    torch.testing.assert_close(parameter.grad, expected, rtol=1e-6, atol=0)
+
+
 def test_a_learning_rate_in_a_tensor_is_taken() -> None:
     parameter = _with_gradient([3.0, -4.0, 12.0])
     rate = torch.tensor(0.125, dtype=torch.float64)

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from vdsr_lib.models import VDSR, _rectified
+from vdsr_lib.models import _layers as layers
 from vdsr_lib.models._layers import Chain, Convolution
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -40,9 +41,35 @@ def test_no_fast_path_on_a_cpu() -> None:
         assert not _rectified.is_fast_path(maps, "zeros")
 
 
-def test_a_trial_that_fails_leaves_torch_s_operations() -> None:
-    """A device without the fused kernel raises inside the trial, here the CPU."""
-    assert not _rectified._passed_trial(torch.device("cpu"))
+def broken(*_: object) -> torch.Tensor:
+    raise RuntimeError("no such kernel")
+
+
+def different(maps, weight, bias, side):  # type: ignore[no-untyped-def]
+    return 1.1 * functional.relu(functional.conv2d(maps, weight, bias, padding=side))
+
+
+@pytest.mark.parametrize("layer", [broken, different])
+def test_a_trial_that_fails_or_differs_leaves_torch_s_operations(  # type: ignore[no-untyped-def]
+    monkeypatch, layer
+) -> None:
+    monkeypatch.setattr(_rectified, "convolve_and_rectify", layer)
+    _rectified.passed_trial.cache_clear()
+    try:
+        assert not _rectified.passed_trial(torch.device("cpu"))
+    finally:
+        _rectified.passed_trial.cache_clear()
+
+
+def test_without_a_fused_kernel_torch_s_operations_do_it() -> None:
+    """cuDNN's call raises on a CPU, as it may for a shape on a GPU."""
+    maps, weight = torch.randn(2, 8, 9, 7), torch.randn(16, 8, 3, 3)
+    bias = torch.randn(16)
+    found = _rectified.convolve_and_rectify(maps, weight, bias, 1)
+    known = functional.relu(functional.conv2d(maps, weight, bias, padding=1))
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), known, rtol=0.03, atol=0.2)
+    assert _rectified.passed_trial(torch.device("cpu"))  # forward and backward
 
 
 def test_a_chain_gives_rectified_layers_to_the_fast_path(monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -57,11 +84,10 @@ def test_a_chain_gives_rectified_layers_to_the_fast_path(monkeypatch) -> None:  
         return functional.relu(functional.conv2d(maps, weight, bias, padding=side))
 
     seen: list[torch.nn.Module] = []
-    for layer in network.body:
-        layer.register_forward_hook(lambda module, *_: seen.append(module))
-    layers = "vdsr_lib.models._layers"
-    monkeypatch.setattr(f"{layers}.is_fast_path", lambda *_: True)
-    monkeypatch.setattr(f"{layers}.convolve_and_rectify", by_torch)
+    for each in network.body:
+        each.register_forward_hook(lambda module, *_: seen.append(module))
+    monkeypatch.setattr(layers, "is_fast_path", lambda *_: True)
+    monkeypatch.setattr(layers, "convolve_and_rectify", by_torch)
     torch.testing.assert_close(network(ilr), expected)
     assert taken == [8, 8, 8]  # all layers but the last
     assert [isinstance(each, Convolution) for each in seen] == [True] * 4
@@ -96,9 +122,15 @@ def test_the_kernel_masks_and_sums_as_torch_does(shape) -> None:  # type: ignore
 
 
 @needs_gpu
-def test_the_fast_path_gives_what_torch_gives_on_a_gpu() -> None:
-    assert _rectified._passed_trial(torch.device("cuda", 0))
+def test_the_fast_path_gives_what_torch_gives_on_a_gpu(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     network = VDSR(6).cuda().to(memory_format=torch.channels_last)
+    device = torch.device("cuda", 0)
+    assert _rectified.passed_trial(device)
+    calls: list[int] = []
+    fused = layers.convolve_and_rectify
+    monkeypatch.setattr(
+        layers, "convolve_and_rectify", lambda *a: calls.append(1) or fused(*a)
+    )
     for layer in network.body:
         if isinstance(layer, Convolution):
             torch.nn.init.normal_(layer.bias, std=0.1)
@@ -112,3 +144,40 @@ def test_the_fast_path_gives_what_torch_gives_on_a_gpu() -> None:
         grads.append([p.grad.clone() for p in network.parameters()])
     for low, exact in zip(*grads, strict=True):
         assert (low - exact).norm() <= 0.05 * exact.norm()
+    assert len(calls) == 5  # in bfloat16 alone, and all layers but the last
+
+
+@needs_gpu
+@pytest.mark.parametrize("width", [4, 12, 16, 24, 64])
+@pytest.mark.parametrize("shape", [(1, 1, 9, 40), (5, 1, 16, 16)])
+def test_every_width_and_shape_trains_and_is_used_on_a_gpu(width: int, shape) -> None:  # type: ignore[no-untyped-def]
+    network = VDSR(4, width).cuda().to(memory_format=torch.channels_last)
+    for parameter in network.body[2].parameters():
+        parameter.requires_grad_(False)
+    ilr = torch.rand(shape, device="cuda", requires_grad=True)
+    with torch.autocast("cuda", torch.bfloat16):
+        loss = (network(ilr) - 0.5).float().square().sum()
+    loss.backward()
+    assert ilr.grad is not None
+    assert ilr.grad.isfinite().all()
+    with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):
+        network.eval()
+        low = network(ilr).float()
+    with torch.inference_mode():
+        torch.testing.assert_close(low, network(ilr), rtol=0, atol=0.02)
+
+
+@needs_gpu
+def test_what_lay_in_memory_does_not_matter() -> None:
+    """cuDNN is given the output as a second summand, times 0: NaN must not survive."""
+    poison = torch.full((1 << 26,), float("nan"), device="cuda", dtype=torch.bfloat16)
+    del poison
+    device, low = "cuda", torch.bfloat16
+    maps = torch.randn(64, 64, 41, 41, device=device, dtype=low)
+    weight = torch.randn(64, 64, 3, 3, device=device, dtype=low) / 24
+    bias = torch.randn(64, device=device, dtype=low)
+    given = maps, weight, bias
+    with torch.no_grad():
+        found = _rectified.convolve_and_rectify(*given, 1)
+        known = functional.relu(functional.conv2d(*given, padding=1))
+    torch.testing.assert_close(found, known, rtol=0.02, atol=0.05)

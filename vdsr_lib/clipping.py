@@ -42,6 +42,7 @@ class ClipResult:
 
 
 _NOTHING = ClipResult(None, None)
+_NEARLY_FREE = 1e30  # a limit that nothing reaches, and by which one can divide
 
 
 @torch.no_grad()
@@ -90,6 +91,8 @@ def clip_gradients(
 
     Notes
     -----
+    With a tensor as the rate, elements within the limit may change by a rounding.
+
     Infinite gradients become the limit under ``adjustable`` and ``value``; NaN stays
     NaN under every rule, and one NaN or infinity makes `gradient_norm` NaN or
     infinite, so that a training loop can tell. Under ``norm`` an infinite norm turns
@@ -145,6 +148,7 @@ def _norm(gradients: list[torch.Tensor]) -> torch.Tensor:
 def _clamp(gradients: list[torch.Tensor], bound: float | torch.Tensor) -> None:
     """Bring each element into [-bound, bound], in place."""
     if isinstance(bound, torch.Tensor):  # the fused clamps take no tensor as a limit
+        bound = bound.clamp(max=_NEARLY_FREE)  # at rate 0 it is infinite: inf * 0
         torch._foreach_div_(gradients, bound)
         torch._foreach_clamp_max_(gradients, 1.0)
         torch._foreach_clamp_min_(gradients, -1.0)

@@ -219,11 +219,12 @@ book.record("it-helps-every-picture", table["gain (dB)"].min())
 # enlargement and the network's lie over one another. Drag the divider; turn
 # the wheel to zoom after a click; the loupe shows the same place in each
 # picture, with its PSNR and SSIM (explained below). The menus above choose
-# other pictures. One of them is by a network of full depth that was trained
-# for hours and ships with the course. The printed line says on what: T91 is a
-# set of 91 photographs. (The scores differ by some hundredths from the table
-# above: `evaluate` shrinks the brightness alone and keeps its fractions, while
-# this small picture has colours of 8 bits, as in a file.)
+# other pictures. One of them is by a network of full depth that was trained at
+# full scale and ships with the course. The printed line says on what: T91 is a
+# set of 91 photographs, BSD200 one of 200. (The scores differ by some
+# hundredths from the table above: `evaluate` shrinks the brightness alone and
+# keeps its fractions, while this small picture has colours of 8 bits, as in a
+# file.)
 
 # %%
 shown = {"original": photo, "bicubic": bicubic}

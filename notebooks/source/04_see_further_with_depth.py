@@ -199,9 +199,9 @@ display(left[:: max(1, len(left) - 1)].to_frame("at full scale"))
 # 0.4 dB is many times the noise of a run, so this is not chance: something in
 # our training differs from the authors'. In part it may be the patches: ours
 # touch, theirs seem to have overlapped (`docs/ours_against_the_paper.md`,
-# *Patches that overlap*). Now the paper's
-# curve by itself: its rise from depth 5 to 20, its sag from depths 12 to 15
-# to 16 to 19 at each scale, and the standard error of either.
+# *Patches that overlap*). Now the paper's curve by itself: its rise from depth
+# 5 to 20, its sag from depths 12 to 15 to 16 to 19 at each scale, and the
+# standard error of either.
 
 # %%
 rise = figure3.loc[20] - figure3.loc[5]

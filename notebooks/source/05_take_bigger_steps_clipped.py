@@ -350,9 +350,9 @@ for name in ("clipping_start", "clipping"):
     print(*{f"each of {len(left)}: {cost}" for cost in left.values()})
 
 # %% [markdown]
-# After 80 epochs the adjustable clip leads at every rate: by 0.1, 0.3 and 0.6
-# dB over a fixed limit, by 0.7 dB and more over one on the norm. Here is the
-# gradient's length before the clip at each step of the first two epochs. A
+# After 80 epochs the adjustable clip leads there at every rate: by 0.1, 0.3
+# and 0.6 dB over a fixed limit, by 0.7 to 0.9 over one on the norm. Here is
+# the gradient's length before the clip at each step of the first two epochs. A
 # curve that breaks off diverged.
 
 # %%

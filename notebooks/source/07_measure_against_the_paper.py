@@ -110,7 +110,7 @@ print(three)
 # bicubic, 8 bits, the border shaved. At `quick` we take the middle of each
 # picture, 160 pixels wide. The first table is the mean SSIM, the second the
 # mean PSNR in dB. On its right stands who does not race: the small VDSR from
-# above, and weights that ship but learnt from more pictures.
+# above, and weights from more pictures or of another SRCNN.
 #
 # **Predict.** The five pictures show an astronaut, a man with a camera, a
 # cat, a cup of coffee, and ancient coins. On which one will a network gain
@@ -206,8 +206,8 @@ compare(shown, reference="original", border=3, left="bicubic", right="VDSR")
 #
 # The benchmark pictures do not ship with this project, because their terms
 # are not stated or allow research only; `vdsr data fetch set5 set14 b100
-# urban100` fetches them. Where Set5 is on this machine, our VDSR meets the
-# printed numbers, in column `here`.
+# urban100` fetches them. Where Set5 is on this machine, our VDSR stands
+# beside the printed numbers, in column `here`.
 
 # %%
 benchmarks = ("set5", "set14", "b100", "urban100")
@@ -429,7 +429,7 @@ pd.Series(modern.record["missing"] if modern else left).to_frame("")
 # On the validation pictures the modern recipe ends 0.02 dB ahead of the
 # paper's; on the benchmarks now one leads and now the other. At equal steps,
 # clipped SGD is no worse a recipe than Adam with a cosine. What helped most
-# was neither: 291 pictures instead of 91.
+# was neither: more pictures, and with them more steps.
 #
 # ## An honest list
 #

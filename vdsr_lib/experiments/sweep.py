@@ -31,7 +31,7 @@ BY_VALUE = (
     "srcnn",  # the other network of Table 3
     "ablation:T91",  # the paper's training; five experiments share it
     "table1",
-    "overlap",  # the reading of Table 1 that fits Figure 4
+    "overlap",  # the reading of Table 1 that fits Figure 4's first epochs
     "clipping_start",  # minutes, where all of `clipping` takes a day of a CPU core
     "clipping",
     "schedules",

@@ -19,32 +19,33 @@ DIFFERENCES = """\
 ## What differs, and what that may explain
 
 **Patches that overlap.** Trained as the paper is commonly read, on patches that touch
-but do not overlap, our networks stay 0.4 to 0.5 dB under its T91 rows. The arithmetic
-is not the reason: the loss on 512 training patches is 1.946 in bfloat16 and in float32,
-and 90 more steps in float32 leave Set5 where it is. Figure 4 tells more, since it has
-every epoch. At rate 0.001, where a curve hardly trembles, the paper has 35.34, 35.73,
-35.87, 35.99 and 36.08 dB after its first five epochs. Patches that touch give 34.78 and
-35.13 after two of 173 steps; patches that overlap by half, four times as many, give
-35.27, 35.73, 35.88, 36.03 and 36.09. At rate 0.1 it is 36.39 and 36.34 in the paper,
-35.59 and 35.92 against 36.24 and 36.36 here. No other reading that
-`benchmarks/first_epochs.py` tries fits both rates. So the curves were probably drawn
-from overlapping patches, and the "9960 iterations", which leave room for 124 steps an
-epoch, belong to another run. Two facts agree. The authors' public code of 2015
-(github.com/kjw0612/rcn), whose `rcn_train.m` has the paper's rule as we train it, cuts
-patches as large as the receptive field one beside the other in `rcn.m`, and every 21
-pixels whatever their size in the later `rcn_dag.m`. And the paper's "roughly 4 hours"
-are some 67,000 steps at the 2 TFLOP/s that we assume for its graphics card, where 9,960
-would take 36 minutes. Run to the end, the reading holds where the curve is calm: at
-rate 0.001 overlapping patches lie 0.07 dB below the paper on the average of the 80
-epochs, and nowhere more than 0.12 from it, patches that touch 0.43 below. At 0.01 it is
-0.13 and 0.38. At 0.1 they gain nothing, 0.28 and 0.30: 36.82 dB in epoch 10 and 36.71
-at the end, where the paper has 36.90 and 37.05. There something else is different, or
-it is chance: the paper's own curve moves by 0.4 dB between two of its epochs. What we
-cannot know is what they ran.
+but do not overlap, our networks stay about 0.4 dB under its T91 row, and 0.29 to 0.42
+under the ends of its Figure 4. The arithmetic is not the reason: the loss on 512
+training patches is 1.946 in bfloat16 and in float32, and 90 more steps in float32 leave
+Set5 where it is. Figure 4 tells more, since it has every epoch. At rate 0.001, where a
+curve hardly trembles, the paper has 35.34, 35.73, 35.87, 35.99 and 36.08 dB after its
+first five epochs. Patches that touch give 34.78 and 35.13 after two of 173 steps;
+patches that overlap by half, four times as many, give 35.27, 35.73, 35.88, 36.03 and
+36.09. At rate 0.1 it is 36.39 and 36.34 in the paper, 35.59 and 35.92 against 36.24 and
+36.36 here. No other reading that `benchmarks/first_epochs.py` tries fits both rates. So
+the curves were probably drawn from overlapping patches, and the "9960 iterations",
+which leave room for 124 steps an epoch, belong to another run. Two facts agree. The
+authors' public code of 2015 (github.com/kjw0612/rcn), whose `rcn_train.m` has the
+paper's rule as we train it, cuts patches as large as the receptive field one beside the
+other in `rcn.m`, and every 21 pixels whatever their size in the later `rcn_dag.m`. And
+the paper's "roughly 4 hours" are some 67,000 steps at the 2 TFLOP/s that we assume for
+its graphics card, where 9,960 would take 36 minutes. Run to the end, the reading holds
+where the curve is calm: at rate 0.001 overlapping patches lie 0.07 dB below the paper
+on the average of the 80 epochs, and nowhere more than 0.12 from it, patches that touch
+0.43 below. At 0.01 it is 0.13 and 0.38. At 0.1 they gain nothing, 0.28 and 0.30: 36.82
+dB in epoch 10 and 36.71 at the end, where the paper has 36.90 and 37.05. There
+something else is different, or it is chance: the paper's own curve moves by 0.4 dB
+between two of its epochs. What we cannot know is what they ran.
 
-**How many pictures.** More pictures help more than anything else that we tried: the
-same 80 epochs on 291 pictures, not augmented, give 0.3 to 0.5 dB over T91 at each
-scale, and land within 0.12 dB of the numbers that the paper prints for T91.
+**How many pictures.** The same 80 epochs on 291 pictures, not augmented, which are
+seven times the steps, give 0.3 to 0.5 dB over T91 at each scale, more than anything
+else that we tried, and land within 0.12 dB of the numbers that the paper prints for
+T91. How much of that the steps do we have not measured.
 
 **Chance.** Initial weights and the order of the patches are drawn anew in each run.
 Nobody has published any of these tables with several seeds. In Figure 3 the paper's own
@@ -63,7 +64,7 @@ torch's, not MATLAB's.
 **Arithmetic.** Training runs in bfloat16 where the device has it, with weights and
 momentum in float32; every measurement runs in float32. Weights that ship as float16
 lost less than 0.002 dB by it on Set5 and on the validation pictures; their cards state
-how much.
+how much, and a card may differ from the run by 0.01.
 
 **Iterations.** The paper's "9960 iterations" are what T91 gives at three scales without
 overlap: 7,992 patches, 64 a step, 80 epochs. We drop the incomplete batch at the end of

@@ -40,7 +40,7 @@ def _mask_and_sum(  # type: ignore[no-untyped-def] # pragma: no cover
         inside = (rows < count)[:, None]
         above = tl.load(gradient + places, mask=inside, other=0.0)
         level = tl.load(output + places, mask=inside, other=0.0)
-        passed = tl.where(level > 0, above, 0.0)
+        passed = tl.where(level <= 0, 0.0, above)  # NaN lets it pass, as in torch
         tl.store(masked + places, passed, mask=inside)
         sums += passed.to(tl.float32)
     tl.store(partial + block * width + columns, tl.sum(sums, 0))

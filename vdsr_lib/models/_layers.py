@@ -113,7 +113,11 @@ class CarefulConvolution(Convolution):
 
 
 class Chain(nn.Sequential):
-    """Convolutions with ReLU between them, each pair at once where a GPU can."""
+    """Convolutions with ReLU between them, each pair at once where a GPU can.
+
+    Hooks of a ReLU are not called then, and those of a convolution see maps that have
+    passed it.
+    """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002
         """Return what the last module makes of (B, C, H, W)."""
@@ -131,6 +135,8 @@ class Chain(nn.Sequential):
     def _is_fast(self, place: int, maps: torch.Tensor) -> bool:
         layer = self[place]
         if place + 1 == len(self) or not isinstance(layer, Convolution):
+            return False
+        if layer.out_channels % 8:  # cuDNN's fused kernels want whole eights
             return False
         return is_fast_path(maps, layer.padding_mode)
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-__all__ = ["convolve_and_rectify", "is_fast_path"]
+__all__ = ["convolve_and_rectify", "is_fast_path", "passed_trial"]
 
 _ALIGNED = 8  # channels: cuDNN's fast kernels read that many at once
 _ALIKE = 0.03  # part of a gradient by which bfloat16's roundings may differ
@@ -41,7 +41,7 @@ def is_fast_path(maps: torch.Tensor, padding_mode: str) -> bool:
         and padding_mode == "zeros"
         and torch.is_autocast_enabled("cuda")
         and torch.get_autocast_dtype("cuda") == torch.bfloat16
-        and _passed_trial(maps.device)
+        and passed_trial(maps.device)
     )
 
 
@@ -93,7 +93,13 @@ class _ConvolveAndRectify(torch.autograd.Function):
         padding: int,
     ) -> torch.Tensor:
         sides, ones = [padding, padding], [1, 1]
-        output = torch.cudnn_convolution_relu(maps, weight, bias, ones, sides, ones, 1)
+        given = maps, weight, bias
+        try:
+            output = torch.cudnn_convolution_relu(*given, ones, sides, ones, 1)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError:  # cuDNN has no fused kernel for this shape
+            output = functional.relu(functional.conv2d(*given, padding=padding))
         ctx.save_for_backward(maps, weight, output)
         ctx.padding = padding
         return output
@@ -102,7 +108,7 @@ class _ConvolveAndRectify(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         maps, weight, output = ctx.saved_tensors
-        masked, total = _way_back(output.shape[1])(gradient, output)
+        masked, total = _way_back(output.shape[1], output.device)(gradient, output)
         sides, ones = [ctx.padding, ctx.padding], [1, 1]
         wanted = [*ctx.needs_input_grad[:2], False]
         before, weights, _ = torch.ops.aten.convolution_backward(
@@ -116,13 +122,21 @@ _WayBack = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tens
 
 
 @cache
-def _way_back(width: int) -> _WayBack:
+def _way_back(width: int, device: torch.device) -> _WayBack:
     """Return what masks a gradient and sums it: a kernel of ours, else torch's."""
     try:
         from vdsr_lib.models import _kernels
-    except ImportError:  # no Triton
+
+        if width not in _kernels.WIDTHS:
+            return _in_three_passes
+        trial = torch.ones(1, width, 2, 2, device=device, dtype=torch.bfloat16)
+        trial = trial.contiguous(memory_format=torch.channels_last)
+        _kernels.masked_and_summed(trial, trial)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:  # no Triton, or none that can compile here
         return _in_three_passes
-    return _kernels.masked_and_summed if width in _kernels.WIDTHS else _in_three_passes
+    return _kernels.masked_and_summed
 
 
 def _in_three_passes(
@@ -134,16 +148,27 @@ def _in_three_passes(
 
 
 @cache
-def _passed_trial(device: torch.device) -> bool:
+def passed_trial(device: torch.device) -> bool:
     """Try the fast path on a small case against torch's own operations.
 
-    A GPU whose cuDNN lacks the fused kernel, or a Triton that cannot compile here,
-    must not end a run: then torch's operations are taken, as everywhere else.
+    A device where it fails or differs must not end a run: then torch's operations are
+    taken, as everywhere else.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where it is to be used.
+
+    Returns
+    -------
+    bool
     """
     try:
         ours, known = (
             _trial(layer, device) for layer in (convolve_and_rectify, _layer_by_torch)
         )
+    except torch.OutOfMemoryError:  # says nothing about the device; not remembered
+        raise
     except Exception:
         return False
     return all(

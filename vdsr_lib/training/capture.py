@@ -1,6 +1,6 @@
 """A piece of GPU work that is recorded once and replayed with a single call.
 
-A training step of VDSR is some three hundred kernels of a few microseconds each: a
+A training step of VDSR is some 250 kernels of a few microseconds each: a
 host that starts them one by one keeps a large GPU waiting. CUDA records them as one
 graph, which the driver starts as a whole. What is recorded reads and writes the same
 memory every time, so whatever changes from step to step must lie in tensors.

@@ -21,7 +21,7 @@ class RoundedWeights:
     Parameters
     ----------
     model : torch.nn.Module
-        In its memory format already.
+        In its memory format already. Which parameters are trained is read here, once.
     dtype : torch.dtype
         Of the copies.
     """
@@ -57,6 +57,8 @@ class RoundedWeights:
             )
             if copy.grad is not None
         ]
+        if not taken:  # torch's list operations want one at least
+            return
         torch._foreach_copy_([g for _, g, _ in taken], [low for _, _, low in taken])
         for parameter, gradient, _ in taken:
             parameter.grad = gradient
@@ -82,6 +84,6 @@ def rounded_weights(
         None unless one process trains in bfloat16 on a CUDA GPU.
     """
     alone_on_gpu = precision.device_type == "cuda" and processes == 1
-    if not alone_on_gpu or precision.dtype is torch.float32:
+    if not alone_on_gpu or precision.dtype is not torch.bfloat16:
         return None
     return RoundedWeights(model, precision.dtype)
