@@ -364,7 +364,7 @@ if long:
 # divided by ten: they needed smaller steps. And at the end, after 80 epochs,
 # the residual network's lead has shrunk, in the paper to 1.39, 0.51 and 0.41
 # dB. Table 1 prints four epochs of these curves. Its last one stands below,
-# in dB, and above it what our recorded runs have after as many; the profile
+# in dB, and under it what our recorded runs have after as many; the profile
 # `paper` is held against it.
 
 # %%
