@@ -248,7 +248,10 @@ def _table3(known: Known) -> str:
                 ours = _card_scores(known, pattern.format(scale=scale), dataset, scale)
                 count.cell(theirs["psnr"], ours[0] if ours else None)
                 row += [_pair((theirs["psnr"], theirs["ssim"])), _pair(ours)]
-            row += [_pair(_card_scores(known, n, dataset, scale)) for n in extra]
+            row += [
+                _pair(_card_scores(known, name, dataset, scale), "not measured")
+                for name in extra
+            ]
             rows.append(row)
     heads = [
         "set",
@@ -296,5 +299,5 @@ def _card_scores(
     return None if psnr is None or ssim is None else (float(psnr), float(ssim))
 
 
-def _pair(scores: tuple[float, float] | None) -> str:
-    return NONE if scores is None else f"{scores[0]:.2f} / {scores[1]:.4f}"
+def _pair(scores: tuple[float, float] | None, absent: str = NONE) -> str:
+    return absent if scores is None else f"{scores[0]:.2f} / {scores[1]:.4f}"
