@@ -11,7 +11,7 @@
 # and of the epoch adds, and which differences are too small to mean anything.
 #
 # **You need** lesson 01 (the protocol) and lesson 02 (SRCNN and VDSR).
-# Reading takes about 40 minutes. At `quick` the cells take about 40 seconds on
+# Reading takes about 40 minutes. At `quick` the cells take about a minute on
 # two CPU cores with bfloat16 arithmetic (lesson 00 tells whether yours have
 # it); on a GPU nobody has timed them yet.
 
