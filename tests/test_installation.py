@@ -32,7 +32,8 @@ sys.meta_path.insert(0, Refuse(names))
 
 import vdsr_lib
 for module in pkgutil.walk_packages(vdsr_lib.__path__, "vdsr_lib."):
-    if not re.match(r"vdsr_lib\.(suite|widgets|__main__)", module.name):
+    # The kernels are for Triton, which comes with torch for a GPU and not without.
+    if not re.match(r"vdsr_lib\.(suite|widgets|__main__|models\._k)", module.name):
         importlib.import_module(module.name)
 
 import numpy
