@@ -54,11 +54,11 @@ def test_a_trial_that_fails_or_differs_leaves_torch_s_operations(  # type: ignor
     monkeypatch, layer
 ) -> None:
     monkeypatch.setattr(_rectified, "convolve_and_rectify", layer)
-    _rectified.passed_trial.cache_clear()
+    _rectified._passed_trial.cache_clear()
     try:
-        assert not _rectified.passed_trial(torch.device("cpu"))
+        assert not _rectified._passed_trial(torch.device("cpu"))
     finally:
-        _rectified.passed_trial.cache_clear()
+        _rectified._passed_trial.cache_clear()
 
 
 def test_without_a_fused_kernel_torch_s_operations_do_it() -> None:
@@ -69,7 +69,7 @@ def test_without_a_fused_kernel_torch_s_operations_do_it() -> None:
     known = functional.relu(functional.conv2d(maps, weight, bias, padding=1))
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), known, rtol=0.03, atol=0.2)
-    assert _rectified.passed_trial(torch.device("cpu"))  # forward and backward
+    assert _rectified._passed_trial(torch.device("cpu"))  # forward and backward
 
 
 def test_a_chain_gives_rectified_layers_to_the_fast_path(monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -125,7 +125,7 @@ def test_the_kernel_masks_and_sums_as_torch_does(shape) -> None:  # type: ignore
 def test_the_fast_path_gives_what_torch_gives_on_a_gpu(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     network = VDSR(6).cuda().to(memory_format=torch.channels_last)
     device = torch.device("cuda", 0)
-    assert _rectified.passed_trial(device)
+    assert _rectified._passed_trial(device)
     calls: list[int] = []
     fused = layers.convolve_and_rectify
     monkeypatch.setattr(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from vdsr_lib.experiments.catalogue import get_experiment
-from vdsr_lib.experiments.declare import Run
 from vdsr_lib.experiments.known import Found, Known
 from vdsr_lib.experiments.outcomes import ending
 from vdsr_lib.experiments.sections import NONE, duration, markdown
@@ -33,8 +32,9 @@ def clipping_start_section(known: Known) -> str:
     name, rows, made = "clipping_start", [], 0
     runs = get_experiment(name).runs("paper")
     for run in runs:
-        cells, found = _scores(known, run), known.find(run)
+        found = known.find(run)
         made += found is not None
+        cells = _scores(found)
         cells += [_norms(found), _last(found)] if found else ["-", "-"]
         rule, rate = run.factors["clipping"], run.factors["learning_rate"]
         rows.append([rule, f"{rate:g}", *cells, known.how(name, run)])
@@ -73,7 +73,7 @@ def whole_runs_section(known: Known) -> str:
             found = known.find(run)
             made += found is not None
             last = _last(found) if found else "-"
-            rows.append([label, *_scores(known, run), last, known.how(name, run)])
+            rows.append([label, *_scores(found), last, known.how(name, run)])
     if not made:
         return ""
     text = (
@@ -87,9 +87,8 @@ def whole_runs_section(known: Known) -> str:
     return f"{title}\n\n{text}\n\n{markdown(heads, rows)}"
 
 
-def _scores(known: Known, run: Run) -> list[str]:
+def _scores(found: Found | None) -> list[str]:
     """Return a cell a scale: PSNR on Set5, "-" where a run diverged, or "not run"."""
-    found = known.find(run)
     if found is None:
         return [NONE] * len(_SCALES)
     scores = [found.psnr(scale) for scale in _SCALES]

@@ -1,8 +1,8 @@
 """A convolution, its bias and its ReLU as one operation of a GPU, there and back.
 
-Torch starts a kernel for each of the three, and each reads and writes all maps again:
-at depth 20 that was a third of a training step on an H200. cuDNN has them in one. The
-way back through ReLU and bias is one kernel too where Triton is at hand.
+Torch starts a kernel for each of the three, and each reads and writes all maps again.
+cuDNN has them in one. The way back through ReLU and bias is one kernel too where Triton
+is at hand.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-__all__ = ["convolve_and_rectify", "is_fast_path", "passed_trial"]
+__all__ = ["convolve_and_rectify", "is_fast_path"]
 
 _ALIGNED = 8  # channels: cuDNN's fast kernels read that many at once
 _ALIKE = 0.03  # part of a gradient by which bfloat16's roundings may differ
@@ -41,7 +41,7 @@ def is_fast_path(maps: torch.Tensor, padding_mode: str) -> bool:
         and padding_mode == "zeros"
         and torch.is_autocast_enabled("cuda")
         and torch.get_autocast_dtype("cuda") == torch.bfloat16
-        and passed_trial(maps.device)
+        and _passed_trial(maps.device)
     )
 
 
@@ -93,13 +93,14 @@ class _ConvolveAndRectify(torch.autograd.Function):
         padding: int,
     ) -> torch.Tensor:
         sides, ones = [padding, padding], [1, 1]
-        given = maps, weight, bias
         try:
-            output = torch.cudnn_convolution_relu(*given, ones, sides, ones, 1)
+            output = torch.cudnn_convolution_relu(
+                maps, weight, bias, ones, sides, ones, 1
+            )
         except torch.OutOfMemoryError:
             raise
         except RuntimeError:  # cuDNN has no fused kernel for this shape
-            output = functional.relu(functional.conv2d(*given, padding=padding))
+            output = _layer_by_torch(maps, weight, bias, padding)
         ctx.save_for_backward(maps, weight, output)
         ctx.padding = padding
         return output
@@ -148,7 +149,7 @@ def _in_three_passes(
 
 
 @cache
-def passed_trial(device: torch.device) -> bool:
+def _passed_trial(device: torch.device) -> bool:
     """Try the fast path on a small case against torch's own operations.
 
     A device where it fails or differs must not end a run: then torch's operations are
