@@ -130,7 +130,8 @@ if three.names:
 for name in sorted(set(available_models().name) - set(three.names)):
     scales = read_card(name)["scales"]
     psnr.loc[scales, name] = means(evaluate(name, images, scales)).psnr
-display(averages["ssim"].round(4), psnr.round(2))
+decibels = psnr.map("{:.2f}".format).replace("nan", "-")
+display(averages["ssim"].round(4), decibels)
 
 # %% [markdown]
 # The columns `bicubic`, `SRCNN` and `VDSR` are our own of a Table 3. The
