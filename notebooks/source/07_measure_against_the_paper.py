@@ -125,8 +125,7 @@ scores = three.measure(images, device=device)
 averages = scores.pivot_table(["psnr", "ssim"], "scale", "method")
 psnr = averages["psnr"]
 if three.names:
-    small = means(evaluate(data.models[best], images))
-    psnr["VDSR, trained here"] = small.psnr
+    psnr["trained here"] = means(evaluate(data.models[best], images)).psnr
 for name in sorted(set(available_models().name) - set(three.names)):
     scales = read_card(name)["scales"]
     psnr.loc[scales, name] = means(evaluate(name, images, scales)).psnr
