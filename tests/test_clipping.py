@@ -75,6 +75,14 @@ def test_an_element_at_the_limit_is_not_counted_as_clipped() -> None:
     assert float(result.clipped_share) == pytest.approx(2 / 5)
 
 
+def test_shares_are_exact_where_gradients_have_few_digits() -> None:
+    """A bfloat16 has no 1001: a sum of ones that stays one gives 1000."""
+    values = torch.zeros(2002, dtype=torch.bfloat16)
+    values[::2] = 9
+    result = clip_gradients([_with_gradient(values)], "value", theta=1.0)
+    assert float(result.clipped_share) == 0.5
+
+
 # --- torch's functions as oracles -----------------------------------------------------
 
 
@@ -125,9 +133,9 @@ def test_a_rate_in_a_tensor_clips_as_that_number_does(rate: float) -> None:
     clip_gradients(
         [parameter], "adjustable", theta=1e-4, learning_rate=torch.tensor(rate)
     )
-    bound = 1e-4 / rate if rate else 1e30
+    bound = 1e-4 / torch.tensor(rate)  # in float32
     expected = torch.tensor(values).clamp(-bound, bound)
-    torch.testing.assert_close(parameter.grad, expected, rtol=1e-6, atol=0)
+    assert torch.equal(parameter.grad, expected)
 
 
 def test_a_learning_rate_in_a_tensor_is_taken() -> None:

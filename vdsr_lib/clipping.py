@@ -42,7 +42,6 @@ class ClipResult:
 
 
 _NOTHING = ClipResult(None, None)
-_NEARLY_FREE = 1e30  # a limit that nothing reaches, and by which one can divide
 
 
 @torch.no_grad()
@@ -91,8 +90,6 @@ def clip_gradients(
 
     Notes
     -----
-    With a tensor as the rate, elements within the limit may change by a rounding.
-
     Infinite gradients become the limit under ``adjustable`` and ``value``; NaN stays
     NaN under every rule, and one NaN or infinity makes `gradient_norm` NaN or
     infinite, so that a training loop can tell. Under ``norm`` an infinite norm turns
@@ -140,22 +137,15 @@ def _positive(name: str, value: float | None, rule: str) -> float:
 
 def _norm(gradients: list[torch.Tensor]) -> torch.Tensor:
     """Return the Euclidean norm of all gradients together, as a 0-dim tensor."""
-    norms = torch.stack(torch._foreach_norm(gradients))  # (number of gradients,)
-    norm: torch.Tensor = torch.linalg.vector_norm(norms)  # ()
-    return norm
+    norms: list[torch.Tensor] = [torch.linalg.vector_norm(g) for g in gradients]
+    return norms[0] if len(norms) == 1 else torch.stack(norms).norm()
 
 
 def _clamp(gradients: list[torch.Tensor], bound: float | torch.Tensor) -> None:
     """Bring each element into [-bound, bound], in place."""
-    if isinstance(bound, torch.Tensor):  # the fused clamps take no tensor as a limit
-        bound = bound.clamp(max=_NEARLY_FREE)  # at rate 0 it is infinite: inf * 0
-        torch._foreach_div_(gradients, bound)
-        torch._foreach_clamp_max_(gradients, 1.0)
-        torch._foreach_clamp_min_(gradients, -1.0)
-        torch._foreach_mul_(gradients, bound)
-    else:
-        torch._foreach_clamp_max_(gradients, bound)
-        torch._foreach_clamp_min_(gradients, -bound)
+    lowest = -bound
+    for gradient in gradients:
+        gradient.clamp_(lowest, bound)  # type: ignore[arg-type]
 
 
 def _scale_down(
@@ -164,7 +154,8 @@ def _scale_down(
     """Scale all gradients by one factor so that their norm is `bound` at most."""
     norm = _norm(gradients)  # ()
     factor = torch.clamp(bound / norm, max=1.0)  # (); an all-zero gradient gives 1
-    torch._foreach_mul_(gradients, factor)
+    for gradient in gradients:
+        gradient.mul_(factor)
     return ClipResult(norm, (factor < 1).to(norm.dtype)) if statistics else _NOTHING
 
 
@@ -174,12 +165,8 @@ def _share_beyond(
     """Return the share of elements outside [-bound, bound], as a 0-dim tensor."""
     if isinstance(bound, float) and math.isinf(bound):
         return gradients[0].new_zeros(())
-    excess = torch._foreach_abs(gradients)  # the one temporary copy
-    if isinstance(bound, torch.Tensor):
-        torch._foreach_add_(excess, bound, alpha=-1)
-    else:
-        torch._foreach_sub_(excess, bound)
-    torch._foreach_sign_(excess)  # -1 within, 0 at the bound or NaN, +1 beyond it
-    torch._foreach_clamp_min_(excess, 0.0)
-    counts = torch.stack(torch._foreach_norm(excess, 1))  # (number of gradients,)
-    return counts.sum() / sum(gradient.numel() for gradient in gradients)  # ()
+    # As floats: of truth values, sums on a CPU would make integers of 8 bytes first.
+    beyond = [gradient.abs().gt_(bound) for gradient in gradients]
+    counts = [each.sum(dtype=torch.float32) for each in beyond]  # () each
+    count = counts[0] if len(counts) == 1 else torch.stack(counts).sum()
+    return count / sum(gradient.numel() for gradient in gradients)  # ()

@@ -9,6 +9,7 @@ import torch
 from vdsr_lib.models import VDSR
 from vdsr_lib.training import Silent, TrainingConfig, train
 from vdsr_lib.training.averaging import Average
+from vdsr_lib.training.flat import FlatParameters
 
 CONFIG = TrainingConfig.modern(epochs=4, batch_size=20, averaging=0.9)
 PLAIN = TrainingConfig.from_dict({**CONFIG.to_dict(), "averaging": 0.0})
@@ -22,7 +23,7 @@ def run(model, patches, config=CONFIG, **options):
 def test_the_average_is_that_of_a_plain_loop_in_float64():
     """Steps 0, 1, 2 ... keep 1/10, 2/11, 3/12 ... of the average, 0.3 at most."""
     model = VDSR(2, 3).double()
-    average = Average(model, 0.3)
+    average = Average(FlatParameters(model), 0.3)
     generator = torch.Generator().manual_seed(0)
     known = [p.detach().numpy().copy() for p in model.parameters()]
     kept = [0.1, 2 / 11, 0.25, 0.3, 0.3, 0.3]
@@ -46,7 +47,7 @@ def test_the_average_is_that_of_a_plain_loop_in_float64():
 
 
 def test_shares_ahead_are_those_that_come():
-    average = Average(VDSR(2, 3), 0.6)
+    average = Average(FlatParameters(VDSR(2, 3)), 0.6)
     ahead = [average.share(step) for step in range(20)]
     coming = []
     for _ in range(20):
@@ -59,7 +60,7 @@ def test_shares_ahead_are_those_that_come():
 def test_without_an_average_nothing_is_kept_and_nothing_changes():
     model = VDSR(2, 3)
     before = [p.detach().clone() for p in model.parameters()]
-    average = Average(model, 0.0)
+    average = Average(FlatParameters(model), 0.0)
     average.take(1.0)
     with average.shown():
         assert all(map(torch.equal, before, model.parameters()))

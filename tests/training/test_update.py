@@ -9,6 +9,7 @@ import torch
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.patches import PatchSet
 from vdsr_lib.training import Silent, TrainingConfig, train, training_loss
+from vdsr_lib.training.flat import FlatParameters
 from vdsr_lib.training.update import Update
 
 MOMENTUM, DECAY, THETA = 0.9, 1e-2, 0.02
@@ -116,7 +117,7 @@ def test_steps_equal_those_computed_by_hand_in_float64(problem):
     assert shares[2] < shares[0] / 2  # a tenth of the rate: the limit is 10 times wider
     config = TrainingConfig(momentum=MOMENTUM, weight_decay=DECAY, theta=THETA)
     model = network(weights, torch.float64)
-    update = Update(model, config)
+    update = Update(FlatParameters(model), config)
     x, y = torch.from_numpy(ilr), torch.from_numpy(hr)
     for rate, known_loss, share in zip(RATES, losses, shares, strict=True):
         update.set_learning_rate(rate)
@@ -166,7 +167,9 @@ def test_the_gradient_norm_is_that_before_the_clip(problem):
     known = np.sqrt(sum((g**2).sum() for g in gradients))
     for rule in ("adjustable", "value", "norm", "none"):
         model = network(weights)
-        update = Update(model, TrainingConfig(clipping=rule, theta=1e-3))
+        update = Update(
+            FlatParameters(model), TrainingConfig(clipping=rule, theta=1e-3)
+        )
         loss = training_loss(
             model(torch.from_numpy(ilr)), torch.from_numpy(hr), batch_size=5
         )
@@ -206,7 +209,7 @@ def test_against_torch_optim(optimiser, reset):
     )
     ours, theirs = SRCNN((3, 1, 3), (4, 2)), SRCNN((3, 1, 3), (4, 2))
     theirs.load_state_dict(ours.state_dict())
-    update = Update(ours, config)
+    update = Update(FlatParameters(ours), config)
 
     def fresh(rate: float) -> torch.optim.Optimizer:
         if optimiser == "adam":
@@ -239,7 +242,10 @@ def test_adams_epsilon_is_torchs():
     ours, theirs = SRCNN((3, 3), (2,)), SRCNN((3, 3), (2,))
     theirs.load_state_dict(ours.state_dict())
     start = [each.detach().clone() for each in ours.parameters()]
-    update, oracle = Update(ours, config), torch.optim.Adam(theirs.parameters(), 0.01)
+    update, oracle = (
+        Update(FlatParameters(ours), config),
+        torch.optim.Adam(theirs.parameters(), 0.01),
+    )
     for _ in range(3):
         for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
             mine.grad = torch.full_like(mine, 1e-8)
@@ -256,7 +262,7 @@ def test_the_last_layer_has_its_own_rate_and_its_own_limit():
     """SRCNN's recipe: 1e-4, last layer 1e-5; the adjustable limit follows each."""
     model = SRCNN((3, 1, 3), (4, 2))
     before = [p.detach().clone() for p in model.parameters()]
-    update = Update(model, TrainingConfig.srcnn(momentum=0.0))
+    update = Update(FlatParameters(model), TrainingConfig.srcnn(momentum=0.0))
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 5.0)
     measured = update.step()
@@ -269,7 +275,7 @@ def test_the_last_layer_has_its_own_rate_and_its_own_limit():
     assert measured[0].item() == pytest.approx(5 * count**0.5, rel=1e-5)
 
     clipped = TrainingConfig.srcnn(clipping="adjustable", theta=1e-4, momentum=0.0)
-    update = Update(model, clipped)
+    update = Update(FlatParameters(model), clipped)
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 5.0)
     share = update.step()[1]
@@ -282,7 +288,7 @@ def test_frozen_parameters_stay(problem):
     model = network(problem[0])
     next(model.parameters()).requires_grad_(False)
     before = next(model.parameters()).clone()
-    update = Update(model, TrainingConfig())
+    update = Update(FlatParameters(model), TrainingConfig())
     training_loss(
         model(torch.from_numpy(problem[1])), torch.from_numpy(problem[2]), batch_size=5
     ).backward()
@@ -294,7 +300,7 @@ def test_gradients_left_by_an_earlier_use_are_forgotten(problem):
     model = network(problem[0])
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
-    Update(model, TrainingConfig())
+    Update(FlatParameters(model), TrainingConfig())
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -309,12 +315,12 @@ def test_the_state_goes_back_exactly(optimiser):
         update.step()
 
     model, other = SRCNN((3, 1, 3), (4, 2)), SRCNN((3, 1, 3), (4, 2))
-    update = Update(model, config)
+    update = Update(FlatParameters(model), config)
     push(model, update, 0)
     update.set_learning_rate(0.001)
     push(model, update, 1)
     other.load_state_dict(model.state_dict())
-    copy = Update(other, config)
+    copy = Update(FlatParameters(other), config)
     saved = {name: tensor.clone() for name, tensor in update.state().items()}
     copy.load_state(saved, 0.001)
     copy.set_learning_rate(0.001)  # the same rate again empties nothing

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+
+from vdsr_lib.training.flat import FlatParameters
 
 __all__ = ["Average"]
 
@@ -19,12 +20,12 @@ _YOUNG = 10  # the first averages forget faster: step t keeps (1 + t) / (10 + t)
 
 
 class Average:
-    """An exponential moving average of a model's parameters.
+    """An exponential moving average of the parameters that are trained.
 
     Parameters
     ----------
-    model : torch.nn.Module
-        Its parameters as they are now are the first average.
+    parameters : FlatParameters
+        As they are now they are the first average.
     kept : float
         In [0, 1): the share that the average keeps of itself at each step, once it is
         old enough: step t, counted from 0, keeps (1 + t) / (10 + t) at most. With 0
@@ -36,11 +37,12 @@ class Average:
     ``ExponentialMovingAverage``.
     """
 
-    def __init__(self, model: nn.Module, kept: float) -> None:
-        self._kept = kept
-        self._named = dict(model.named_parameters()) if kept else {}
-        self._parameters = [each.detach() for each in self._named.values()]
-        self._averages = [each.clone() for each in self._parameters]
+    def __init__(self, parameters: FlatParameters, kept: float) -> None:
+        self._kept, self._parameters = kept, parameters
+        self._weights = parameters.weights.row
+        self._average = parameters.beside() if kept else None
+        if self._average is not None:
+            self._average.row.copy_(self._weights)
         self._count = 0  # steps that it has seen
 
     def share(self, ahead: int = 0) -> float:
@@ -68,11 +70,8 @@ class Average:
         share : float or torch.Tensor
             What `share` returned; a 0-dim tensor on the device is read there.
         """
-        if not self._averages:
-            return
-        moves = torch._foreach_sub(self._parameters, self._averages)
-        torch._foreach_mul_(moves, share)
-        torch._foreach_add_(self._averages, moves)
+        if self._average is not None:
+            self._average.row.lerp_(self._weights, share)
 
     def count(self) -> None:
         """Note that the average is a step older."""
@@ -89,18 +88,18 @@ class Average:
 
     def settle(self) -> None:
         """Put the average into the model for good: it is the result."""
-        for parameter, average in zip(self._parameters, self._averages, strict=True):
-            parameter.copy_(average)
+        if self._average is not None:
+            self._weights.copy_(self._average.row)
 
     def tensors(self) -> list[torch.Tensor]:
-        """Return the averages themselves."""
-        return list(self._averages)
+        """Return the average itself, as one row; nothing without any."""
+        return [] if self._average is None else [self._average.row]
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return the averages by parameter name, and the count; nothing without any."""
-        if not self._named:
+        if self._average is None:
             return {}
-        named = dict(zip(self._named, self._averages, strict=True))
+        named = self._parameters.by_name(self._average)
         return named | {"count": torch.tensor(self._count)}
 
     def load_state(self, tensors: dict[str, torch.Tensor]) -> None:
@@ -116,15 +115,15 @@ class Average:
         KeyError
             If one is missing.
         """
-        if not self._named:
+        if self._average is None:
             return
         self._count = int(tensors["count"])
-        for name, average in zip(self._named, self._averages, strict=True):
+        for name, average in self._parameters.by_name(self._average).items():
             average.copy_(tensors[name])
 
     def _swap(self) -> None:
-        """Exchange weights and averages, each in the memory where it lies."""
-        for parameter, average in zip(self._parameters, self._averages, strict=True):
-            weights = parameter.clone()
-            parameter.copy_(average)
-            average.copy_(weights)
+        """Exchange weights and average, each in the memory where it lies."""
+        if self._average is not None:
+            weights = self._weights.clone()
+            self._weights.copy_(self._average.row)
+            self._average.row.copy_(weights)

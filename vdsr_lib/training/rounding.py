@@ -11,61 +11,57 @@ import torch
 from torch import nn
 
 from vdsr_lib.devices import Precision
+from vdsr_lib.training.flat import FlatParameters
 
 __all__ = ["RoundedWeights", "rounded_weights"]
 
 
 class RoundedWeights:
-    """Copies of a model's parameters in bfloat16, of which gradients are taken.
+    """Copies of a model's trained parameters, of which gradients are taken.
 
     Parameters
     ----------
     model : torch.nn.Module
-        In its memory format already. Which parameters are trained is read here, once.
+        Whose parameters they are.
+    parameters : FlatParameters
+        The trained ones.
     dtype : torch.dtype
         Of the copies.
+
+    Attributes
+    ----------
+    copies : list of torch.Tensor
+        In the parameters' order. After a backward pass they carry the gradients.
     """
 
-    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
-        self._model = model
-        trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        self._parameters: list[torch.Tensor] = list(trained.values())
-        self._copies = {
-            name: torch.empty_like(parameter, dtype=dtype).requires_grad_()
-            for name, parameter in trained.items()
-        }
-        self._gradients = [torch.zeros_like(p) for p in self._parameters]
+    def __init__(
+        self, model: nn.Module, parameters: FlatParameters, dtype: torch.dtype
+    ) -> None:
+        self._model, self._exact = model, parameters.weights.row
+        flat = parameters.beside(dtype)
+        self._row, self.copies = flat.row, flat.parts
+        for copy in self.copies:
+            copy.requires_grad_()
+        self._named = parameters.by_name(flat)
 
     def __call__(self, ilr: torch.Tensor) -> torch.Tensor:
         """Return the model's estimate, (B, 1, H, W), with the weights of now."""
-        copies = list(self._copies.values())
         with torch.no_grad():
-            torch._foreach_copy_(copies, self._parameters)
-        for copy in copies:
+            self._row.copy_(self._exact)
+        for copy in self.copies:
             copy.grad = None
         estimate: torch.Tensor = torch.func.functional_call(
-            self._model, self._copies, (ilr,)
+            self._model, self._named, (ilr,)
         )
         return estimate
 
-    def hand_over(self) -> None:
-        """Give the parameters the gradients of their copies, in float32."""
-        taken = [
-            (parameter, gradient, copy.grad)
-            for parameter, gradient, copy in zip(
-                self._parameters, self._gradients, self._copies.values(), strict=True
-            )
-            if copy.grad is not None
-        ]
-        if not taken:  # torch's list operations want one at least
-            return
-        torch._foreach_copy_([g for _, g, _ in taken], [low for _, _, low in taken])
-        for parameter, gradient, _ in taken:
-            parameter.grad = gradient
-
 
 def rounded_weights(
-    model: nn.Module, precision: Precision, *, processes: int
+    model: nn.Module,
+    parameters: FlatParameters,
+    precision: Precision,
+    *,
+    processes: int,
 ) -> RoundedWeights | None:
     """Return copies for a run that gains from them.
 
@@ -73,6 +69,8 @@ def rounded_weights(
     ----------
     model : torch.nn.Module
         On its device and in its memory format.
+    parameters : FlatParameters
+        Those of the model that are trained.
     precision : Precision
         The arithmetic of the run.
     processes : int
@@ -86,4 +84,4 @@ def rounded_weights(
     alone_on_gpu = precision.device_type == "cuda" and processes == 1
     if not alone_on_gpu or precision.dtype is not torch.bfloat16:
         return None
-    return RoundedWeights(model, precision.dtype)
+    return RoundedWeights(model, parameters, precision.dtype)

@@ -13,6 +13,7 @@ from vdsr_lib.devices import Precision
 from vdsr_lib.patches import PatchSet
 from vdsr_lib.training.averaging import Average
 from vdsr_lib.training.config import TrainingConfig
+from vdsr_lib.training.flat import FlatParameters
 from vdsr_lib.training.processes import Processes
 from vdsr_lib.training.rounding import rounded_weights
 from vdsr_lib.training.update import Numbers, Update
@@ -24,7 +25,7 @@ MEASURED = ("loss", "gradient_norm", "clipped_share")
 
 
 def training_loss(
-    estimate: torch.Tensor, hr: torch.Tensor, *, batch_size: int, loss: str = "sum"
+    estimate: torch.Tensor, hr: torch.Tensor, *, batch_size: float, loss: str = "sum"
 ) -> torch.Tensor:
     """Return the loss of a batch, or of a process's part of one.
 
@@ -32,8 +33,9 @@ def training_loss(
     ----------
     estimate, hr : torch.Tensor
         (b, 1, p, p) in about [0, 1]. They are compared in float32 at least.
-    batch_size : int
-        Patches of the whole batch; `b` may be fewer.
+    batch_size : float
+        Patches of the whole batch; `b` may be fewer. Of several processes, whose
+        gradients are averaged, each is given its part.
     loss : {"sum", "mean"}
         ``sum``: squared errors summed over the pixels of a patch, as in the authors'
         code, which leaves out the paper's factor 1/2. ``mean``: averaged over them.
@@ -80,10 +82,13 @@ class Step:
         processes: Processes,
         precision: Precision,
     ) -> None:
-        self.update = Update(model, config)
-        self.average = Average(model, config.averaging)
-        self._model = model
-        self._rounded = rounded_weights(model, precision, processes=processes.size)
+        parameters = FlatParameters(model)
+        self.update = Update(parameters, config)
+        self.average = Average(parameters, config.averaging)
+        self._model, self._parameters = model, parameters
+        self._rounded = rounded_weights(
+            model, parameters, precision, processes=processes.size
+        )
         self._network = self._rounded or processes.wrap(model)
         self._patches, self._config = patches, config
         self._processes, self._precision = processes, precision
@@ -109,15 +114,13 @@ class Step:
         ilr = ilr.to(memory_format=self._precision.memory_format)
         with self._precision.autocast(reuse=False):
             estimate = self._network(ilr)  # (b, 1, p, p)
-        size, kind = self._config.batch_size, self._config.loss
-        loss = training_loss(estimate, hr, batch_size=size, loss=kind)  # ()
         # Gradients are averaged over the processes; their parts are to be summed.
-        loss = loss * self._processes.size
+        size, kind = self._config.batch_size / self._processes.size, self._config.loss
+        loss = training_loss(estimate, hr, batch_size=size, loss=kind)  # ()
         loss.backward()  # type: ignore[no-untyped-call]
-        if self._rounded is not None:
-            self._rounded.hand_over()
+        carriers = None if self._rounded is None else self._rounded.copies
         whole = self._processes.mean(loss.detach()).view(1)  # (1,)
-        measured = torch.cat((whole, self.update.step(numbers)))  # (3,)
+        measured = torch.cat((whole, self.update.step(numbers, carriers)))  # (3,)
         self.average.take(numbers.fresh)
         return measured
 
@@ -145,7 +148,7 @@ class Step:
 
     def forget(self) -> None:
         """Drop the gradients of a broken step: the next one would add to them."""
-        self.update.forget()
+        self._parameters.forget()
 
     def tensors(self) -> list[torch.Tensor]:
         """Return every tensor that a step changes, to be kept or put back."""

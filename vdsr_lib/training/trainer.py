@@ -18,6 +18,7 @@ from vdsr_lib.devices import (
 )
 from vdsr_lib.patches import PatchSet
 from vdsr_lib.training.config import TrainingConfig
+from vdsr_lib.training.flat import give_own_memory
 from vdsr_lib.training.history import History
 from vdsr_lib.training.loop import Loop
 from vdsr_lib.training.monitors import Interruption, Monitor, ProgressBar
@@ -159,7 +160,7 @@ def _open(
 def _prepared(
     model: nn.Module, device: torch.device, precision: Precision
 ) -> Iterator[None]:
-    """Bring a model to its device, layout and mode; give layout and mode back."""
+    """Bring a model to its device, layout and mode; give memory and mode back."""
     was_training = model.training
     model.to(device)
     model.to(memory_format=precision.memory_format)  # type: ignore[call-overload]
@@ -168,4 +169,4 @@ def _prepared(
         yield
     finally:
         model.train(was_training)
-        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        give_own_memory(model)

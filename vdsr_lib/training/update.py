@@ -12,13 +12,14 @@ because that package takes a second and 75 MB to start in every process.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
-from torch import nn
 
 from vdsr_lib.clipping import clip_gradients
 from vdsr_lib.training.config import TrainingConfig
+from vdsr_lib.training.flat import FlatParameters
 
 __all__ = ["Numbers", "Update"]
 
@@ -51,9 +52,10 @@ class Numbers(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Parameters that share a learning rate: the run's times `factor`."""
+    """A part of the row that shares a learning rate: the run's times `factor`."""
 
-    parameters: list[torch.Tensor]
+    weights: torch.Tensor  # (n,); its `grad` is the row of the gradients
+    moments: dict[str, torch.Tensor]  # (n,) each
     factor: float
 
 
@@ -62,8 +64,8 @@ class Update:
 
     Parameters
     ----------
-    model : torch.nn.Module
-        Its trainable parameters are updated in place.
+    parameters : FlatParameters
+        Updated in place.
     config : TrainingConfig
         Optimiser, clipping and the rates.
 
@@ -78,20 +80,20 @@ class Update:
     (2015) have it, with the weight decay added to the clipped gradient too.
     """
 
-    def __init__(self, model: nn.Module, config: TrainingConfig) -> None:
-        self._config = config
+    def __init__(self, parameters: FlatParameters, config: TrainingConfig) -> None:
+        self._parameters, self._config = parameters, config
         self.learning_rate = config.learning_rate
-        named = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        self._named: dict[str, torch.Tensor] = dict(named)
-        self._groups = _groups(model, config.last_layer_rate)
-        self._moments = self._fresh_moments()
+        adam = config.optimiser == "adam"
+        kinds = ("momentum", "square") if adam else ("momentum",)
+        self._moments = {kind: parameters.beside() for kind in kinds}
+        self._all = self._group(slice(None), 1.0)
+        self._groups = [self._all]
+        if config.last_layer_rate != 1:
+            last = parameters.last_layer
+            body = self._group(slice(last), 1.0)
+            rest = self._group(slice(last, None), config.last_layer_rate)
+            self._groups = [each for each in (body, rest) if each.weights.numel()]
         self._age = 0  # steps since the moments were empty
-        self.forget()
-
-    def forget(self) -> None:
-        """Drop all gradients: what an earlier use left would be added to."""
-        for parameter in self._named.values():
-            parameter.grad = None
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Set the rate of the steps to come; a lower one empties the momentum.
@@ -104,7 +106,7 @@ class Update:
         resets = self._config.reset_momentum and self._config.schedule == "steps"
         if learning_rate < self.learning_rate and resets:
             for moments in self._moments.values():  # in place: others hold them too
-                torch._foreach_zero_(list(moments.values()))
+                moments.row.zero_()
             self._age = 0
         self.learning_rate = learning_rate
 
@@ -132,7 +134,11 @@ class Update:
         self._age += 1
 
     @torch.no_grad()
-    def step(self, numbers: Numbers | None = None) -> torch.Tensor:
+    def step(
+        self,
+        numbers: Numbers | None = None,
+        carriers: Sequence[torch.Tensor] | None = None,
+    ) -> torch.Tensor:
         """Clip the gradients, update the weights, and forget the gradients.
 
         Parameters
@@ -140,6 +146,8 @@ class Update:
         numbers : Numbers, optional
             Those of this step. Without them they are made here, for the rate that was
             set, and the step is counted.
+        carriers : sequence of torch.Tensor, optional
+            Whose gradients are taken, as `FlatParameters.collect` has it.
 
         Returns
         -------
@@ -150,89 +158,56 @@ class Update:
         if numbers is None:
             numbers = self.numbers(self.learning_rate)
             self.count()
+        self._parameters.collect(carriers)
         measured = self._clip(numbers.rate)  # (2,)
-        move = self._adam if self._config.optimiser == "adam" else self._sgd
+        move = _adam if self._config.optimiser == "adam" else _sgd
         for group in self._groups:
-            own = numbers._replace(
-                rate=numbers.rate * group.factor, length=numbers.length * group.factor
-            )
-            parameters = [p for p in group.parameters if p.grad is not None]
-            if not parameters:  # torch's list operations want one at least
-                continue
-            gradients = [cast("torch.Tensor", p.grad) for p in parameters]
-            torch._foreach_add_(gradients, parameters, alpha=self._config.weight_decay)
-            move(parameters, gradients, own)
-            for parameter in parameters:
-                parameter.grad = None
+            gradients = cast("torch.Tensor", group.weights.grad)
+            gradients.add_(group.weights, alpha=self._config.weight_decay)
+            own = numbers
+            if group.factor != 1:
+                own = numbers._replace(
+                    rate=numbers.rate * group.factor,
+                    length=numbers.length * group.factor,
+                )
+            move(group, gradients, own, self._config.momentum)
         return measured
-
-    def _sgd(
-        self,
-        parameters: list[torch.Tensor],
-        gradients: list[torch.Tensor],
-        numbers: Numbers,
-    ) -> None:
-        """Stochastic gradient descent with momentum, in place."""
-        momenta = [self._moments["momentum"][p] for p in parameters]
-        torch._foreach_mul_(momenta, self._config.momentum)
-        torch._foreach_add_(momenta, gradients)
-        if isinstance(numbers.rate, torch.Tensor):
-            torch._foreach_sub_(parameters, torch._foreach_mul(momenta, numbers.rate))
-        else:  # the same with one rounding fewer
-            torch._foreach_add_(parameters, momenta, alpha=-numbers.rate)
-
-    def _adam(
-        self,
-        parameters: list[torch.Tensor],
-        gradients: list[torch.Tensor],
-        numbers: Numbers,
-    ) -> None:
-        """Adam, in place: the momentum over the root of the mean square."""
-        momenta = [self._moments["momentum"][p] for p in parameters]
-        squares = [self._moments["square"][p] for p in parameters]
-        torch._foreach_lerp_(momenta, gradients, 1 - self._config.momentum)
-        torch._foreach_mul_(squares, _SQUARES_KEPT)
-        torch._foreach_addcmul_(squares, gradients, gradients, 1 - _SQUARES_KEPT)
-        roots = torch._foreach_sqrt(squares)
-        torch._foreach_div_(roots, numbers.root)
-        torch._foreach_add_(roots, _EPSILON)
-        if isinstance(numbers.length, torch.Tensor):
-            moves = torch._foreach_div(momenta, roots)
-            torch._foreach_mul_(moves, numbers.length)
-            torch._foreach_sub_(parameters, moves)
-        else:  # the same with one rounding fewer
-            torch._foreach_addcdiv_(parameters, momenta, roots, value=-numbers.length)
 
     def _clip(self, rate: float | torch.Tensor) -> torch.Tensor:
         """Clip each group by its own rate, and bring the statistics together."""
-        groups = self._groups
-        if self._config.clipping != "adjustable":  # the rate plays no part
-            groups = [_Group(list(self._named.values()), 1.0)]
-        squares, clipped, elements = [], [], 0
+        rule, theta = self._config.clipping, self._config.theta
+        # Under the other rules the rate plays no part.
+        groups = self._groups if rule == "adjustable" else [self._all]
+        squares, clipped = [], []
         for group in groups:
-            result = clip_gradients(
-                group.parameters,
-                self._config.clipping,
-                theta=self._config.theta,
-                learning_rate=rate * group.factor,
-            )
-            count = sum(parameter.numel() for parameter in group.parameters)
-            squares.append(cast("torch.Tensor", result.gradient_norm).square())
-            clipped.append(cast("torch.Tensor", result.clipped_share) * count)
-            elements += count
+            own = rate if group.factor == 1 else rate * group.factor
+            result = clip_gradients(group.weights, rule, theta=theta, learning_rate=own)
+            norm = cast("torch.Tensor", result.gradient_norm)
+            share = cast("torch.Tensor", result.clipped_share)
+            if len(groups) == 1:
+                return torch.stack((norm, share))  # (2,)
+            squares.append(norm.square())
+            clipped.append(share * group.weights.numel())
         norm, share = torch.stack(squares).sum().sqrt(), torch.stack(clipped).sum()
-        return torch.stack((norm, share / elements))  # (2,)
+        return torch.stack((norm, share / self._all.weights.numel()))  # (2,)
+
+    def _group(self, part: slice, factor: float) -> _Group:
+        """Return a part of all rows."""
+        weights = self._parameters.weights.row[part]
+        weights.grad = self._parameters.gradients.row[part]
+        moments = {kind: each.row[part] for kind, each in self._moments.items()}
+        return _Group(weights, moments, factor)
 
     def tensors(self) -> list[torch.Tensor]:
-        """Return the moments themselves."""
-        return [m for moments in self._moments.values() for m in moments.values()]
+        """Return the moments themselves, a row each."""
+        return [moments.row for moments in self._moments.values()]
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return the moments by name, for instance ``momentum.body.0.bias``."""
         state = {
-            f"{kind}.{name}": moments[parameter]
+            f"{kind}.{name}": moment
             for kind, moments in self._moments.items()
-            for name, parameter in self._named.items()
+            for name, moment in self._parameters.by_name(moments).items()
         }
         return state | {"age": torch.tensor(self._age)}
 
@@ -256,26 +231,30 @@ class Update:
         self.learning_rate = learning_rate
         self._age = int(tensors["age"])
         for kind, moments in self._moments.items():
-            for name, parameter in self._named.items():
-                moments[parameter].copy_(tensors[f"{kind}.{name}"])
-
-    def _fresh_moments(self) -> dict[str, dict[torch.Tensor, torch.Tensor]]:
-        """Return zeros beside each parameter, laid out in memory as it is."""
-        adam = self._config.optimiser == "adam"
-        return {
-            kind: {p: torch.zeros_like(p.detach()) for p in self._named.values()}
-            for kind in (("momentum", "square") if adam else ("momentum",))
-        }
+            for name, moment in self._parameters.by_name(moments).items():
+                moment.copy_(tensors[f"{kind}.{name}"])
 
 
-def _groups(model: nn.Module, last_layer_rate: float) -> list[_Group]:
-    """Return one group, or two when the last layer has its own rate."""
-    parameters: list[torch.Tensor] = [p for p in model.parameters() if p.requires_grad]
-    if last_layer_rate == 1:
-        return [_Group(parameters, 1.0)]
-    owners = [m for m in model.modules() if list(m.parameters(recurse=False))]
-    last: set[torch.Tensor] = set(owners[-1].parameters(recurse=False))
-    return [
-        _Group([p for p in parameters if p not in last], 1.0),
-        _Group([p for p in parameters if p in last], last_layer_rate),
-    ]
+def _sgd(group: _Group, gradients: torch.Tensor, numbers: Numbers, kept: float) -> None:
+    """Stochastic gradient descent with momentum, in place."""
+    momentum = group.moments["momentum"]
+    momentum.mul_(kept).add_(gradients)
+    if isinstance(numbers.rate, torch.Tensor):
+        group.weights.addcmul_(momentum, numbers.rate, value=-1)
+    else:
+        group.weights.add_(momentum, alpha=-numbers.rate)
+
+
+def _adam(
+    group: _Group, gradients: torch.Tensor, numbers: Numbers, kept: float
+) -> None:
+    """Adam, in place: the momentum over the root of the mean square."""
+    momentum, squares = group.moments["momentum"], group.moments["square"]
+    momentum.lerp_(gradients, 1 - kept)
+    squares.mul_(_SQUARES_KEPT)
+    squares.addcmul_(gradients, gradients, value=1 - _SQUARES_KEPT)
+    roots = squares.sqrt().div_(numbers.root).add_(_EPSILON)
+    if isinstance(numbers.length, torch.Tensor):
+        group.weights.sub_((momentum / roots).mul_(numbers.length))
+    else:  # the same with one rounding fewer
+        group.weights.addcdiv_(momentum, roots, value=-numbers.length)
