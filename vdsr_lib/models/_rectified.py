@@ -67,22 +67,31 @@ def convolve_and_rectify(
         (B, out, h, w) bfloat16, channels last.
     """
     low = torch.bfloat16
-    maps, weight = _aligned(maps.to(low)), _aligned(weight.to(low))
-    given = maps, weight, bias.to(low), padding
+    given = maps.to(low), weight.to(low), bias.to(low), padding
     result: torch.Tensor = _ConvolveAndRectify.apply(*given)  # type: ignore[no-untyped-call]
     return result
 
 
 def _aligned(tensor: torch.Tensor) -> torch.Tensor:
     """Return (n, c, h, w) in channels last, with channels of zeros up to 8."""
-    lacking = -tensor.shape[1] % _ALIGNED
-    if lacking:
-        tensor = functional.pad(tensor, (0, 0, 0, 0, 0, lacking))
-    return tensor.contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last
+    count, channels, *sides = tensor.shape
+    lacking = -channels % _ALIGNED
+    if not lacking:
+        return tensor.contiguous(memory_format=layout)
+    wide = torch.empty(
+        (count, channels + lacking, *sides),
+        dtype=tensor.dtype,
+        device=tensor.device,
+        memory_format=layout,
+    )
+    wide[:, channels:] = 0
+    wide[:, :channels] = tensor
+    return wide
 
 
 class _ConvolveAndRectify(torch.autograd.Function):
-    """See `convolve_and_rectify`; all in bfloat16 and channels last."""
+    """See `convolve_and_rectify`; all in bfloat16."""
 
     @staticmethod
     def forward(
@@ -93,6 +102,8 @@ class _ConvolveAndRectify(torch.autograd.Function):
         padding: int,
     ) -> torch.Tensor:
         sides, ones = [padding, padding], [1, 1]
+        ctx.channels = maps.shape[1]
+        maps, weight = _aligned(maps), _aligned(weight)
         try:
             output = torch.cudnn_convolution_relu(
                 maps, weight, bias, ones, sides, ones, 1
@@ -112,8 +123,11 @@ class _ConvolveAndRectify(torch.autograd.Function):
         masked, total = _way_back(output.shape[1], output.device)(gradient, output)
         sides, ones = [ctx.padding, ctx.padding], [1, 1]
         wanted = [*ctx.needs_input_grad[:2], False]
-        before, weights, _ = torch.ops.aten.convolution_backward(
+        found = torch.ops.aten.convolution_backward(
             masked, maps, weight, None, ones, sides, ones, False, [0, 0], 1, wanted
+        )
+        before, weights = (
+            None if each is None else each[:, : ctx.channels] for each in found[:2]
         )
         return before, weights, total, None
 
