@@ -130,6 +130,24 @@ def test_an_answer_that_changes_its_arguments_harms_nobody() -> None:
     check_exercise("adjustable-clip", my_bound)
 
 
+def test_a_step_that_changes_its_patches_harms_nobody_after_it() -> None:
+    from vdsr_lib.exercises.stepping import bicubic_error, practice_patches
+
+    def subtracts_in_place(network: Any, ilr: Any, hr: Any, velocity: Any) -> None:
+        hr.sub_(ilr)
+
+    before = bicubic_error(practice_patches())
+    with pytest.raises(ExerciseError):
+        check_exercise("training-loop", subtracts_in_place)
+    assert bicubic_error(practice_patches()) == before
+
+
+def test_a_count_that_is_off_by_one_is_wrong() -> None:
+    check_exercise("counted-by-hand", lambda: (665_921, 41), given=(20, 64))
+    with pytest.raises(ExerciseError, match=r"expected  \(665921, 41\)"):
+        check_exercise("counted-by-hand", lambda: (665_920, 41), given=(20, 64))
+
+
 def test_the_error_shows_its_text_alone_in_a_notebook() -> None:
     assert ExerciseError("a\nb")._render_traceback_() == ["a", "b"]
     given = "  given     " + "ten words that are " * 6
@@ -164,6 +182,7 @@ def test_a_mistake_that_explains_all_cases_wins(
         (1.0, 1.0 + 1e-9, True),
         (1.0, 1.1, False),
         (41, 41.0, True),
+        (10**9, 10**9 + 1, False),  # whole numbers are counted, not measured
         (True, 1, False),
         (1.0, True, False),
         ((20, 40), [20, 40], True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ def agree(expected: Any, got: Any, tolerance: float) -> bool:
         What the reader's function returned. A tensor may stand for an array, a
         0-dim array or tensor for a number; uint8 is never the same as float.
     tolerance : float
-        For floats: times ``max(1, abs(expected))``.
+        For floats: times ``max(1, abs(expected))``. A whole number is met exactly.
 
     Returns
     -------
@@ -48,6 +48,8 @@ def agree(expected: Any, got: Any, tolerance: float) -> bool:
         )
     if isinstance(expected, bool) or not isinstance(expected, Real):
         return type(got) is type(expected) and bool(got == expected)
+    if isinstance(expected, Integral):
+        return _is_number(got) and bool(got == expected)
     return _is_number(got) and _close(float(expected), float(got), tolerance)
 
 

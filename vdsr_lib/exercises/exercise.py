@@ -80,7 +80,8 @@ class Exercise:
     hints : tuple of str
         Up to three, each saying more than the one before.
     tolerance : float
-        How far a number may be off: times its size where that is above 1.
+        How far a number that is not whole may be off: times its size where that is
+        above 1.
     run : callable
         ``run(function, *arguments)`` calls it and returns what is compared.
 

@@ -116,15 +116,20 @@ def _update_cases() -> list[Case]:
     ]
 
 
-@lru_cache(maxsize=1)
 def practice_patches() -> PatchSet:
     """Return 8 patches of 21 x 21 at scale 2, cut from two embedded pictures.
 
     Returns
     -------
     PatchSet
-        On the CPU; the same ones every time.
+        On the CPU; equal ones every time, and one's own: a step may change them.
     """
+    made = _practice_patches()
+    return PatchSet(made.ilr.clone(), made.hr.clone(), made.scales.clone())
+
+
+@lru_cache(maxsize=1)
+def _practice_patches() -> PatchSet:
     from vdsr_lib.datasets import load_images
 
     pictures = load_images("embedded-test")
