@@ -386,6 +386,7 @@ def test_a_run_that_fails_does_not_hide_those_that_are_left(long: Experiment, tm
         (["run"], "give the name of an experiment, or --all"),
         (["run", "tiny", "--all"], "give names or --all, not both"),
         (["run", "tiny", "--budget", "0"], "budget must be above 0 seconds, got 0"),
+        (["run", "tiny", "--budget", "nan"], "budget must be above 0 seconds, got nan"),
         (["run", "tiny", "half", "--only", "one"], "with more, write NAME:RUN"),
         (["run", "tiny:one", "--only", "two"], "give the runs once: as NAME:RUN, or"),
         (["run", "tiny:one", "--only", "two", "--budget", "9"], "give the runs once"),

@@ -16,6 +16,8 @@ from vdsr_lib.experiments.declare import Watch
 from vdsr_lib.experiments.frames import Camera
 from vdsr_lib.experiments.material import middle
 
+SCORES = {"image": "a", "scale": 2, "psnr": 31.5, "ssim": 0.9, "seconds": 0.1}
+
 
 @pytest.fixture
 def store(run: Run, material: Material, trainer: Any, tmp_path: Path) -> RunStore:
@@ -35,6 +37,7 @@ def edit_record(folder: Path, **changes: Any) -> None:
     [
         (lambda f: (f / "record.json").write_text("{"), "Expecting"),
         (lambda f: edit_record(f, declaration={}), "of another run"),
+        (lambda f: edit_record(f, provenance={}), "without machine, precis"),
         (lambda f: (f / "history.json").unlink(), "history.json"),
         (lambda f: (f / "history.json").write_text("[]"), "history.json"),
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors"),
@@ -43,7 +46,7 @@ def edit_record(folder: Path, **changes: Any) -> None:
         (lambda f: (f / "frames.npz").unlink(), "frames.npz"),
     ],
     ids=[
-        *("record", "foreign", "history gone", "history", "model gone"),
+        *("record", "foreign", "half there", "history gone", "history", "model gone"),
         *("model", "frames", "frames gone"),
     ],
 )
@@ -63,7 +66,7 @@ def test_a_run_without_its_record_is_not_there(store: RunStore, run: Run):
 
 
 def test_scores_are_kept_by_what_was_measured(store: RunStore, run: Run):
-    table = pd.DataFrame({"image": ["a"], "scale": [2], "psnr": [np.float64(31.5)]})
+    table = pd.DataFrame([SCORES | {"psnr": np.float64(31.5)}])
     store.save_scores(run.key(), Pictures("set5", (2,)), table)
     again = store.load_scores(run.key(), Pictures("set5", (2,)))
     pd.testing.assert_frame_equal(again, table)
@@ -77,16 +80,17 @@ def test_scores_are_kept_by_what_was_measured(store: RunStore, run: Run):
 
 
 def test_two_folders_of_one_name_do_not_share_scores(store: RunStore, run: Run):
-    table = pd.DataFrame({"image": ["a"], "scale": [2], "psnr": [31.5]})
+    table = pd.DataFrame([SCORES])
     store.save_scores(run.key(), Pictures("/one/set", (2,)), table)
     assert store.load_scores(run.key(), Pictures("/two/set", (2,))) is None
 
 
-def test_damaged_scores_are_named(store: RunStore, run: Run):
+@pytest.mark.parametrize("text", ["{", "[]", "3", '{"a": 1}', '[{"psnr": 31.5}]'])
+def test_damaged_scores_are_named(store: RunStore, run: Run, text: str):
     pictures = Pictures("set5", (2,))
-    store.save_scores(run.key(), pictures, pd.DataFrame({"psnr": [1.0]}))
+    store.save_scores(run.key(), pictures, pd.DataFrame([SCORES]))
     (path,) = (store.path(run.key()) / "scores").iterdir()
-    path.write_text("{")
+    path.write_text(text)
     with pytest.raises(RunError, match="delete it, and it is measured again"):
         store.load_scores(run.key(), pictures)
 

@@ -201,7 +201,7 @@ def _run_many(
 
 def _what_is_left(budget: float | None, *, since: float) -> float | None:
     """Return the rest of a budget: measuring the machine took some of it."""
-    if budget is None or budget <= 0:  # refused where it is used
+    if budget is None or not budget > 0:  # refused where it is used
         return budget
     return max(1e-3, budget - (time.monotonic() - since))
 

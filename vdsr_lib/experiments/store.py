@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,6 +148,8 @@ class RunStore:
             same = record["declaration"] == json.loads(json.dumps(declaration))
             if not same:
                 raise ValueError("record.json is of another run")
+            _require(record, ("key", "outcome", "message", "patches", "provenance"))
+            _require(record["provenance"], ("machine", "precision", "seconds", "date"))
             history = History.load(folder / "history.json")
             frames = folder / "frames.npz"
             return FinishedRun(
@@ -210,7 +212,9 @@ class RunStore:
         if not path.is_file():
             return None
         try:
-            return pd.DataFrame(json.loads(path.read_text(encoding="utf-8")))
+            table = pd.DataFrame(json.loads(path.read_text(encoding="utf-8")))
+            _require(table, ("image", "scale", "psnr", "ssim", "seconds"))
+            return table
         except ValueError as error:
             raise RunError(
                 f"{path} is damaged ({error}): delete it, and it is measured again"
@@ -232,6 +236,12 @@ def _model(folder: Path) -> VDSR | SRCNN:
     from vdsr_lib.weights import load_model
 
     return load_model(folder / "model.safetensors")
+
+
+def _require(content: Container[Any], names: Iterable[str]) -> None:
+    """Raise ValueError if what was read lacks a name."""
+    if absent := [name for name in names if name not in content]:
+        raise ValueError(f"without {', '.join(absent)}")
 
 
 def _write_json(path: Path, content: Any) -> None:
