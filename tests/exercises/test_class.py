@@ -1,7 +1,8 @@
-"""A class of three, from the course folder to the exported grades, through nbgrader.
+"""A class of four, from the course folder to the exported grades, through nbgrader.
 
-The fourth student's code loops, allocates, deletes and prints without end; the others'
-marks must not notice. What students write stands below; the marks are planned by hand.
+One student's code loops, allocates, deletes and prints without end, another's notebook
+has cells twice; the others' marks must not notice. What students write stands below;
+the marks are planned by hand.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ STUDENTS: dict[str, dict[str, str]] = {
         "vdsr-forward-code": "while True:\n    pass\n...",
         "first-weights-code": SWALLOWS + "...",
     },
+    "cid": {},  # see `muddled`
     "eve": {
         "layer-parameters-code": WARNS,
         "vdsr-parameters-code": NO_BIASES,
@@ -87,6 +89,7 @@ STUDENTS: dict[str, dict[str, str]] = {
 PLANNED = {
     "ada": {**POINTS, "layers": 0},
     "bob": {**dict.fromkeys(POINTS, 0), "layer-parameters": 2, "srcnn-forward": 4},
+    "cid": {**POINTS, "layers": 0},
     "eve": {
         **POINTS,
         "vdsr-parameters": 0,
@@ -122,6 +125,20 @@ def handed_in(released: Path, answers: dict[str, str]) -> str:
             text = "".join(solution["source"])
             answer = answers.get(facts["grade_id"], "...")
             cell["source"] = answer.replace("...", text)
+    return json.dumps(notebook)
+
+
+def muddled(text: str) -> str:
+    """Copy a task and its test above themselves, as a hand on the keyboard does."""
+    notebook = json.loads(text)
+    for name in ("layer-parameters-code", "layer-parameters"):
+        [place] = [
+            number
+            for number, cell in enumerate(notebook["cells"])
+            if cell["metadata"].get("nbgrader", {}).get("grade_id") == name
+        ]
+        cell = notebook["cells"][place]
+        notebook["cells"].insert(place, cell | {"id": f"copied-{place}"})
     return json.dumps(notebook)
 
 
@@ -161,12 +178,13 @@ def attend(home: Path, folder: Path, answers: dict[str, str]) -> None:
     nbgrader(home, "fetch_assignment", NAME, *identity(home.name))
     sheet = home / NAME / f"{NAME}.ipynb"
     assert "BEGIN" not in sheet.read_text()  # neither solutions nor hidden tests
-    sheet.write_text(handed_in(sheet, answers))
+    text = handed_in(sheet, answers)
+    sheet.write_text(muddled(text) if home.name == "cid" else text)
     nbgrader(home, "submit", NAME, *identity(home.name))
 
 
 def identity(name: str) -> tuple[str, str]:
-    """Return what makes one account three students: a name, and a drawer of one's own.
+    """Return what makes one account four students: a name, and a drawer of one's own.
 
     nbgrader keeps there what was submitted, and looks up feedback by it.
     """
@@ -246,14 +264,14 @@ def test_the_grades_are_exported_and_a_person_adds_the_open_question(
 ) -> None:
     from nbgrader.api import Gradebook
 
-    assert exported(course) == {"ada": 21, "bob": 6, "eve": 13}
+    assert exported(course) == {"ada": 21, "bob": 6, "cid": 21, "eve": 13}
     with Gradebook(f"sqlite:///{course}/gradebook.db", "vdsr") as book:
         grade = book.find_grade("layers", NAME, NAME, "eve")
         assert grade.needs_manual_grade
         grade.manual_score, grade.needs_manual_grade = 2.5, False
         book.db.commit()
     nbgrader(course, "export")
-    assert exported(course) == {"ada": 21, "bob": 6, "eve": 15.5}
+    assert exported(course) == {"ada": 21, "bob": 6, "cid": 21, "eve": 15.5}
 
 
 def exported(folder: Path) -> dict[str, float]:
