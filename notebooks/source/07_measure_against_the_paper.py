@@ -438,7 +438,7 @@ pd.Series(modern.record["missing"] if modern else left).to_frame("")
 # by some 0.04 dB (lesson 04). The *epoch*: ours is the last one, theirs the
 # best on Set5. The *arithmetic*: we train in bfloat16 where the device has
 # it. Recorded scores are measured in float32; a lesson measures VDSR in
-# bfloat16, which moves no mean of Set5 by more than 0.002 dB. The
+# bfloat16, which moved no mean of Set5 by more than 0.005 dB. The
 # *iterations*: we drop the incomplete batch at the end of an epoch, 9,920
 # steps for their 9,960. All that is hundredths of a decibel. Yet our recorded
 # VDSR lies about 0.4 dB below the draft's row for T91 at each scale.
