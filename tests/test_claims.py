@@ -90,7 +90,17 @@ def surviving(rows: list[dict[str, Any]]) -> int:
     return sum(outcome != "diverged" for outcome in free.values())
 
 
-COUNTED = {"05.no-free-run-survives": surviving}
+def losing(rows: list[dict[str, Any]]) -> int:
+    """Count the cells below bicubic whose scale is at least the smallest trained on."""
+    above = [row for row in rows if row["scale"] >= int(row["trained_on"][1])]
+    assert len(above) == 14
+    return sum(row["psnr"] < row["bicubic"] for row in above)
+
+
+COUNTED = {
+    "05.no-free-run-survives": surviving,
+    "06.no-loss-at-or-above": losing,
+}
 """Recorded claims that are no PSNR of a table, and what counts them there."""
 
 
