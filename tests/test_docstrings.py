@@ -26,7 +26,7 @@ def public_modules() -> Iterator[str]:
 
 
 def public_objects() -> Iterator[str]:
-    """Yield the dotted name of each public function, class and public method."""
+    """Yield the dotted name of each public function and class, not of methods."""
     for module_name in public_modules():
         module = importlib.import_module(module_name)
         for name in getattr(module, "__all__", ()):

@@ -426,7 +426,7 @@ steps, residual = map(np.array, lines["depth 3"]["residual"])
 gap = residual - np.array(lines["depth 3"]["non-residual"][1])
 print(f"lead at step {steps[1]}: {gap[1]:.2f} dB, at the end {gap[-1]:.2f} dB")
 display(book.record("shallow-gap-was-wide", gap[1]))
-book.record("shallow-gap-closes", gap[-1])
+book.record("shallow-gap-closes", abs(gap[-1]))
 
 # %% [markdown]
 # So "residual learning is better" says too much and too little. It makes

@@ -103,3 +103,21 @@ def test_a_command_writes_a_variant_and_a_single_value_wins(tmp_path: Path) -> N
     text = (tmp_path / name / f"{name}.ipynb").read_text()
     width = variant("02", 3)["width"]
     assert f'"depth = 9\\n",\n    "width = {width}"' in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export", "{}", "--set", "pciture=coins"], "no assignment has a parameter"),
+        (["course", "{}", "--set", "pciture=coins"], "no assignment has a parameter"),
+        (["run", "1"], "there is no assignment 1; known: 01, 02, 03, 04, 05, 06"),
+    ],
+)
+def test_a_misspelt_parameter_or_number_is_refused(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    words = [word.format(tmp_path / "new") for word in arguments]
+    result = CliRunner().invoke(app, ["exercises", *words])
+    assert isinstance(result.exception, ValueError)
+    assert message in str(result.exception)
+    assert not (tmp_path / "new").exists()

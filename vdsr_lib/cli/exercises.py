@@ -93,7 +93,7 @@ def export(
     from vdsr_lib._files import write_atomically
     from vdsr_lib.suite.classroom import assignment_texts
 
-    values = dict(_value(text) for text in set_ or [])
+    values = _values(set_)
     for name, text in assignment_texts(kind, seed=variant, values=values):
         target = folder / name / f"{name}.ipynb"
         typer.echo(f"wrote {write_atomically(target, text)}")
@@ -112,7 +112,7 @@ def course(
     """
     from vdsr_lib.suite.classroom import make_course, release_versions
 
-    values = dict(_value(text) for text in set_ or [])
+    values = _values(set_)
     for path in make_course(folder, course=course_id, seed=variant, values=values):
         typer.echo(f"wrote {path}")
     for path in release_versions(folder):
@@ -138,10 +138,13 @@ def run(
     from vdsr_lib.suite.assignments import sources
     from vdsr_lib.suite.grading import grade
 
-    wrong = 0
-    for path in sources():
-        if number and path.stem[:2] not in number:
-            continue
+    wrong, known = 0, {path.stem[:2]: path for path in sources()}
+    for wanted in number or ():
+        if wanted not in known:
+            raise ValueError(
+                f"there is no assignment {wanted}; known: {', '.join(known)}"
+            )
+    for path in map(known.__getitem__, number or known):
         marks = grade(text_of(path, kind))
         earned, points = (
             sum(getattr(m, n) for m in marks) for n in ("earned", "points")
@@ -152,6 +155,20 @@ def run(
             wrong += 1
             typer.echo(f"  cell {mark.cell}: {mark.error}: {mark.message}")
     raise typer.Exit(bool(wrong))
+
+
+def _values(texts: list[str] | None) -> dict[str, Any]:
+    """Return single parameters by name; refuse a name that no assignment has."""
+    from vdsr_lib.exercises.variants import VALUES
+
+    values = dict(_value(text) for text in texts or [])
+    known = sorted({name for names in VALUES.values() for name in names})
+    for name in values:
+        if name not in known:
+            raise ValueError(
+                f"no assignment has a parameter {name!r}; known: {', '.join(known)}"
+            )
+    return values
 
 
 def _value(text: str) -> tuple[str, Any]:
