@@ -18,7 +18,7 @@ class CopiedCells(DeduplicateIds):  # type: ignore[misc]
 
     Parameters
     ----------
-    *args, **kwargs
+    **kw
         As for nbgrader's ``DeduplicateIds``.
     """
 
