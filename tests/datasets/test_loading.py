@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from vdsr_lib import datasets
-from vdsr_lib.datasets import load_images
+from vdsr_lib.datasets import identify, load_images
 from vdsr_lib.errors import DataError
 from vdsr_lib.images import to_luma
 
@@ -252,3 +253,26 @@ def test_the_overlaps_that_the_datasheet_names_are_real(real_data, one, other):
     assert left @ right > 0.97
     baby = thumbnail(load_images("set5", data_dir=real_data)["baby_GT"])
     assert max(abs(left @ baby), abs(right @ baby)) < 0.7  # what unrelated ones reach
+
+
+def test_a_folder_is_identified_by_what_is_in_it(tmp_path: Path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    save(one / "a.png")
+    shutil.copytree(one, other)
+    (one / "notes.txt").write_text("no picture")
+    found = identify(str(one))
+    assert found == identify(str(other))  # wherever it is
+    save(other / "a.png")
+    changed = identify(str(other))
+    (one / "a.png").rename(one / "b.png")
+    assert len({found, changed, identify(str(one))}) == 3
+
+
+@pytest.mark.parametrize("name", ["set5", "Set5", "291", "embedded-test", "/no/where"])
+def test_a_known_set_and_an_absent_folder_go_by_their_names(name: str):
+    assert identify(name) == name
+
+
+def test_a_folder_without_pictures_is_not_identified(tmp_path: Path):
+    with pytest.raises(DataError, match="holds no picture"):
+        identify(str(tmp_path))

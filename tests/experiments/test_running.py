@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,37 @@ def test_experiment_trains_once_and_tells_the_monitor(
     other = run_experiment(experiment, seed=1, **options)
     assert witness.started == 4
     assert not np.allclose(other.table.psnr, first.table.psnr, atol=1e-6)
+
+
+def test_other_pictures_in_the_same_folder_are_another_run(
+    experiment: Experiment, pictures: Path, tmp_path: Path
+):
+    folder, witness = tmp_path / "mine", Witness()
+    shutil.copytree(pictures, folder)
+    mine = replace(
+        experiment.runs("quick")[0],
+        train_on=(str(folder),),
+        test=(Pictures(str(folder), (2,)),),
+    )
+    own = replace(experiment, sizes=dict.fromkeys(experiment.sizes, (mine,)))
+    options: dict[str, Any] = {
+        "store": tmp_path / "runs",
+        "monitor": witness,
+        "device": "cpu",
+    }
+    run_experiment(own, **options)
+    shutil.copy(folder / "one.png", folder / "two.png")
+    run_experiment(own, **options)
+    assert witness.started == 2
+    # The first pictures are still elsewhere, and so is the first run; its test
+    # pictures are others, and it is measured again.
+    elsewhere = replace(mine, train_on=(str(pictures),))
+    own = replace(experiment, sizes=dict.fromkeys(experiment.sizes, (elsewhere,)))
+    scores = [run_experiment(own, **options).table]
+    shutil.copy(pictures / "two.png", folder / "one.png")
+    scores.append(run_experiment(own, **options).table)
+    assert witness.started == 2
+    assert scores[0].psnr[0] != scores[1].psnr[0]
 
 
 def test_quick_without_a_store_always_trains(experiment: Experiment):

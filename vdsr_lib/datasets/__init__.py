@@ -10,7 +10,7 @@ from vdsr_lib.datasets.catalogue import (
 from vdsr_lib.datasets.checking import packed_parts, presence, verify
 from vdsr_lib.datasets.download import fetch
 from vdsr_lib.datasets.embedded import EMBEDDED, EmbeddedPicture
-from vdsr_lib.datasets.loading import dataset_names, load_images
+from vdsr_lib.datasets.loading import dataset_names, identify, load_images
 from vdsr_lib.datasets.packing import pack
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "composites",
     "dataset_names",
     "fetch",
+    "identify",
     "load_images",
     "pack",
     "packed_parts",

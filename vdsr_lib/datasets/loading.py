@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections import Counter
@@ -21,7 +22,7 @@ from vdsr_lib.datasets.packed import pack_path, read_pack
 from vdsr_lib.errors import DataError, PictureError
 from vdsr_lib.images import read_picture
 
-__all__ = ["dataset_names", "is_packed", "load_images", "parts_of"]
+__all__ = ["dataset_names", "identify", "is_packed", "load_images", "parts_of"]
 
 Images: TypeAlias = dict[str, NDArray[np.uint8]]
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -85,6 +86,40 @@ def load_images(
             parts = [(part, _files(part, root)) for part in parts_of(name)]
             return _joined([_downloaded(part, files, root) for part, files in parts])
     return _joined([_read(_pictures_of(name_or_folder))])
+
+
+def identify(name_or_folder: str) -> str:
+    """Return what tells the pictures of a data set or folder from others.
+
+    Parameters
+    ----------
+    name_or_folder : str
+        As for `load_images`.
+
+    Returns
+    -------
+    str
+        The name of a known set, whose pictures do not change. Of a folder a digest of
+        its picture files, names and contents, wherever it is; its path if there is no
+        such folder.
+
+    Raises
+    ------
+    DataError
+        If a folder holds no picture, or a file cannot be read.
+    """
+    if name_or_folder.lower() in dataset_names():
+        return name_or_folder
+    if not name_or_folder or not Path(name_or_folder).expanduser().is_dir():
+        return name_or_folder
+    digest = hashlib.sha256()
+    for path in _pictures_of(name_or_folder):
+        try:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror})") from error
+        digest.update(f"{path.name}\0{content}\n".encode())
+    return f"folder {digest.hexdigest()[:16]}"
 
 
 def parts_of(name: str) -> tuple[Source, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
+from vdsr_lib.datasets import identify
 from vdsr_lib.training import TrainingConfig
 
 __all__ = ["PROFILES", "RECIPE", "Experiment", "Factor", "Pictures", "Run", "Watch"]
@@ -183,13 +184,14 @@ class Run:
         -------
         dict
             Neither the run's name nor its test pictures; neither device nor precision,
-            which change the result by rounding alone and are kept as provenance.
+            which change the result by rounding alone and are kept as provenance. A
+            folder of pictures counts by what is in it.
         """
         return {
             "recipe": RECIPE,
             "architecture": dict(self.architecture),
             "training": self.recipe(seed).to_dict(),
-            "train_on": list(self.train_on),
+            "train_on": [identify(each) for each in self.train_on],
             "scales": [float(scale) for scale in self.scales],
             "patch_size": self.patch_size,
             "stride": self.stride or self.patch_size,
@@ -275,7 +277,7 @@ class Experiment:
 
 def _plain(pictures: Pictures | Watch) -> dict[str, Any]:
     """Return a dataclass as JSON would give it back: lists, and scales as floats."""
-    values = asdict(pictures)
+    values = asdict(pictures) | {"dataset": identify(pictures.dataset)}
     for name, value in values.items():
         if name in ("scale", "scales"):
             values[name] = (

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vdsr_lib._files import write_atomically
+from vdsr_lib.datasets import identify
 from vdsr_lib.errors import RunError
 from vdsr_lib.experiments.frames import Frames
 from vdsr_lib.training import History
@@ -224,8 +225,8 @@ class RunStore:
         scales = "-".join(f"{scale:g}" for scale in pictures.scales)
         crop = f"_crop{pictures.crop}" if pictures.crop else ""
         count = f"_{pictures.count}" if pictures.count else ""
-        dataset = pictures.dataset
-        if not re.fullmatch(r"[\w-]+", dataset):  # a folder: its path is no file name
+        dataset = identify(pictures.dataset)
+        if not re.fullmatch(r"[\w-]+", dataset):  # a folder: no file name
             dataset = hashlib.sha256(dataset.encode()).hexdigest()[:16]
         stored = "_float16" if half else ""
         name = f"{dataset}{count}_x{scales}{crop}{stored}.json"
