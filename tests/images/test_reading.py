@@ -41,8 +41,13 @@ def encode(image: Image.Image | np.ndarray, kind: str, **options) -> bytes:
     return stream.getvalue()
 
 
-def png(samples: np.ndarray, bits: int = 16, transparent: tuple = ()) -> bytes:
-    """A PNG file by hand, from the specification: no filter, one chunk of data."""
+def png(
+    samples: np.ndarray, bits: int = 16, transparent: tuple = (), width: int = 0
+) -> bytes:
+    """A PNG file by hand, from the specification: no filter, one chunk of data.
+
+    Of fewer than 8 bits the samples are packed, and `width` is the picture's.
+    """
 
     def chunk(name: bytes, content: bytes) -> bytes:
         body = name + content
@@ -50,10 +55,10 @@ def png(samples: np.ndarray, bits: int = 16, transparent: tuple = ()) -> bytes:
             struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
         )
 
-    height, width = samples.shape[:2]
+    height = samples.shape[0]
     bands = 1 if samples.ndim == 2 else samples.shape[2]
-    header = (width, height, bits, PNG_COLOUR_TYPES[bands], 0, 0, 0)
-    rows = samples.astype(f">u{bits // 8}").reshape(height, -1)
+    header = (width or samples.shape[1], height, bits, PNG_COLOUR_TYPES[bands], 0, 0, 0)
+    rows = samples.astype(f">u{max(1, bits // 8)}").reshape(height, -1)
     content = b"".join(b"\0" + row.tobytes() for row in rows)
     return b"".join(
         [
@@ -148,6 +153,17 @@ class TestEightBits:
         content = encode(GREY, "PNG", transparency=int(GREY[3, 4]))
         expected = np.where(np.equal(GREY, GREY[3, 4]), 0, 255)
         assert_holds(read_picture(content), GREY, expected)
+
+    @pytest.mark.parametrize("bits", [1, 2, 4])
+    def test_one_transparent_grey_of_few_bits(self, bits):
+        """As optimisers write icons; in 8 bits the level has another number."""
+        levels = (RANDOM.integers(0, 2**bits, (8, 16)) | 1).astype(np.uint8)
+        levels[:4] = 0
+        ones = np.unpackbits(levels[..., np.newaxis], axis=-1)[..., 8 - bits :]
+        packed = np.packbits(ones.reshape(8, -1), axis=-1)  # (8, 16 * bits / 8)
+        content = png(packed, bits, transparent=(1,), width=16)
+        expected = np.where(levels == 1, 0, 255)
+        assert_holds(read_picture(content), levels * (255 // (2**bits - 1)), expected)
 
     def test_cmyk(self):
         """Without black ink, cyan, magenta and yellow are what RGB lacks."""

@@ -56,6 +56,7 @@ def decode(
         If the samples have no fixed range, or a colour mode is not supported.
     """
     samples = _sixteen_bit_colour(image, reopen)
+    _widen_transparent_grey(image)
     image.load()
     if samples is not None:
         pixels, alpha = _split(samples, image.info.get("transparency"))
@@ -166,6 +167,16 @@ def _sixteen_bit_colour(
     _set_rawmode(lower, f"{bands};16{_EXCHANGED[width[-1]]}")
     samples: Array = np.asarray(image).astype(np.uint16) << 8 | np.asarray(lower)
     return samples
+
+
+def _widen_transparent_grey(image: ImageFile.ImageFile) -> None:
+    """Bring the transparent grey of a PNG of 2 or 4 bits to 8, as Pillow its samples.
+
+    Pillow leaves it as the file has it: a level that no sample has then.
+    """
+    step = {"L;2": 85, "L;4": 17}.get(_rawmode(image))
+    if step and "transparency" in image.info:
+        image.info["transparency"] *= step
 
 
 def _rawmode(image: ImageFile.ImageFile) -> str:
