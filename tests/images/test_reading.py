@@ -272,6 +272,15 @@ class TestFloats:
         content = tiff(fractions, photometric="rgb" if colour else "minisblack")
         assert_holds(read_picture(content), RGB if colour else GREY)
 
+    @pytest.mark.parametrize("byteorder", "<>")
+    @pytest.mark.parametrize("compression", [None, "zlib"])
+    def test_either_byte_order(self, byteorder, compression):
+        """A mask too: 1.0 with its bytes exchanged is all but 0, and so in range."""
+        for samples in (GREY, np.where(GREY > 99, 255, 0).astype(np.uint8)):
+            fractions = samples.astype(np.float32) / np.float32(255)
+            content = tiff(fractions, byteorder=byteorder, compression=compression)
+            assert_holds(read_picture(content), samples)
+
     @pytest.mark.parametrize("colour", [True, False])
     @pytest.mark.parametrize(
         ("value", "text"), [(812.5, "0 to 812.5"), (-3, "-3 to 0"), (np.nan, "nan")]

@@ -57,6 +57,8 @@ def decode(
     """
     samples = _sixteen_bit_colour(image, reopen)
     _widen_transparent_grey(image)
+    if _rawmode(image) == "F;32BF" and image.tile[0].codec_name == "libtiff":
+        _set_rawmode(image, "F;32NF")  # libtiff has put the bytes in order already
     image.load()
     if samples is not None:
         pixels, alpha = _split(samples, image.info.get("transparency"))
