@@ -101,6 +101,8 @@ def test_the_same_command_with_resume_is_idempotent(pictures, tmp_path):
         (["--recipe", "adam"], "--recipe must be paper, review, srcnn, got 'adam'"),
         (["--theta", "0"], "theta must be a number above 0, got 0.0"),
         (["--depth", "1"], "depth must be at least 2, got 1"),
+        (["--patch-size", "0"], "patch_size and stride must be at least 1, got 0"),
+        (["--seed", str(2**64)], "seed must be an integer from 0 to"),
         (["--device", "cuda:99"], "device 'cuda:99'"),
         (["--data", "nowhere"], "nowhere"),
         (["--batch-size", "9999"], "batch_size must be between 1 and the 126 patches"),

@@ -96,7 +96,6 @@ def train(
             raise ValueError(f"--output must end in .safetensors, got {output}")
         require_writable(output)
     factors = numbers("--scales", scales)
-    model = _network(network, depth=depth, width=width, residual=residual, seed=seed)
     config = _config(
         recipe or ("srcnn" if network == "srcnn" else "paper"),
         epochs=epochs,
@@ -107,14 +106,16 @@ def train(
         theta=theta,
         seed=seed,
     )
+    model = _network(network, depth=depth, width=width, residual=residual, seed=seed)
     # A mistake is named before the long work; no GPU is begun with, as under torchrun
     # each process has its own, and that is decided later.
     resolve_device(device)
     choose_precision("cpu", precision)
     watch = _validator(validate, factors, device)
-    side = _SRCNN_PATCH if network == "srcnn" else model.receptive_field
+    if patch_size is None:
+        patch_size = _SRCNN_PATCH if network == "srcnn" else model.receptive_field
     patches = PatchSet.from_images(
-        _pictures(data), factors, patch_size=patch_size or side, augment=augment
+        _pictures(data), factors, patch_size=patch_size, augment=augment
     )
     _say(f"{model}\n{patches}")
     history = vdsr_lib.training.train(
