@@ -128,6 +128,14 @@ def test_shares_by_hand():
     assert sides == [1, 1, 3, 5, 5]
 
 
+def test_a_share_of_almost_all_is_almost_all():
+    """The rings add up in two orders, to sums that differ in the last digit."""
+    for seed in range(9):
+        field = np.random.default_rng(seed).random((41, 41))
+        assert central_share(field)[-1] == 1
+        assert central_side(field, np.nextafter(1, 0)) == 41
+
+
 @pytest.mark.parametrize(("row", "column"), [(4, 1), (4, 7), (1, 4), (7, 4)])
 def test_the_reach_is_that_of_the_farther_axis(row, column):
     field = np.zeros((9, 9))

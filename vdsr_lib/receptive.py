@@ -140,8 +140,8 @@ def central_share(field: NDArray[np.float64]) -> NDArray[np.float64]:
     rings = np.bincount(
         np.maximum(far[:, None], far[None, :]).ravel(), field.ravel(), radius + 1
     )
-    total = rings.sum()
-    return np.asarray(np.cumsum(rings) / (total or 1.0), dtype=np.float64)
+    sums = np.cumsum(rings)
+    return np.asarray(sums / (sums[-1] or 1.0), dtype=np.float64)
 
 
 def central_side(field: NDArray[np.float64], share: float = 1.0) -> int:
