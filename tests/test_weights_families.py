@@ -150,6 +150,13 @@ def test_a_card_without_validation_comes_last(shelf: Path):
     assert _is(load_model("vdsr"), "vdsr-291")
 
 
+def test_a_stray_file_in_the_working_folder_changes_nothing(shelf: Path, monkeypatch):
+    """Such as the command itself, where its script lies: bin/vdsr."""
+    (shelf.parent / "vdsr").write_text("#!/bin/sh\n", encoding="utf-8")
+    monkeypatch.chdir(shelf.parent)
+    assert _is(load_model("vdsr"), "vdsr-291")
+
+
 def test_a_file_of_that_very_name_wins(shelf: Path):
     net = VDSR(4, 8)
     save_model(net, shelf / "vdsr.safetensors")

@@ -191,11 +191,11 @@ def weights_file(
     shipped = data_file("weights", f"{path.name}.safetensors")
     if shipped.is_file():
         return shipped
-    if path.is_file():
-        return path
     best = best_of(path.name, _shipped_files(), scale)
     if best is not None:
         return best
+    if path.is_file():
+        return path
     raise WeightsError(_unknown(path.name))
 
 
