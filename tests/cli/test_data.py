@@ -84,7 +84,8 @@ def test_verify_names_wrong_and_missing_files(tmp_path: Path):
         "missing: set5/butterfly_GT.bmp",
         "missing: set5/head_GT.bmp",
         "missing: set5/woman_GT.bmp",
-        "set5: 0 of 5 files are right; repair it with 'vdsr data fetch set5'",
+        "set5: 0 of 5 files are right; repair it with 'vdsr data fetch set5 "
+        f"--data-dir {tmp_path}'",
     ]
 
 

@@ -129,13 +129,15 @@ def test_a_missing_set_says_where_it_looked_and_how_to_get_it(tmp_path: Path):
         load_images("set5", data_dir=tmp_path)
     assert str(caught.value) == (
         f"the data set set5 is not in {tmp_path / 'set5'}: get it with 'vdsr data "
-        "fetch set5', or set VDSR_DATA_DIR to the folder that holds it"
+        f"fetch set5 --data-dir {tmp_path}', or set VDSR_DATA_DIR to the folder that "
+        "holds it"
     )
 
 
 def test_the_environment_says_where_the_sets_are(tmp_path: Path, monkeypatch):
-    monkeypatch.setenv("VDSR_DATA_DIR", str(tmp_path / "there"))
-    with pytest.raises(DataError, match=str(tmp_path / "there" / "b100")):
+    there = tmp_path / "there"
+    monkeypatch.setenv("VDSR_DATA_DIR", str(there))
+    with pytest.raises(DataError, match=f"{there / 'b100'}: .*'vdsr data fetch b100'"):
         load_images("b100")
 
 
@@ -154,7 +156,7 @@ def test_an_incomplete_set_names_what_it_lacks(tmp_path: Path):
     with pytest.raises(
         DataError,
         match=r"set14 in .* lacks baboon\.bmp, comic\.bmp, lenna\.bmp and 1 more files"
-        ": get the rest with 'vdsr data fetch set14'",
+        ": get the rest with 'vdsr data fetch set14 --data-dir .*'",
     ):
         load_images("Set14", data_dir=tmp_path)
 
@@ -174,7 +176,7 @@ def test_damage_of_the_same_length_is_a_picture_error_that_names_the_file(tmp_pa
 
 def test_a_composite_names_the_part_that_is_missing(tmp_path: Path):
     fill(tmp_path / "t91", "t91")
-    with pytest.raises(DataError, match=r"bsd200 is not in .*'vdsr data fetch bsd200'"):
+    with pytest.raises(DataError, match=r"bsd200 is not in .*'vdsr data fetch bsd200 "):
         load_images("291", data_dir=tmp_path)
 
 

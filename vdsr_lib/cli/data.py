@@ -141,14 +141,17 @@ def where(data_dir: DataDir = None) -> None:
 
 def _verified(name: str, data_dir: Path | None) -> bool:
     """Check one set, print what was found, and tell whether all of it is right."""
+    from vdsr_lib._files import user_data_dir
     from vdsr_lib.datasets import verify
+    from vdsr_lib.datasets.loading import fetch_command
 
     found = verify(name, data_dir=data_dir)
     for state in ("wrong", "missing"):
         for file in found[state]:
             typer.echo(f"{state}: {file}")
     right, count = len(found["right"]), sum(map(len, found.values()))
-    repair = "" if right == count else f"; repair it with 'vdsr data fetch {name}'"
+    way = fetch_command(name, user_data_dir(data_dir))
+    repair = "" if right == count else f"; repair it with '{way}'"
     typer.echo(f"{name}: {right} of {count} files are right{repair}")
     return right == count
 

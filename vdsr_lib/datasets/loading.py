@@ -22,7 +22,14 @@ from vdsr_lib.datasets.packed import pack_path, read_pack
 from vdsr_lib.errors import DataError, PictureError
 from vdsr_lib.images import read_picture
 
-__all__ = ["dataset_names", "identify", "is_packed", "load_images", "parts_of"]
+__all__ = [
+    "dataset_names",
+    "fetch_command",
+    "identify",
+    "is_packed",
+    "load_images",
+    "parts_of",
+]
 
 Images: TypeAlias = dict[str, NDArray[np.uint8]]
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -152,6 +159,25 @@ def parts_of(name: str) -> tuple[Source, ...]:
     )
 
 
+def fetch_command(name: str, root: Path) -> str:
+    """Return the command that gets a data set into a data folder.
+
+    Parameters
+    ----------
+    name : str
+        Of the set.
+    root : pathlib.Path
+        The data folder.
+
+    Returns
+    -------
+    str
+        With an option where it is another folder than that of `user_data_dir`.
+    """
+    where = "" if root == user_data_dir() else f" --data-dir {root}"
+    return f"vdsr data fetch {name}{where}"
+
+
 def natural_order(path: Path) -> tuple[list[tuple[int, int | str]], str]:
     """Return a sorting key that counts: t2 comes before t10."""
     parts = re.findall(r"\d+|\D+", path.name.lower())
@@ -196,7 +222,7 @@ def _downloaded(source: Source, files: list[Path], root: Path) -> _Named:
 def _present(source: Source, root: Path) -> list[Path]:
     """Return the files of a downloaded set, refused unless each has its length."""
     folder = root / source.name
-    get = f"vdsr data fetch {source.name}"
+    get = fetch_command(source.name, root)
     lengths = {file: _length(folder / file.name) for file in source.files}
     here = sum(length is not None for length in lengths.values())
     if here == 0:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from vdsr_lib._files import user_data_dir, write_atomically
 from vdsr_lib.datasets.catalogue import Source
-from vdsr_lib.datasets.loading import load_images, parts_of
+from vdsr_lib.datasets.loading import fetch_command, load_images, parts_of
 from vdsr_lib.datasets.packed import FORMAT, TABLE, luma_digest, member, pack_path
 from vdsr_lib.datasets.transfer import file_is_right
 from vdsr_lib.errors import DataError
@@ -72,7 +72,7 @@ def pack(
 
 def _require_right(source: Source, root: Path) -> None:
     """Refuse pictures that are absent or differ from those that are declared."""
-    get = f"'vdsr data fetch {source.name}'"
+    get = f"'{fetch_command(source.name, root)}'"
     for file in source.files:
         path = root / source.name / file.name
         if not file_is_right(path, file):
