@@ -36,6 +36,18 @@ def test_a_full_disk_names_the_file_asked_for_and_leaves_what_was_there(
     assert path.read_text() == "old"
 
 
+def test_the_longest_name_is_written(tmp_path: Path):
+    path = write_atomically(tmp_path / ("n" * 255), "text")
+    assert path.read_text() == "text"
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError) as caught:
+        write_atomically(tmp_path / "file" / "b.txt", "text")
+    assert caught.value.filename == str(tmp_path / "file" / "b.txt")
+
+
 def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path):
     with pytest.raises(IsADirectoryError) as caught:
         write_atomically(tmp_path, "text")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -134,15 +135,18 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
     except OSError as error:
         if error.errno is None:
             raise
+        number, reason = error.errno, error.strerror
+        if isinstance(error, FileExistsError):  # a file where its folder should be
+            number, reason = errno.ENOTDIR, os.strerror(errno.ENOTDIR)
         # The reader knows the file that was asked for, not the temporary one.
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise OSError(number, reason, str(path)) from error
     return path
 
 
 def _replace(path: Path, raw: bytes) -> None:
     """Write a temporary file in the same folder, and give it the final name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(raw)

@@ -317,7 +317,7 @@ def test_a_full_disk_stops_the_run_and_the_last_checkpoint_is_good(
         fail_from(patched, call)
         with pytest.raises(RunError, match=r"No space left on device.*resume=True"):
             run(make_model(), patches, tmp_path)
-    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".c")]
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".partial")]
     whole, resumed = make_model(), make_model()
     run(whole, patches, None)
     assert run(resumed, patches, tmp_path, resume=True).finished
