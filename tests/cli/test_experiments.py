@@ -227,6 +227,7 @@ def test_other_machines_are_not_measured_here(tiny: Experiment, tmp_path, monkey
         (["show", "figure9"], "no experiment 'figure9'; there are tiny, half"),
         (["--profile", "huge"], "profile must be one of quick, classroom, paper, got"),
         (["run", "tiny", "--device", "cuda:99"], "device 'cuda:99' was asked for"),
+        (["run", "tiny", "--output", f"{__file__}/t.json"], "t.json cannot be written"),
         (["run", "tiny", "--scheduler", "slurm"], "scheduler must be 'local' or an"),
         (["run", "tiny", "--seed", "-1"], "seed must be an integer from 0"),
         (["--profile", "paper", "run", "tiny"], "give --profile after 'run', not"),

@@ -111,6 +111,7 @@ def _run_one(
     how: tuple[str, Path | None, str | None, Path | None],
 ) -> None:
     """Make one experiment's runs, and print its table."""
+    from vdsr_lib._files import require_writable
     from vdsr_lib.experiments import (
         RunStore,
         StoppedError,
@@ -120,6 +121,8 @@ def _run_one(
     )
 
     device, store, scheduler, output = how
+    if output is not None:
+        require_writable(output)
     name, _, part = text.partition(":")
     if only is not None:
         _refuse_twice(text)
