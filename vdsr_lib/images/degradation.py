@@ -106,7 +106,8 @@ def degrade(hr: Image, scale: float) -> Image:
     Parameters
     ----------
     hr : (H, W) array or (..., H, W) torch.Tensor
-        High-resolution luma: float in [0, 1], or uint8, which is divided by 255.
+        High-resolution luma: float32 or float64 in [0, 1], or uint8, which is divided
+        by 255.
     scale : float
         In [1.1, 8]. For an integer scale crop `hr` with `crop_to_multiple` first.
         A size that is not a multiple goes down to ceil(size / scale), and both ways
@@ -115,7 +116,7 @@ def degrade(hr: Image, scale: float) -> Image:
     Returns
     -------
     array or torch.Tensor
-        The ILR, of the shape of `hr`, in [16/255, 235/255]. Float dtypes are kept;
+        The ILR, of the shape of `hr`, in [16/255, 235/255]. A float dtype is kept;
         uint8 gives float64 for an array, float32 for a tensor.
 
     Raises
@@ -123,7 +124,7 @@ def degrade(hr: Image, scale: float) -> Image:
     ValueError
         If the scale or the shape is wrong, or `hr` leaves [0, 1] by far or holds NaN.
     TypeError
-        If `hr` is neither uint8 nor float, or the scale is not a number.
+        If `hr` is of another dtype, or the scale is not a number.
 
     Notes
     -----
