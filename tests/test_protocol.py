@@ -304,3 +304,10 @@ def test_fractional_scales_and_missing_pictures_are_refused(colours):
     for measure in (costs, bicubic_scores):
         with pytest.raises(ValueError, match="no picture to measure"):
             measure({})
+
+
+@pytest.mark.parametrize("luma", ["studio", "full"])
+def test_a_picture_in_floats_is_refused_whatever_the_range_of_the_luma(colours, luma):
+    for image in (colours / 255, colours.astype(np.uint16)):
+        with pytest.raises(TypeError, match="image must be uint8"):
+            bicubic_psnr(image, 2, Protocol(luma=luma))

@@ -100,8 +100,9 @@ def bicubic_psnr(image: Array, scale: int, protocol: Protocol = PAPER) -> float:
 
 def _luma(image: Array, protocol: Protocol) -> Array:
     """Return the 8-bit luma in the protocol's range."""
+    luma = to_luma(image)  # whatever is not uint8 is refused
     if protocol.luma == "studio" or image.ndim == 2:
-        return to_luma(image)
+        return luma
     return np.asarray(to_uint8(image @ _FULL_RANGE / 255))
 
 
