@@ -45,7 +45,7 @@ def evaluate(
         str,
         typer.Option(
             help="float32, in which recorded numbers are measured; auto and bfloat16 "
-            "may be faster, and move PSNR by 0.005 dB at most (residual VDSRs)."
+            "may be faster, and move a mean by 0.005 dB at most (residual VDSRs)."
         ),
     ] = "float32",
     pictures: Annotated[
