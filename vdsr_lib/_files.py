@@ -10,12 +10,16 @@ from pathlib import Path
 from vdsr_lib.errors import LabError
 
 __all__ = [
+    "PARTIAL",
     "data_file",
     "notebooks_dir",
     "require_writable",
     "user_data_dir",
     "write_atomically",
 ]
+
+PARTIAL = ".partial-"
+"""How the name of a file begins while it is being written."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -146,7 +150,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
 def _replace(path: Path, raw: bytes) -> None:
     """Write a temporary file in the same folder, and give it the final name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=PARTIAL, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(raw)

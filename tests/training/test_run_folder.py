@@ -7,6 +7,8 @@ import json
 import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -349,11 +351,16 @@ def test_a_real_limit_on_the_size_of_files(make_model, patches, tmp_path):
 
 
 def test_what_a_killed_writer_left_is_cleared_away(make_model, patches, stopped):
-    leftover = stopped / ".checkpoint.safetensors.abc123"
-    leftover.write_bytes(b"half a checkpoint")
+    killed = (
+        "import os, sys; from vdsr_lib._files import write_atomically; "
+        "os.fsync = lambda _: os._exit(9); write_atomically(sys.argv[1], b'half')"
+    )
+    command = [sys.executable, "-c", killed, stopped / "checkpoint.safetensors"]
+    assert subprocess.run(command, check=False).returncode == 9
+    assert len(hidden := [p for p in stopped.iterdir() if p.name[0] == "."]) == 2
     (stopped / "notes.txt").write_text("mine")
     run(make_model(), patches, stopped, resume=True)
-    assert not leftover.exists()
+    assert [p.name for p in hidden if p.exists()] == [".lock"]
     assert (stopped / "notes.txt").exists()
 
 

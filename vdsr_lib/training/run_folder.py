@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from vdsr_lib._files import write_atomically
+from vdsr_lib._files import PARTIAL, write_atomically
 from vdsr_lib.errors import RunError
 from vdsr_lib.training.history import Row
 
@@ -87,9 +87,8 @@ class RunFolder:
             ) from None
         except OSError as error:
             raise RunError(f"cannot use {self.path} as run_dir: {error}") from error
-        for name in ("config.json", "history.jsonl", self.checkpoint_path.name):
-            for leftover in self.path.glob(f".{name}.*"):
-                leftover.unlink()
+        for leftover in self.path.glob(f"{PARTIAL}*"):
+            leftover.unlink()
         return self
 
     def __exit__(
