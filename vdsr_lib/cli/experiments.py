@@ -163,7 +163,7 @@ def score(
     files = [folder / f"{name}.safetensors" for name in names or ()]
     if not (files := files or sorted(folder.glob("*.safetensors"))):
         raise WeightsError(f"{folder}: no weights there, no file NAME.safetensors")
-    material = Material(resolve_device(device))
+    material = Material(resolve_device(device), verified=True)
     for path in files:
         added, refused = complete_card(path, material)
         for shown, table in added.items():

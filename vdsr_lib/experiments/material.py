@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from vdsr_lib.datasets import load_images
+from vdsr_lib._files import user_data_dir
+from vdsr_lib.datasets import EMBEDDED, dataset_names, load_images, verify
+from vdsr_lib.datasets.loading import fetch_command
+from vdsr_lib.errors import DataError
 from vdsr_lib.evaluation import Validator, evaluate, validator
 from vdsr_lib.patches import PatchSet
 
@@ -49,10 +52,13 @@ class Material:
     ----------
     device : torch.device
         Where patches and validation pictures are kept.
+    verified : bool
+        Whether the files of known sets are compared with their checksums first, as
+        they must be where scores are published.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
+    def __init__(self, device: torch.device, *, verified: bool = False) -> None:
+        self.device, self.verified = device, verified
         self._images: dict[str, dict[str, NDArray[np.uint8]]] = {}
         self._validators: dict[Pictures, Validator] = {}
         self._bicubic: dict[Pictures, pd.DataFrame] = {}
@@ -82,6 +88,8 @@ class Material:
     def images(self, dataset: str) -> dict[str, NDArray[np.uint8]]:
         """Return the pictures of a data set by name, uint8."""
         if dataset not in self._images:
+            if self.verified:
+                _refuse_altered(dataset)
             self._images[dataset] = load_images(dataset)
         return self._images[dataset]
 
@@ -121,3 +129,16 @@ class Material:
         """Return those pictures that are measured: whole, or their middle."""
         images = pictures.chosen(list(self.images(pictures.dataset).items()))
         return {name: middle(image, pictures.crop) for name, image in images}
+
+
+def _refuse_altered(dataset: str) -> None:
+    """Raise DataError if files of a downloadable set are not those it is made of."""
+    name = dataset.lower()
+    if name in EMBEDDED or name not in dataset_names():
+        return
+    if wrong := verify(name)["wrong"]:
+        more = f" and {len(wrong) - 1} more" if wrong[1:] else ""
+        raise DataError(
+            f"{wrong[0]}{more}: not the published file (its sha256 differs), so no "
+            f"score of it is recorded; '{fetch_command(name, user_data_dir())}' gets it"
+        )

@@ -126,7 +126,7 @@ def record_experiment(
             f"{kept.folder}: 'vdsr experiments run {experiment.name} --profile "
             f"{profile}' makes them"
         )
-    material = Material(resolve_device(device))
+    material = Material(resolve_device(device), verified=True)
     fresh = _fresh(experiment, profile, seed, finished, (kept, material))
     whole = merged(fresh, earlier, experiment, profile, seed)
     place = data_file("weights") if weights is None else Path(weights)
