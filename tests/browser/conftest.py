@@ -176,21 +176,31 @@ def lab_page(chromium: Any, jupyterlab: dict[str, Any]) -> Iterator[Visit]:
     context.close()
 
 
-@pytest.fixture
-def open_lab(
-    lab_page: Visit, jupyterlab: dict[str, Any]
-) -> Iterator[Callable[[Any, str], tuple[Visit, Lab]]]:
+@pytest.fixture(scope="session")
+def start_lab(lab_page: Visit, jupyterlab: dict[str, Any]) -> Callable[[Any, str], Lab]:
     """Write a notebook and open it in JupyterLab, its kernel ready."""
-    opened: list[Lab] = []
 
-    def open_notebook(notebook: Any, name: str) -> tuple[Visit, Lab]:
+    def start(notebook: Any, name: str) -> Lab:
         import nbformat
 
         nbformat.write(notebook, jupyterlab["work"] / name)
-        opened.append(Lab(lab_page.page, name))
+        lab_page.page.set_viewport_size({"width": 1280, "height": 900})
+        return Lab(lab_page.page, name)
+
+    return start
+
+
+@pytest.fixture
+def open_lab(
+    lab_page: Visit, start_lab: Callable[[Any, str], Lab]
+) -> Iterator[Callable[[Any, str], tuple[Visit, Lab]]]:
+    """Open notebooks in JupyterLab for one test; nothing is left of them after it."""
+    opened: list[Lab] = []
+
+    def open_notebook(notebook: Any, name: str) -> tuple[Visit, Lab]:
+        opened.append(start_lab(notebook, name))
         return lab_page, opened[-1]
 
-    lab_page.page.set_viewport_size({"width": 1280, "height": 900})
     yield open_notebook
     for lab in opened:
         lab.theme("light")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import nbformat
@@ -101,15 +102,24 @@ def test_an_exported_lesson_is_alive_without_kernel_and_network(
     opened.shoot(f"lesson-{scheme}-400")
 
 
+@pytest.fixture(scope="module")
+def lesson(start_lab: Any, notebook: Any) -> Iterator[Any]:
+    """A lesson with two comparisons, opened in JupyterLab once for all tests."""
+    lab = start_lab(notebook(*CELLS), "lesson.ipynb")
+    yield lab
+    lab.close()
+
+
 @pytest.fixture
-def lab(open_lab: Any, notebook: Any) -> tuple[Any, Any]:
-    """JupyterLab on a lesson with two comparisons, all cells run."""
-    opened, lab = open_lab(notebook(*CELLS), "lesson.ipynb")
-    lab.command("notebook:run-all-cells")
-    opened.page.wait_for_function(
+def lab(lesson: Any, lab_page: Any) -> Iterator[tuple[Any, Any]]:
+    """JupyterLab on the lesson, all cells run anew: both widgets are fresh."""
+    lesson.command("notebook:run-all-cells")
+    lab_page.page.wait_for_function(
         "document.querySelectorAll('.vdsr-compare[data-drawn=yes]').length === 2"
     )
-    return opened, lab
+    yield lab_page, lesson
+    lesson.theme("light")
+    lab_page.check()
 
 
 def drag(page: Any, stage: Any, start: float, end: float) -> None:
