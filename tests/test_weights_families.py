@@ -155,6 +155,8 @@ def test_a_stray_file_in_the_working_folder_changes_nothing(shelf: Path, monkeyp
     (shelf.parent / "vdsr").write_text("#!/bin/sh\n", encoding="utf-8")
     monkeypatch.chdir(shelf.parent)
     assert _is(load_model("vdsr"), "vdsr-291")
+    with pytest.raises(WeightsError, match="no safetensors file"):
+        load_model("./vdsr")  # that is the file
 
 
 def test_a_file_of_that_very_name_wins(shelf: Path):

@@ -270,7 +270,7 @@ figures.show(figures.grid({title: gains}, limit=1, **options), alt=alt)
 
 # %% [markdown]
 # The pair is the first cell of the first two rows: at rate 0.1 the limit
-# $10^{-3}$ *is* $\theta/\gamma$. (A GPU's rounding parts it: in our recorded
+# $10^{-3}$ *is* $\theta/\gamma$. (Rounding alone parts it: in our recorded
 # `clipping_start` by 0.1 dB.) At 0.001 the fixed limit tends to crawl, as the
 # table of steps foretold. At rate 0.1 the norm's limit lets no step be longer
 # than 0.04 as a whole, before momentum, but that is shared out among the

@@ -275,6 +275,21 @@ def test_a_known_set_and_an_absent_folder_go_by_their_names(name: str):
     assert identify(name) == name
 
 
-def test_a_folder_without_pictures_is_not_identified(tmp_path: Path):
-    with pytest.raises(DataError, match="holds no picture"):
-        identify(str(tmp_path))
+def test_a_folder_without_pictures_goes_by_its_path(tmp_path: Path):
+    assert identify(str(tmp_path)) == str(tmp_path)
+
+
+def test_files_are_read_once_to_identify_them(tmp_path: Path, monkeypatch):
+    save(tmp_path / "a.png")
+    save(tmp_path / "b.png")
+    read: list[str] = []
+    real = Path.read_bytes
+    monkeypatch.setattr(
+        Path, "read_bytes", lambda path: read.append(path.name) or real(path)
+    )
+    first = identify(str(tmp_path))
+    assert identify(str(tmp_path)) == first
+    assert read == ["a.png", "b.png"]
+    save(tmp_path / "b.png", (6, 7, 3))
+    assert identify(str(tmp_path)) != first
+    assert read == ["a.png", "b.png", "b.png"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from typer.testing import CliRunner
 from vdsr_lib import VDSR
 from vdsr_lib.cli import app
 from vdsr_lib.errors import DataError
-from vdsr_lib.experiments import Material
+from vdsr_lib.experiments import Material, Pictures
+from vdsr_lib.experiments.declare import Run
 from vdsr_lib.weights import save_model
 
 CPU = torch.device("cpu")
@@ -53,3 +55,23 @@ def test_the_command_says_why_a_set_is_left_out(altered: Path, tmp_path: Path) -
     command = ["experiments", "score", "mine", "--weights", str(tmp_path)]
     result = CliRunner().invoke(app, [*command, "--device", "cpu"])
     assert "set5/bird_GT.bmp: not the published file" in " ".join(result.output.split())
+
+
+def test_a_folder_that_changes_is_read_again(run: Run, tmp_path: Path) -> None:
+    """In the middle of a sweep too: as the keys of runs do."""
+    folder, material = tmp_path / "mine", Material(CPU)
+    shutil.copytree(run.train_on[0], folder)
+    mine = replace(run, train_on=(str(folder),))
+    looked = Pictures(str(folder), (2,), crop=32)
+
+    def seen() -> tuple[str, float, float]:
+        return (
+            material.patches(mine).fingerprint(),
+            material.bicubic(looked).psnr.mean(),
+            material.validator(looked).baseline["psnr_x2"],
+        )
+
+    before = seen()
+    assert seen() == before
+    shutil.copy(folder / "one.png", folder / "two.png")
+    assert all(one != other for one, other in zip(before, seen(), strict=True))

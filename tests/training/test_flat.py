@@ -109,6 +109,20 @@ def test_with_nothing_to_train_there_is_no_row(network):
         FlatParameters(network)
 
 
+def test_several_dtypes_are_refused(network):
+    network.body[0].double()
+    with pytest.raises(ValueError, match=r"one dtype, got \['torch.float32', 'torch.f"):
+        FlatParameters(network)
+
+
+def test_a_last_layer_tied_to_the_first_is_no_end_of_the_row():
+    """Its own bias alone has the last layer's rate."""
+    network = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
+    network[1].weight = network[0].weight
+    flat = FlatParameters(network)
+    assert (flat.last_layer, len(flat.weights.row)) == (12, 15)
+
+
 def test_memory_of_their_own(network):
     flat = FlatParameters(network)
     values = [p.detach().clone() for p in network.parameters()]
@@ -148,3 +162,42 @@ def test_who_looks_at_an_epochs_end_can_keep_and_save_what_he_sees(
     assert not torch.equal(first, last)
     assert torch.equal(last, model.body[0].weight)
     assert all(map(torch.equal, written.parameters(), model.parameters()))
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda model: (model.double(), model.float()),
+        lambda model: model.to(memory_format=torch.channels_last),
+        lambda model: model.double(),
+    ],
+    ids=["there and back", "layout", "left in float64"],
+)
+def test_a_network_that_a_callback_moves_is_trained_on(
+    make_model, patches, averaging, move
+):
+    """Whoever looks may move it: the row would go on without it."""
+    config = TrainingConfig.paper(epochs=3, batch_size=20, averaging=averaging)
+    models = []
+    for change in (lambda model: None, move):
+
+        def look(model, *_, change=change):
+            change(model)
+            return {"psnr": 30.0}
+
+        models.append(make_model())
+        watchers = {"monitor": Silent(), "on_epoch": look, "validate": look}
+        options = {"device": "cpu", "precision": "float32", **watchers}
+        train(models[-1], patches, config, **options)
+    plain, moved = (torch.nn.utils.parameters_to_vector(m.parameters()) for m in models)
+    assert moved.dtype == torch.float32
+    torch.testing.assert_close(moved, plain, rtol=1e-4, atol=1e-6)
+
+
+def test_layouts_of_buffers_are_given_back(make_model, patches):
+    model = make_model()
+    model.register_buffer("maps", torch.zeros(2, 3, 4, 4))
+    config = TrainingConfig.paper(epochs=1, batch_size=20, max_steps=1)
+    train(model, patches, config, device="cpu", precision="bfloat16", monitor=Silent())
+    assert model.maps.is_contiguous()

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -108,25 +109,25 @@ def identify(name_or_folder: str) -> str:
     str
         The name of a known set, whose pictures do not change. Of a folder a digest of
         its picture files, names and contents, wherever it is; its path if there is no
-        such folder.
-
-    Raises
-    ------
-    DataError
-        If a folder holds no picture, or a file cannot be read.
+        such folder, or no picture in it that can be read.
     """
     if name_or_folder.lower() in dataset_names():
         return name_or_folder
-    if not name_or_folder or not Path(name_or_folder).expanduser().is_dir():
-        return name_or_folder
     digest = hashlib.sha256()
-    for path in _pictures_of(name_or_folder):
-        try:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise DataError(f"{path} cannot be read ({error.strerror})") from error
-        digest.update(f"{path.name}\0{content}\n".encode())
+    try:
+        for path in _pictures_of(name_or_folder):
+            state = path.stat()
+            content = _digest(path, state.st_size, state.st_mtime_ns)
+            digest.update(f"{path.name}\0{content}\n".encode())
+    except (DataError, OSError):
+        return name_or_folder
     return f"folder {digest.hexdigest()[:16]}"
+
+
+@cache
+def _digest(path: Path, size: int, changed: int) -> str:  # noqa: ARG001
+    """Return the sha256 of a file, read again when its size or time is another."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def parts_of(name: str) -> tuple[Source, ...]:

@@ -22,8 +22,8 @@ PROFILES = ("quick", "classroom", "paper")
 """The sizes at which every experiment is declared."""
 
 RECIPE = 1
-"""Part of every key: raised when the library's own arithmetic changes results, so
-that runs made before are not taken for runs of today."""
+"""Part of every key: raised when the library's own arithmetic changes results by more
+than rounding, so that runs made before are not taken for runs of today."""
 
 Factor: TypeAlias = str | int | float | bool
 
@@ -211,7 +211,8 @@ class Run:
         Returns
         -------
         str
-            16 hexadecimal digits, the same in every process and on every machine.
+            16 hexadecimal digits, the same in every process and on every machine that
+            has the same pictures.
         """
         text = json.dumps(self.declaration(seed), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

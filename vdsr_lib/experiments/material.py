@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from vdsr_lib._files import user_data_dir
-from vdsr_lib.datasets import EMBEDDED, dataset_names, load_images, verify
+from vdsr_lib.datasets import EMBEDDED, dataset_names, identify, load_images, verify
 from vdsr_lib.datasets.loading import fetch_command
 from vdsr_lib.errors import DataError
 from vdsr_lib.evaluation import Validator, evaluate, validator
@@ -60,8 +60,8 @@ class Material:
     def __init__(self, device: torch.device, *, verified: bool = False) -> None:
         self.device, self.verified = device, verified
         self._images: dict[str, dict[str, NDArray[np.uint8]]] = {}
-        self._validators: dict[Pictures, Validator] = {}
-        self._bicubic: dict[Pictures, pd.DataFrame] = {}
+        self._validators: dict[tuple[Pictures, str], Validator] = {}
+        self._bicubic: dict[tuple[Pictures, str], pd.DataFrame] = {}
         self._patches: tuple[tuple[object, ...], PatchSet] | None = None
 
     def require(self, runs: tuple[Run, ...], *, tests: bool = True) -> None:
@@ -86,16 +86,18 @@ class Material:
                 self.images(dataset)
 
     def images(self, dataset: str) -> dict[str, NDArray[np.uint8]]:
-        """Return the pictures of a data set by name, uint8."""
-        if dataset not in self._images:
+        """Return a data set's pictures by name, uint8; of a folder those of now."""
+        known = identify(dataset)
+        if known not in self._images:
             if self.verified:
                 _refuse_altered(dataset)
-            self._images[dataset] = load_images(dataset)
-        return self._images[dataset]
+            self._images[known] = load_images(dataset)
+        return self._images[known]
 
     def patches(self, run: Run) -> PatchSet:
         """Return a run's training patches; those of the run before are forgotten."""
-        wanted = (run.train_on, run.scales, run.patch_size, run.stride, run.augment)
+        sources = tuple(map(identify, run.train_on))
+        wanted = (sources, run.scales, run.patch_size, run.stride, run.augment)
         if self._patches is None or self._patches[0] != wanted:
             self._patches = None  # the old ones go before the new ones come
             pictures = [i for name in run.train_on for i in self.images(name).values()]
@@ -112,18 +114,20 @@ class Material:
 
     def validator(self, pictures: Pictures) -> Validator:
         """Return the call that measures a network on some pictures."""
-        if pictures not in self._validators:
+        known = pictures, identify(pictures.dataset)
+        if known not in self._validators:
             images = self.measured(pictures)
             made = validator(images, pictures.scales, self.device)
-            self._validators[pictures] = made
-        return self._validators[pictures]
+            self._validators[known] = made
+        return self._validators[known]
 
     def bicubic(self, pictures: Pictures) -> pd.DataFrame:
         """Return bicubic interpolation's scores on some pictures."""
-        if pictures not in self._bicubic:
+        known = pictures, identify(pictures.dataset)
+        if known not in self._bicubic:
             images = self.measured(pictures)
-            self._bicubic[pictures] = evaluate("bicubic", images, pictures.scales)
-        return self._bicubic[pictures]
+            self._bicubic[known] = evaluate("bicubic", images, pictures.scales)
+        return self._bicubic[known]
 
     def measured(self, pictures: Pictures) -> Mapping[str, NDArray[np.uint8]]:
         """Return those pictures that are measured: whole, or their middle."""

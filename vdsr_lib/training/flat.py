@@ -8,7 +8,7 @@ such a pass few blocks of a GPU and take several times as long as over one long 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
 import torch
 from torch import nn
@@ -71,7 +71,7 @@ class FlatParameters:
     Raises
     ------
     ValueError
-        If no parameter is trained.
+        If no parameter is trained, or they are of several dtypes.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -81,13 +81,25 @@ class FlatParameters:
                 "nothing to train: no parameter of the network requires a gradient"
             )
         parameters = [each.detach() for each in self.named.values()]
+        if len(dtypes := {str(each.dtype) for each in parameters}) > 1:
+            raise ValueError(f"parameters must be of one dtype, got {sorted(dtypes)}")
         self.weights, self.gradients = Flat(parameters), Flat(parameters)
-        pairs = zip(self.named.values(), self.weights.parts, strict=True)
-        for parameter, part in pairs:
-            part.copy_(parameter.detach())
-            parameter.data = part
+        self.rejoin()
         self.last_layer = self._beginning_of_last_layer(model)
         self.forget()
+
+    @torch.no_grad()
+    def rejoin(self) -> None:
+        """Bring back those that lie in other memory, with the values they have there.
+
+        As after ``model.double()`` and ``model.float()`` in somebody's callback: the
+        row would go on without them.
+        """
+        pairs = zip(self.named.values(), self.weights.parts, strict=True)
+        for parameter, part in pairs:
+            if parameter.data_ptr() != part.data_ptr():
+                part.copy_(parameter)
+                parameter.data = part
 
     def beside(self, dtype: torch.dtype | None = None) -> Flat:
         """Return zeros that lie in memory as the parameters do.
@@ -115,7 +127,7 @@ class FlatParameters:
         ----------
         carriers : sequence of torch.Tensor, optional
             One for each parameter, in order; the parameters themselves if not given.
-            Where one has no gradient, zeros stand.
+            Where one has no gradient, zeros stand: its weights decay all the same.
         """
         given = list(self.named.values()) if carriers is None else carriers
         found: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -135,12 +147,12 @@ class FlatParameters:
             parameter.grad = None
 
     def _beginning_of_last_layer(self, model: nn.Module) -> int:
-        """Return where the row of the last module that has parameters begins."""
+        """Return where those parameters begin that the last module alone has."""
         owners = [m for m in model.modules() if list(m.parameters(recurse=False))]
         last = {id(each) for each in owners[-1].parameters(recurse=False)}
         pairs = zip(self.named.values(), self.weights.starts, strict=True)
-        starts = [start for parameter, start in pairs if id(parameter) in last]
-        return min(starts, default=len(self.weights.row))
+        own = takewhile(lambda pair: id(pair[0]) in last, reversed(list(pairs)))
+        return min((start for _, start in own), default=len(self.weights.row))
 
 
 def give_own_memory(model: nn.Module) -> None:

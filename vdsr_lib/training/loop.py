@@ -237,6 +237,7 @@ class Loop:
         self.step.update.learning_rate = row["learning_rate"]
         with self.step.average.shown():
             self.watchers.tell(self.model, row)
+            self.step.rejoin()
         self.ledger.turn(is_last=is_last)
         self.order_state = self.generator.get_state()
         age = time.monotonic() - self.written_at
@@ -251,6 +252,7 @@ class Loop:
         with self.step.average.shown():
             row = self.ledger.validated(self.watchers.score(self.model))
             self.watchers.look(self.model, row)
+            self.step.rejoin()
         self.ledger.start_clock()
 
     def _save(self) -> None:

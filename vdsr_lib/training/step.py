@@ -146,6 +146,10 @@ class Step:
         self.update.count()
         self.average.count()
 
+    def rejoin(self) -> None:
+        """Bring back parameters that somebody moved: see `FlatParameters.rejoin`."""
+        self._parameters.rejoin()
+
     def forget(self) -> None:
         """Drop the gradients of a broken step: the next one would add to them."""
         self._parameters.forget()

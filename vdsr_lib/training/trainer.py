@@ -169,4 +169,5 @@ def _prepared(
         yield
     finally:
         model.train(was_training)
+        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         give_own_memory(model)

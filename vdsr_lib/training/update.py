@@ -152,7 +152,7 @@ class Update:
         Returns
         -------
         torch.Tensor
-            (2,) float32 on the model's device: the gradient's norm before the
+            (2,) on the model's device: the gradient's norm before the
             clipping, and the share of clipped elements. Nothing waits for a GPU.
         """
         if numbers is None:

@@ -185,7 +185,7 @@ def weights_file(
         If no weights have the name.
     """
     path = Path(name_or_path)
-    is_name = isinstance(name_or_path, str) and str(path) == path.name == path.stem
+    is_name = isinstance(name_or_path, str) and name_or_path == path.name == path.stem
     if not is_name or not path.name:
         return path
     shipped = data_file("weights", f"{path.name}.safetensors")
