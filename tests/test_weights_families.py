@@ -163,3 +163,9 @@ def test_a_file_of_that_very_name_wins(shelf: Path):
     net = VDSR(4, 8)
     save_model(net, shelf / "vdsr.safetensors")
     assert load_model("vdsr").architecture == net.architecture
+
+
+@pytest.mark.parametrize("scale", [0, -2.0, float("nan"), float("inf")])
+def test_a_scale_that_is_none_is_named(scale: float):
+    with pytest.raises(ValueError, match="scale must be a number above 0, got"):
+        load_model("srcnn", scale=scale)

@@ -312,3 +312,9 @@ def test_a_folder_without_problems_passes(tmp_path: Path) -> None:
     options = ["--source", str(tmp_path / "source"), "--target", str(tmp_path)]
     result = CliRunner().invoke(app, ["notebooks", "--check", *options])
     assert (result.exit_code, result.output) == (0, "problems: 0\n")
+
+
+def test_a_seed_below_0_is_refused_before_any_lesson(reproduce: Reproduce) -> None:
+    result = reproduce("good", "--seed", "-1")
+    assert result.exit_code == 2
+    assert "--seed" in result.output

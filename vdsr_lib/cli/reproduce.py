@@ -37,7 +37,7 @@ def reproduce(
         Path, typer.Option(help="Folder for the report and the executed lessons.")
     ] = Path("results"),
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of every lesson.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every lesson.")] = 0,
     timeout: Annotated[
         float | None,
         typer.Option(

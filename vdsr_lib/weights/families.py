@@ -71,6 +71,8 @@ def best_of(name: str, files: Iterable[Path], scale: float | None) -> Path | Non
     ------
     WeightsError
         If each network is for one scale and no scale was given, or a file is damaged.
+    ValueError
+        If the scale is not above 0.
     """
     cards = members(name, files)
     groups: dict[tuple[float, ...], list[Path]] = {}
@@ -83,6 +85,8 @@ def best_of(name: str, files: Iterable[Path], scale: float | None) -> Path | Non
                 f"{name!r} is one network for each scale: name one of {listed} "
                 f"(upscale and evaluate find the right one for {name!r} by themselves)"
             )
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scale must be a number above 0, got {scale}")
         nearest = min(groups, key=lambda scales: abs(math.log(scales[0] / scale)))
         return max(groups[nearest], key=lambda file: _validated(cards[file]))
     return max(cards, key=lambda file: _validated(cards[file]), default=None)

@@ -61,7 +61,7 @@ def load_model(
         If the name is unknown (the text lists the known ones), or the file is absent,
         foreign, damaged, or does not fit its own card. No code in it is ever run.
     ValueError
-        If there is no such device.
+        If there is no such device, or the scale is not above 0.
     """
     return load_file(weights_file(name_or_path, scale=scale), device)
 
