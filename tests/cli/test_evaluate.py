@@ -73,6 +73,17 @@ def test_each_picture_on_request_and_in_a_file(folder: Path, tmp_path: Path) -> 
     assert table.data.tolist() == [str(folder)] * 2 + [str(other)] * 2
 
 
+def test_a_file_of_scores_is_replaced_on_request_alone(folder, tmp_path) -> None:
+    file = tmp_path / "scores.csv"
+    file.write_text("precious")
+    options = ["--model", "bicubic", "--data", folder, "--scales", "2", "--csv", file]
+    with pytest.raises(ValueError, match=r"scores\.csv exists: choose another name"):
+        vdsr(*options)
+    assert file.read_text() == "precious"
+    vdsr(*options, "--force")
+    assert pd.read_csv(file).image.tolist() == ["one", "two"]
+
+
 def test_what_a_card_records_stands_beside_what_is_measured(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +140,8 @@ def test_authors_files_are_read(folder: Path, oracles: Path) -> None:
         (["--scales", "9"], "scale must be in [1.1, 8], got 9"),
         (["--data", "set6"], "set6"),
         (["--model", "nobody"], "no weights are named 'nobody'"),
+        (["--tile", "31"], "--tile must be 0, or 32 or more, got 31"),
+        (["--tile", "-8"], "--tile must be 0, or 32 or more, got -8"),
     ],
 )
 def test_mistakes_end_in_one_sentence(monkeypatch, capsys, options, expected) -> None:

@@ -83,10 +83,25 @@ def test_the_same_command_with_resume_is_idempotent(pictures, tmp_path):
     command = options(pictures, "--epochs", "2", "--run-dir", str(folder), "--resume")
     assert call(*command).exit_code == 0
     assert call(*command, "--output", str(output)).exit_code == 0
-    assert output.exists()
+    first = output.read_bytes()
+    assert call(*command, "--output", str(output)).exit_code == 0
+    assert output.read_bytes() == first
     again = call(*options(pictures, "--epochs", "2", "--run-dir", str(folder)))
     assert isinstance(again.exception, RuntimeError)
     assert "holds a run already: pass resume=True" in str(again.exception)
+
+
+def test_weights_that_are_there_are_replaced_on_request_alone(pictures, tmp_path):
+    """Hours of training are in them; the mistake is named before new ones begin."""
+    output = tmp_path / "net.safetensors"
+    output.write_bytes(b"precious")
+    command = options(pictures, "--max-steps", "1", "--output", str(output))
+    refused = call(*command)
+    assert f"{output} exists: choose another name" in str(refused.exception)
+    assert output.read_bytes() == b"precious"
+    assert "patches" not in refused.output
+    assert call(*command, "--force").exit_code == 0
+    assert load_model(output).depth == 3
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ def test_nothing_is_replaced_without_force(photo: Path, tmp_path, monkeypatch, c
         ("out.png", ["--model", "nobody"], "no weights are named 'nobody'"),
         ("out.png", ["--model", "absent.mat"], "absent.mat does not exist"),
         ("out.png", ["--device", "abacus", "--model", "bicubic"], "device must be"),
+        ("out.png", ["--tile", "1"], "--tile must be 0, or 32 or more, got 1"),
     ],
 )
 def test_mistakes_end_in_one_sentence(

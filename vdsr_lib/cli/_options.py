@@ -7,10 +7,20 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["INTERRUPTED", "Device", "Only", "Profile", "Seed", "Store"]
+__all__ = ["INTERRUPTED", "Device", "Only", "Profile", "Seed", "Store", "Tile"]
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C (or SIGTERM)."""
+
+_SMALLEST_TILE = 32  # at depth 20 a pixel is computed 5 times; in tiles of 1, 1,681
+
+
+def _large_enough(tile: int | None) -> int | None:
+    """Refuse tiles that would be all overlap, and take hours."""
+    if tile and tile < _SMALLEST_TILE:
+        raise ValueError(f"--tile must be 0, or {_SMALLEST_TILE} or more, got {tile}")
+    return tile
+
 
 Profile = Annotated[
     str, typer.Option(help="quick (two CPU cores), classroom, or paper (a GPU).")
@@ -22,6 +32,13 @@ Only = Annotated[
     typer.Option(
         help="Some runs alone: names or patterns ('residual*'), with commas or "
         "repeated. 'vdsr experiments show NAME' lists the names."
+    ),
+]
+Tile = Annotated[
+    int | None,
+    typer.Option(
+        help=f"Side of the tiles in pixels, {_SMALLEST_TILE} or more; 0: no tiles.",
+        callback=_large_enough,
     ),
 ]
 Store = Annotated[

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vdsr_lib.cli._options import Tile
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -38,9 +40,7 @@ def evaluate(
     ] = None,
     scales: Annotated[str, typer.Option(help="Scales, with commas.")] = "2,3,4",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    tile: Annotated[
-        int | None, typer.Option(help="Side of the tiles in pixels; 0: no tiles.")
-    ] = None,
+    tile: Tile = None,
     precision: Annotated[
         str,
         typer.Option(
@@ -54,6 +54,9 @@ def evaluate(
     csv: Annotated[
         Path | None, typer.Option(help="Write each picture's line to this file.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file of --csv.")
+    ] = False,
 ) -> None:
     """Measure a network, or bicubic, and print its table beside the paper's.
 
@@ -61,15 +64,16 @@ def evaluate(
     """
     import pandas as pd
 
-    from vdsr_lib._files import require_writable, write_atomically
+    from vdsr_lib._files import write_atomically
     from vdsr_lib.cli._networks import network_named
     from vdsr_lib.cli._numbers import numbers
+    from vdsr_lib.cli._targets import require_target
     from vdsr_lib.datasets import load_images
     from vdsr_lib.evaluation import evaluate as measure
 
     factors = numbers("--scales", scales)
     if csv is not None:
-        require_writable(csv)
+        require_target(csv, replace=force)
     sets = {name: load_images(name) for name in data or ["embedded-test"]}
     network = network_named(model)
     tables = []

@@ -74,6 +74,10 @@ def train(
     output: Annotated[
         Path | None, typer.Option(help="Weights to write: FILE.safetensors.")
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace the file of --output, as --resume does."),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bfloat16, float32.")] = "auto",
 ) -> None:
@@ -84,8 +88,8 @@ def train(
     'torchrun --nproc-per-node=2 -m vdsr_lib train ...'.
     """
     import vdsr_lib.training
-    from vdsr_lib._files import require_writable
     from vdsr_lib.cli._numbers import numbers
+    from vdsr_lib.cli._targets import require_target
     from vdsr_lib.devices import choose_precision, resolve_device
     from vdsr_lib.patches import PatchSet
 
@@ -94,7 +98,7 @@ def train(
     if output is not None:
         if output.suffix != ".safetensors":
             raise ValueError(f"--output must end in .safetensors, got {output}")
-        require_writable(output)
+        require_target(output, replace=force or resume)
     factors = numbers("--scales", scales)
     config = _config(
         recipe or ("srcnn" if network == "srcnn" else "paper"),

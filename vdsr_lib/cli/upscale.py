@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vdsr_lib.cli._options import Tile
+
 __all__ = ["register"]
 
 
@@ -31,9 +33,7 @@ def upscale(
         str, typer.Option(help="bicubic, the name of shipped weights, or a file.")
     ] = "vdsr",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    tile: Annotated[
-        int | None, typer.Option(help="Side of the tiles in pixels; 0: no tiles.")
-    ] = None,
+    tile: Tile = None,
     precision: Annotated[
         str,
         typer.Option(
@@ -47,15 +47,13 @@ def upscale(
     'vdsr upscale photo.jpg out.png --scale 3' uses the best VDSR that ships.
     """
     from vdsr_lib import upscaling
-    from vdsr_lib._files import require_writable
     from vdsr_lib.cli._networks import network_named, what_was_used
+    from vdsr_lib.cli._targets import require_target
     from vdsr_lib.images import check_target, read_picture, write_picture
 
-    if target.exists() and not force:
-        raise ValueError(f"{target} exists: choose another name, or pass --force")
+    require_target(target, replace=force)
     picture = read_picture(source)
     check_target(target, alpha=picture.alpha is not None)
-    require_writable(target)
     larger = upscaling.upscale(
         picture,
         scale,
