@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vdsr_lib.cli import app
-from vdsr_lib.exercises.variants import VALUES, variant
+from vdsr_lib.exercises.variants import VALUES, untried, variant
 from vdsr_lib.suite import assignments
 
 SOURCES = {path.stem[:2]: path for path in assignments.sources()}
@@ -103,6 +103,33 @@ def test_a_command_writes_a_variant_and_a_single_value_wins(tmp_path: Path) -> N
     text = (tmp_path / name / f"{name}.ipynb").read_text()
     width = variant("02", 3)["width"]
     assert f'"depth = 9\\n",\n    "width = {width}"' in text
+
+
+def test_a_value_that_was_not_tried_is_named_with_the_command_that_tries_it(
+    tmp_path: Path,
+) -> None:
+    """It may be a good one: only the solutions can say."""
+    wanted = ["exercises", "export", str(tmp_path), "--set", "width=64", "--set"]
+    assert CliRunner().invoke(app, [*wanted, "rate=0.1"]).stderr == ""
+    result = CliRunner().invoke(app, [*wanted, "rate=0.05"])
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "vdsr: rate=0.05 was not tried in 03, as 0.1, 0.01 were: 'vdsr exercises run "
+        "03 --set rate=0.05' says whether they can be solved\n"
+    )
+    assert untried({"picture": "cat", "rate": 0.1}) == {
+        "picture": ["01", "03", "04", "06"]
+    }
+
+
+@pytest.mark.slow
+def test_a_trial_run_finds_an_assignment_that_a_value_makes_unsolvable() -> None:
+    words = ["exercises", "run", "06", "--variant", "1", "--set"]
+    good = CliRunner().invoke(app, [*words, "scale=4"])
+    assert (good.exit_code, good.output) == (0, "06_compare_fairly: 21 of 21 points\n")
+    bad = CliRunner().invoke(app, [*words, "scale=7"])
+    assert bad.exit_code == 1
+    assert "06_compare_fairly: 19 of 21 points\n  cell 25: ExerciseError" in bad.output
 
 
 @pytest.mark.parametrize(

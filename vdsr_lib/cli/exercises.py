@@ -94,6 +94,7 @@ def export(
     from vdsr_lib.suite.classroom import assignment_texts
 
     values = _values(set_)
+    _warn_of_untried(values)
     for name, text in assignment_texts(kind, seed=variant, values=values):
         target = folder / name / f"{name}.ipynb"
         typer.echo(f"wrote {write_atomically(target, text)}")
@@ -113,6 +114,7 @@ def course(
     from vdsr_lib.suite.classroom import make_course, release_versions
 
     values = _values(set_)
+    _warn_of_untried(values)
     for path in make_course(folder, course=course_id, seed=variant, values=values):
         typer.echo(f"wrote {path}")
     for path in release_versions(folder):
@@ -128,28 +130,32 @@ def run(
     kind: Annotated[
         str, typer.Option(help="nbgrader (the solutions), or student")
     ] = "nbgrader",
+    variant: Variant = None,
+    set_: Single = None,
 ) -> None:
     """Run assignments and count points: all of them, for the solutions.
+
+    Try so whether an assignment can be solved with a value of your own.
 
     The exit status is 1 when a solution loses a point, or a student's notebook ends
     in anything but NotImplementedError.
     """
-    from vdsr_lib.suite.assignments import generate as text_of
-    from vdsr_lib.suite.assignments import sources
+    from vdsr_lib.suite.classroom import assignment_texts
     from vdsr_lib.suite.grading import grade
 
-    wrong, known = 0, {path.stem[:2]: path for path in sources()}
+    texts = assignment_texts(kind, seed=variant, values=_values(set_))
+    wrong, known = 0, {name[:2]: (name, text) for name, text in texts}
     for wanted in number or ():
         if wanted not in known:
             raise ValueError(
                 f"there is no assignment {wanted}; known: {', '.join(known)}"
             )
-    for path in map(known.__getitem__, number or known):
-        marks = grade(text_of(path, kind))
+    for name, text in map(known.__getitem__, number or known):
+        marks = grade(text)
         earned, points = (
             sum(getattr(m, n) for m in marks) for n in ("earned", "points")
         )
-        typer.echo(f"{path.stem}: {earned:g} of {points:g} points")
+        typer.echo(f"{name}: {earned:g} of {points:g} points")
         expected = "" if kind == "nbgrader" else "NotImplementedError"
         for mark in (m for m in marks if m.error not in ("", expected)):
             wrong += 1
@@ -169,6 +175,21 @@ def _values(texts: list[str] | None) -> dict[str, Any]:
                 f"no assignment has a parameter {name!r}; known: {', '.join(known)}"
             )
     return values
+
+
+def _warn_of_untried(values: dict[str, Any]) -> None:
+    """Name the values with which an assignment may have no right answer."""
+    from vdsr_lib.exercises.variants import VALUES, untried
+
+    for name, numbers in untried(values).items():
+        tried = dict.fromkeys(v for number in numbers for v in VALUES[number][name])
+        given = f"{name}={values[name]}"
+        typer.echo(
+            f"vdsr: {given} was not tried in {', '.join(numbers)}, as "
+            f"{', '.join(map(str, tried))} were: 'vdsr exercises run "
+            f"{' '.join(numbers)} --set {given}' says whether they can be solved",
+            err=True,
+        )
 
 
 def _value(text: str) -> tuple[str, Any]:

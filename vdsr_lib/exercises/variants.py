@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
-__all__ = ["VALUES", "variant"]
+__all__ = ["VALUES", "untried", "variant"]
 
 _PICTURES = ("astronaut", "camera", "chelsea", "coffee", "coins")
 _SCALES = (2, 3, 4)
@@ -42,3 +43,24 @@ def variant(number: str, seed: int) -> dict[str, object]:
     drawn = random.Random(f"variant {seed} of {number}")  # noqa: S311
     values = VALUES.get(number, {})
     return {name: drawn.choice(values[name]) for name in sorted(values)}
+
+
+def untried(values: Mapping[str, object]) -> dict[str, list[str]]:
+    """Say which assignments no solution was tried for with these values.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        Parameters set by hand.
+
+    Returns
+    -------
+    dict of str to list of str
+        Parameter -> numbers of the assignments that have it, and not this value of it
+        in `VALUES`. Parameters with nothing to say are left out.
+    """
+    found = {
+        name: [n for n, own in VALUES.items() if name in own and value not in own[name]]
+        for name, value in values.items()
+    }
+    return {name: numbers for name, numbers in found.items() if numbers}
