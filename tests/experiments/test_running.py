@@ -22,6 +22,7 @@ from vdsr_lib.experiments import (
     Recording,
     RunStore,
     recorded,
+    results,
     run_experiment,
 )
 from vdsr_lib.training import Silent
@@ -226,8 +227,26 @@ def test_a_wrong_recording_is_named(content: str, tmp_path: Path):
         Recording.read(path)
 
 
-def test_no_recording_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    from vdsr_lib.experiments import results
+@pytest.mark.parametrize(
+    ("record", "named"),
+    [
+        ({}, "runs"),
+        ({"runs": {}}, "without experiment, profile, seed"),
+        (
+            {"experiment": "e", "profile": "quick", "seed": 0, "runs": {"a": {}}},
+            "without key, factors, outcome, provenance",
+        ),
+    ],
+)
+def test_a_recording_without_a_part_is_named(record, named, tmp_path: Path):
+    """By the reader, and not by a KeyError of those who use what it read."""
+    path = tmp_path / "table1.json"
+    content = {"record": record, "curves": {}, "table": [], "histories": {}}
+    path.write_text(json.dumps({"format": results._FORMAT, **content}))
+    with pytest.raises(RunError, match=rf"is not a recorded experiment: .*{named}"):
+        Recording.read(path)
 
+
+def test_no_recording_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(results, "data_file", tmp_path.joinpath)
     assert recorded("table1") is None

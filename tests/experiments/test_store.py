@@ -15,6 +15,8 @@ from vdsr_lib.experiments import Frames, Material, Pictures, Run, RunStore, make
 from vdsr_lib.experiments.declare import Watch
 from vdsr_lib.experiments.frames import Camera
 from vdsr_lib.experiments.material import middle
+from vdsr_lib.models import VDSR
+from vdsr_lib.weights import save_model
 
 SCORES = {"image": "a", "scale": 2, "psnr": 31.5, "ssim": 0.9, "seconds": 0.1}
 
@@ -42,12 +44,22 @@ def edit_record(folder: Path, **changes: Any) -> None:
         (lambda f: (f / "history.json").write_text("[]"), "history.json"),
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors"),
         (lambda f: (f / "model.safetensors").write_bytes(b"PK\3\4"), "model.safeten"),
+        (
+            lambda f: save_model(VDSR(3, 4), f / "model.safetensors", card={}),
+            "model.safetensors is of another run",
+        ),
+        (
+            lambda f: save_model(
+                VDSR(3, 4), f / "model.safetensors", card={"recipe": {"depth": 3}}
+            ),
+            "model.safetensors is of another run",
+        ),
         (lambda f: (f / "frames.npz").write_bytes(b"PK\3\4"), "frames.npz"),
         (lambda f: (f / "frames.npz").unlink(), "frames.npz"),
     ],
     ids=[
         *("record", "foreign", "half there", "history gone", "history", "model gone"),
-        *("model", "frames", "frames gone"),
+        *("model", "model without a recipe", "foreign model", "frames", "frames gone"),
     ],
 )
 def test_a_damaged_run_is_refused_with_the_way_out(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vdsr_lib.training import History
@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     from vdsr_lib.training.history import Row
 
-__all__ = ["columns", "history_columns", "read_history", "readable", "rounded_rows"]
+__all__ = [
+    "columns",
+    "history_columns",
+    "read_history",
+    "readable",
+    "require_names",
+    "rounded_rows",
+]
 
 _WIDTH = 88
 _SCORES = ("psnr", "ssim")  # how the columns of a validation begin
@@ -198,3 +205,22 @@ def _is_flat(value: Any) -> bool:
     """Whether a row of a table may be one line, however long."""
     items = value.values() if isinstance(value, dict) else ()
     return not any(isinstance(item, dict | list) for item in items)
+
+
+def require_names(content: Container[Any], names: Iterable[str]) -> None:
+    """Refuse what was read if a part of it is missing.
+
+    Parameters
+    ----------
+    content : container
+        A mapping, or a table.
+    names : iterable of str
+        Keys, or columns, that it must have.
+
+    Raises
+    ------
+    ValueError
+        If one is missing; it names all that are.
+    """
+    if absent := [name for name in names if name not in content]:
+        raise ValueError(f"without {', '.join(absent)}")

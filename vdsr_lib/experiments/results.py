@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["ExperimentResult", "Recording", "recorded"]
 
 _FORMAT = "vdsr-lib experiment 2"
+_HEAD = ("experiment", "profile", "seed")
+_RUN = ("key", "factors", "outcome", "provenance")
 
 
 @dataclass(frozen=True, repr=False)
@@ -275,6 +277,12 @@ def _from_content(content: dict[str, Any], folder: Path) -> Recording:
     import pandas as pd
 
     record, curves = content["record"], content["curves"]
+    for wanted, part in (
+        (_HEAD, record),
+        *((_RUN, r) for r in record["runs"].values()),
+    ):
+        if absent := [name for name in wanted if name not in part]:
+            raise ValueError(f"without {', '.join(absent)}")
     table = pd.DataFrame(content["table"])
     for scores in {"psnr", "ssim", "bicubic"} & set(table):
         table[scores] = table[scores].astype(float)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from vdsr_lib._files import write_atomically
 from vdsr_lib.datasets import identify
 from vdsr_lib.errors import RunError
 from vdsr_lib.experiments.frames import Frames
+from vdsr_lib.experiments.layout import require_names
 from vdsr_lib.training import History
 
 if TYPE_CHECKING:
@@ -141,22 +142,26 @@ class RunStore:
         Raises
         ------
         RunError
-            If a file is missing or damaged, or the record is of another run.
+            If a file is missing or damaged, or record or weights are of another run.
         """
         folder = self.path(key)
         try:
             record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-            same = record["declaration"] == json.loads(json.dumps(declaration))
-            if not same:
+            declared = json.loads(json.dumps(declaration))
+            if record["declaration"] != declared:
                 raise ValueError("record.json is of another run")
-            _require(record, ("key", "outcome", "message", "patches", "provenance"))
-            _require(record["provenance"], ("machine", "precision", "seconds", "date"))
+            require_names(
+                record, ("key", "outcome", "message", "patches", "provenance")
+            )
+            require_names(
+                record["provenance"], ("machine", "precision", "seconds", "date")
+            )
             history = History.load(folder / "history.json")
             frames = folder / "frames.npz"
             return FinishedRun(
                 record,
                 history,
-                None if record["outcome"] == "diverged" else _model(folder),
+                None if record["outcome"] == "diverged" else _model(folder, declared),
                 Frames.load(frames) if record["declaration"]["watch"] else None,
             )
         except (OSError, ValueError, KeyError, TypeError, RunError) as error:
@@ -214,7 +219,7 @@ class RunStore:
             return None
         try:
             table = pd.DataFrame(json.loads(path.read_text(encoding="utf-8")))
-            _require(table, ("image", "scale", "psnr", "ssim", "seconds"))
+            require_names(table, ("image", "scale", "psnr", "ssim", "seconds"))
             return table
         except ValueError as error:
             raise RunError(
@@ -233,16 +238,14 @@ class RunStore:
         return self.path(key) / "scores" / name
 
 
-def _model(folder: Path) -> VDSR | SRCNN:
-    from vdsr_lib.weights import load_model
+def _model(folder: Path, declared: Mapping[str, Any]) -> VDSR | SRCNN:
+    """Read the network of a run; refuse one that another declaration made."""
+    from vdsr_lib.weights import load_model, read_card
 
-    return load_model(folder / "model.safetensors")
-
-
-def _require(content: Container[Any], names: Iterable[str]) -> None:
-    """Raise ValueError if what was read lacks a name."""
-    if absent := [name for name in names if name not in content]:
-        raise ValueError(f"without {', '.join(absent)}")
+    path = folder / "model.safetensors"
+    if read_card(path).get("recipe") != declared:
+        raise ValueError(f"{path.name} is of another run")
+    return load_model(path)
 
 
 def _write_json(path: Path, content: Any) -> None:
