@@ -234,3 +234,52 @@ def test_the_loop_to_repair_stays_at_bicubic_and_its_repair_does_not() -> None:
     averaged = next(m for c, m in exercise.mistakes.items() if "averaged" in c)
     assert 0.97 < error_curve(averaged, steps=16)[-1] < 1.03
     assert error_curve(exercise.right, steps=16)[-1] < 0.96
+
+
+@pytest.mark.parametrize("momentum", ["none", "lost", "clipped", "all of it"])
+def test_a_loop_with_another_momentum_is_not_the_papers(momentum: str) -> None:
+    def my_step(network: Any, ilr: Any, hr: Any, velocity: Any) -> None:
+        weights = list(network.parameters())
+        loss = (network(ilr) - hr).square().sum() / len(hr)
+        slopes = torch.autograd.grad(loss, weights)
+        with torch.no_grad():
+            for weight, slope, speed in zip(weights, slopes, velocity, strict=True):
+                push = slope.clamp(-1e-3, 1e-3)
+                if momentum == "none":
+                    speed.copy_(push)
+                elif momentum == "clipped":
+                    speed.mul_(0.9).add_(slope).clamp_(-1e-3, 1e-3)
+                elif momentum == "all of it":
+                    speed.add_(push)
+                moved = 0.9 * speed + push if momentum == "lost" else speed
+                weight.sub_(0.1 * moved)
+
+    with pytest.raises(ExerciseError, match="training-loop: not yet") as caught:
+        check_exercise("training-loop", my_step)
+    forgotten = "momentum adds nothing" in str(caught.value)
+    assert forgotten is (momentum != "all of it")
+
+
+def test_columns_are_counted_and_not_rows_and_not_what_a_network_says() -> None:
+    def rows(network: Any, side: int) -> int:
+        picture = torch.ones(1, 1, side, side, requires_grad=True)
+        network(picture)[0, 0, side // 2, side // 2].backward()
+        assert picture.grad is not None
+        return int((picture.grad[0, 0] != 0).any(dim=1).sum())
+
+    with pytest.raises(ExerciseError, match="when rows are counted, not columns"):
+        check_exercise("measured-field", rows)
+    with pytest.raises(ExerciseError, match="measured-field: not yet"):
+        check_exercise("measured-field", lambda network, side: network.receptive_field)
+
+
+def test_a_mean_over_scales_is_taken_over_those_that_are_there() -> None:
+    def thirds(scores: Any, better: str, worse: str) -> dict[str, float]:
+        wide = scores.pivot_table("psnr", ["dataset", "scale"], "method")
+        gains: dict[str, float] = (
+            (wide[better] - wide[worse]).groupby("dataset").sum() / 3
+        ).to_dict()
+        return gains
+
+    with pytest.raises(ExerciseError, match="gain: not yet; 2 of 3 cases are right"):
+        check_exercise("gain", thirds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from vdsr_lib.models import SRCNN, VDSR, receptive_field
 __all__ = ["EXERCISES", "SmallMemory"]
 
 Specification: TypeAlias = Sequence[tuple[int, int, int]]
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class SmallMemory(nn.Module):
@@ -139,7 +140,7 @@ def _count_cases() -> list[Case]:
     ]
 
 
-def _positive(network: VDSR | SRCNN) -> VDSR | SRCNN:
+def _positive(network: Network) -> Network:
     """Make every weight positive, so that no ReLU blocks the way."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -166,7 +167,8 @@ def _whole(network: nn.Module, side: int) -> int:
 
 def _measure_cases() -> list[Case]:
     generator = torch.Generator().manual_seed(0)
-    networks: dict[str, tuple[VDSR | SRCNN, int]] = {
+    flat = nn.Conv2d(1, 1, (1, 7), padding=(0, 3))
+    networks: dict[str, tuple[nn.Module, int]] = {
         "a VDSR of depth 3 and a picture of 15": (
             VDSR(3, 4, generator=generator), 15
         ),
@@ -176,6 +178,7 @@ def _measure_cases() -> list[Case]:
         "an SRCNN 9-1-5 and a picture of 31": (
             SRCNN(widths=(4, 3), generator=generator), 31
         ),
+        "one layer, 1 pixel high and 7 wide, and a picture of 15": (flat, 15),
     }  # fmt: skip
     return [Case(given, (_positive(n), side)) for given, (n, side) in networks.items()]
 
@@ -315,6 +318,9 @@ EXERCISES: dict[str, Exercise] = {
                 lambda n, side: int((_gradient(n, side) != 0).sum())
             ),
             "the gradient is that of the whole output, not of its middle pixel": _whole,
+            "rows are counted, not columns": (
+                lambda n, side: int((_gradient(n, side) != 0).any(dim=1).sum())
+            ),
             "gradients are added up instead of being counted": (
                 lambda n, side: int(_gradient(n, side).sum())
             ),

@@ -190,24 +190,37 @@ def _fresh() -> tuple[VDSR, list[Tensor]]:
     return network, [torch.zeros_like(weight) for weight in network.parameters()]
 
 
-def _first_step(step: Callable[..., Any]) -> dict[str, float]:
-    """Let a reader's step move a fresh network once, and measure how far."""
+def _first_steps(step: Callable[..., Any]) -> dict[str, float]:
+    """Let a reader's step move a fresh network three times, and measure how far."""
     patches = practice_patches()
     network, velocity = _fresh()
     before = [parameter.detach().clone() for parameter in network.parameters()]
+
+    def ways() -> Tensor:
+        now = zip(network.parameters(), before, strict=True)
+        return torch.cat([(b.detach() - a).abs().ravel() for b, a in now])  # (weights,)
+
     step(network, patches.ilr, patches.hr, velocity)
-    now = zip(network.parameters(), before, strict=True)
-    ways = torch.cat([(b.detach() - a).abs().ravel() for b, a in now])  # (weights,)
+    first = ways()
+    for _ in range(2):
+        step(network, patches.ilr, patches.hr, velocity)
     return {
-        "longest step of a weight": float(ways.max()) * 1e4,
+        "longest step of a weight": float(first.max()) * 1e4,
         "per cent of the weights take it": 100
-        * float((ways > 0.99e-4).sum())
-        / len(ways),
+        * float((first > 0.99e-4).sum())
+        / len(first),
+        "longest way in three steps": float(ways().max()) * 1e4,
     }
 
 
 def _practice_step(
-    network: Any, ilr: Tensor, hr: Tensor, velocity: list[Tensor], *, divide: str
+    network: Any,
+    ilr: Tensor,
+    hr: Tensor,
+    velocity: list[Tensor],
+    *,
+    divide: str = "batch",
+    momentum: float = 0.9,
 ) -> None:
     """Take the paper's step, with the error averaged over what `divide` says."""
     error = (network(ilr) - hr).square()  # (B, 1, p, p)
@@ -217,7 +230,7 @@ def _practice_step(
     rate, theta = 0.1, 1e-4
     with torch.no_grad():
         for weight, slope, speed in zip(weights, slopes, velocity, strict=True):
-            speed.mul_(0.9).add_(slope.clamp(-theta / rate, theta / rate))
+            speed.mul_(momentum).add_(slope.clamp(-theta / rate, theta / rate))
             weight.sub_(rate * speed)
 
 
@@ -338,9 +351,11 @@ EXERCISES: dict[str, Exercise] = {
         tolerance=1e-7,
     ),
     "training-loop": Exercise(
-        partial(_practice_step, divide="batch"),
+        _practice_step,
         lambda: [
-            Case("one step of a VDSR of depth 10 on 8 patches, in units of theta", ())
+            Case(
+                "three steps of a VDSR of depth 10 on 8 patches, in units of theta", ()
+            )
         ],
         {
             "the error is averaged over the pixels as well: the gradient is 441 times "
@@ -349,6 +364,10 @@ EXERCISES: dict[str, Exercise] = {
             ),
             "the error is summed over the batch, too": partial(
                 _practice_step, divide="nothing"
+            ),
+            "momentum adds nothing: it is clipped itself, or forgotten from one step "
+            "to the next (the tensors in `velocity` must be changed in place)": partial(
+                _practice_step, momentum=0.0
             ),
             "no weight moves": _no_step,
         },
@@ -359,7 +378,7 @@ EXERCISES: dict[str, Exercise] = {
             "only: .square().sum() / len(hr)",
         ),
         tolerance=0.02,
-        run=_first_step,
+        run=_first_steps,
     ),
     "three-numbers": Exercise(
         _numbers,
