@@ -226,7 +226,7 @@ book.record("figure3-sags-at-x2", sag[2])
 # standard errors, $2 s \sqrt{2 / n} \le \delta$, so $n \ge 8 s^2 / \delta^2$.
 
 # %%
-delta = 0.02  # dB a layer, about the slope of the curve from depth 12 on
+delta = 0.02  # dB a layer, about as from 12 to 20 at x3 and x4; x2 has less
 needed = np.ceil(8 * noise["x2"] ** 2 / delta**2)
 print(f"{needed:.0f} runs a depth to see {delta} dB")
 book.record("seeds-needed", int(needed))

@@ -9,7 +9,7 @@
 #
 # **You will learn** that serving several scales takes no change of the
 # network, only of its patches; what a network does at a scale it never saw,
-# and why it does harm below and nothing above; and what it takes to serve
+# and why it does harm below and little above; and what it takes to serve
 # all scales without compromise.
 #
 # **You need** lesson 03 (the residual) and lesson 01 (bicubic, PSNR).
@@ -448,18 +448,19 @@ book.record("ours-compromises-too", spread["one network"])
 # it has learnt to recognise. Training it takes patches of several scales in
 # one pile, and no other change. A network of one scale gives the right dose
 # at home; at smaller scales it sharpens too much, and does harm as soon as it
-# is more than twice too much; at larger ones it sharpens too little. One
-# linear filter for three scales loses nearly half of what three filters gain,
-# and in our trials a young network lost little less at equal steps. The
-# paper's, deep and long trained, loses nothing that could be told from noise.
+# is more than twice too much; at larger ones it sharpens too little. (Ours of
+# scale 2 at full scale did some harm there.) One linear filter for three
+# scales loses nearly half of what three filters gain, and a young network
+# little less at equal steps. The paper's, deep and long trained, loses no more
+# than noise.
 #
 # | a specialist | at its own scale | below | above |
 # |---|---|---|---|
 # | dose | right | too much | too little |
-# | against bicubic | better | worse | a little better |
+# | against bicubic | better | worse | nearly the same |
 #
-# Where the evidence is weak: the paper has one run a cell, and it gives the
-# network for three scales three times the steps of the others.
+# Where the evidence is weak: the paper has one run a cell, and three times the
+# steps for the network of three scales.
 
 # %% [markdown]
 # ## Exercises

@@ -297,8 +297,9 @@ assert 20 < my_number() < 45
 # sure, look at the luma of a black and a white pixel: 16 and 235, or 0 and
 # 255.
 #
-# Rubric: the mistake named 1; equal at both scales, hence a factor 2; against
-# border 1 or antialiasing 1 (half a point each); a measurement that decides 1.
+# Rubric: the mistake named, 1; equal at both scales, hence a factor, 2;
+# against the border and against antialiasing, half a point each; a measurement
+# that decides, 1.
 # ### END SOLUTION
 
 # %% [markdown]
