@@ -295,8 +295,8 @@ receptive_field_explorer(models, hr, scale=3)
 #
 # Why should it help to see far? The paper says that more context gives more
 # clues to what a detail is. Here is a case in which that can be measured to
-# the last decibel. A texture repeats every 5 pixels; shrinking by 3 leaves a
-# fifth of its contrast or less, folded onto a coarser pattern that is not
+# the last decibel. A texture repeats every 5 pixels; shrinking by 3 leaves
+# about a fifth of its contrast, folded onto a coarser pattern that is not
 # there. Whoever sees one period of it cannot tell true from false. Over two or
 # three periods the few pixels that are left fall on different places of the
 # tile, and together they tell.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import correlate
 
-from vdsr_lib import degrade, psnr
+from vdsr_lib import degrade, imresize, psnr
 from vdsr_lib.experiments import best_filter, context_gains, filtered, texture
 from vdsr_lib.images import to_uint8
 
@@ -36,6 +36,15 @@ def test_both_kinds_have_detail_of_the_same_fineness():
         radius = np.hypot(f[:, None], f[None, :])
         outside = power[(radius < 0.15 - 1e-9) | (radius > 0.3)].sum() / power.sum()
         assert outside < 0.01
+
+
+def test_shrinking_by_3_leaves_about_a_fifth_of_the_contrast():
+    """Lesson 04 says so of textures that repeat every 5 pixels; single ones differ."""
+    random = np.random.default_rng(0)
+    tiled = [texture(5, generator=random) / 255 for _ in range(24)]
+    left = [imresize(picture, 1 / 3).std() / picture.std() for picture in tiled]
+    assert np.mean(left) == pytest.approx(0.2, abs=0.03)
+    assert max(left) < 1 / 3
 
 
 @pytest.mark.parametrize("size", [1, 3, 5])
