@@ -441,12 +441,12 @@ book.record("units-explain-it", abs(again - well))
 falling = run_experiment("schedules", profile, device=device, seed=seed)
 lines = {n: (c.epoch, c.psnr_x3) for n, c in falling.curves.items()}
 chart = figures.convergence(lines, xlabel="epoch", ylabel="PSNR at x3 (dB)")
-figures.show(chart, alt="One leaps, then settles; the review's flattens.")
+figures.show(chart, alt="Both waver, then settle; the review's is lower.")
 
 # %% [markdown]
-# The paper's curve leaps about at first and settles as the rate drops, which
-# is what a drop is for. The review's is calmer and then flat: after two drops
-# it has nothing left to move with. Here is the paper's lead at the end.
+# Both curves waver at first and settle as the rate drops, which is what a drop
+# is for. The review's is flat soon after its second drop: it has nothing left
+# to move with. Here is the paper's lead at the end.
 
 # %%
 ends = falling.table.query("scale == 3").set_index("run")
