@@ -144,7 +144,7 @@ def test_a_step_that_changes_its_patches_harms_nobody_after_it() -> None:
 
 def test_a_count_that_is_off_by_one_is_wrong() -> None:
     check_exercise("counted-by-hand", lambda: (665_921, 41), given=(20, 64))
-    with pytest.raises(ExerciseError, match=r"expected  \(665921, 41\)"):
+    with pytest.raises(ExerciseError, match=r"got       \(665920, 41\)"):
         check_exercise("counted-by-hand", lambda: (665_920, 41), given=(20, 64))
 
 
@@ -283,3 +283,29 @@ def test_a_mean_over_scales_is_taken_over_those_that_are_there() -> None:
 
     with pytest.raises(ExerciseError, match="gain: not yet; 2 of 3 cases are right"):
         check_exercise("gain", thirds)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "says"),
+    [
+        ("measured-score", 0.0, "another number"),
+        ("measured-score", "thirty", "a number"),
+        ("counted-by-hand", (93_089, 12), "2 values; the second is not right"),
+        ("counted-by-hand", (1, 12), "2 values; the first and second are not right"),
+        ("counted-by-hand", 93_089, "2 values"),
+        ("curve-reading", ((21, 41, 61), 60), "2 values; the first is not right"),
+        ("scratch-depth", (9, "no"), "2 values; the second is not right"),
+        ("three-numbers", (1e-3, 1e-3, 1681), "3 values; the second is not right"),
+        ("largest-gain", None, "2 values"),
+    ],
+)
+def test_what_a_reader_has_to_find_is_not_told(
+    name: str, wrong: Any, says: str
+) -> None:
+    """A check that printed the number would hand it out, whatever the variant is."""
+    exercise, given = get_exercise(name), GIVEN[name]
+    with pytest.raises(ExerciseError) as caught:
+        check_exercise(name, lambda: wrong, given=given)
+    lines = str(caught.value).split("\n")
+    assert lines[2] == f"  expected  {says}"
+    assert in_words(exercise.right(*given), None, 0)[0] not in str(caught.value)

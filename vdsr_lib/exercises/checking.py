@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from numbers import Real
 from textwrap import wrap
 from typing import Any
 
 from vdsr_lib.exercises.catalogue import get_exercise
 from vdsr_lib.exercises.comparing import agree, in_words
-from vdsr_lib.exercises.exercise import Case, Exercise
+from vdsr_lib.exercises.exercise import Case, Exercise, call_report
 
 __all__ = ["ExerciseError", "check_exercise"]
+
+_ORDINALS = ("first", "second", "third")
 
 
 class ExerciseError(AssertionError):
@@ -56,7 +59,9 @@ def check_exercise(
     ------
     ExerciseError
         If the function is wrong. The text names the first case that fails (given,
-        expected, got), and the mistake where the answer is just what one gives.
+        expected, got), and the mistake where the answer is just what one gives. Where
+        a number was to be found, and no function to be written, the number is not
+        told: only what kind of answer is expected, and which part is wrong.
     NotImplementedError
         If the function is not written yet.
     ValueError
@@ -143,6 +148,8 @@ def _report(
         wanted, found = in_words(expected[first], None, 0)[0], str(got[first])
     else:
         wanted, found = in_words(expected[first], got[first], exercise.tolerance)
+    if exercise.run is call_report:
+        wanted = _withheld(expected[first], got[first], exercise.tolerance)
     lines = [
         f"{name}: not yet; {right} of {len(cases)} cases are right. "
         "The first that is not:",
@@ -153,6 +160,19 @@ def _report(
     if cause := _cause(exercise, cases, expected, got, first):
         lines.append(f"This is what comes out when {cause}.")
     return "\n".join(lines)
+
+
+def _withheld(expected: Any, got: Any, tolerance: float) -> str:
+    """Say what kind of answer is expected, which part is wrong, and not the answer."""
+    if not isinstance(expected, tuple):
+        return f"{'another' if isinstance(got, Real) else 'a'} number"
+    count = f"{len(expected)} values"
+    if not isinstance(got, (tuple, list)) or len(got) != len(expected):
+        return count
+    pairs = zip(_ORDINALS, expected, got, strict=False)
+    wrong = [name for name, one, two in pairs if not agree(one, two, tolerance)]
+    verb = "is" if len(wrong) == 1 else "are"
+    return f"{count}; the {' and '.join(wrong)} {verb} not right"
 
 
 def _cause(

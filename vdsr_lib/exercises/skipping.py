@@ -247,6 +247,9 @@ EXERCISES: dict[str, Exercise] = {
         _reading,
         lambda rate: [Case(f"the non-residual curve at rate {rate:g}", (rate,))],
         {
+            "the first calmer epochs are named; the question is after which": (
+                lambda rate: ((21, 41, 61), _reading(rate)[1])
+            ),
             "the end of the curve is named as a drop; the rate drops three times": (
                 lambda rate: ((20, 40, 60, 80), _reading(rate)[1])
             ),
