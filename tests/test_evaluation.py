@@ -155,6 +155,20 @@ def test_a_diverged_network_scores_nan(grey) -> None:
     assert math.isnan(validator([grey], [2], "cpu")(broken)["psnr_x2"])
 
 
+def test_a_mean_over_a_picture_that_is_nan_is_nan(pictures) -> None:
+    """As the validator's is: an average of the other pictures would look sound."""
+
+    class Sometimes(nn.Module):
+        def forward(self, ilr: torch.Tensor) -> torch.Tensor:
+            return ilr if ilr.shape[-2:] != (60, 75) else ilr * math.nan
+
+    both = {"one": pictures["grey"], "other": pictures["grey"][:, :70]}
+    average = means(evaluate(Sometimes(), both, (3, 4), device="cpu"))
+    assert average.psnr.isna().tolist() == average.ssim.isna().tolist() == [True, False]
+    assert (average.seconds > 0).all()
+    assert math.isnan(validator(both, [3], "cpu")(Sometimes())["psnr_x3"])
+
+
 def test_tiles_do_not_move_the_scores(pictures) -> None:
     torch.manual_seed(3)
     model = VDSR(4, 8)

@@ -106,9 +106,12 @@ def means(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each scale (the index): ``psnr``, ``ssim``, ``seconds``.
+        A row for each scale (the index): ``psnr``, ``ssim``, ``seconds``. A mean over
+        a picture whose score is NaN is NaN.
     """
-    return table.groupby("scale", sort=True)[["psnr", "ssim", "seconds"]].mean()
+    columns = table[["psnr", "ssim", "seconds"]]
+    lost = columns.isna().groupby(table.scale).any()
+    return columns.groupby(table.scale).mean().mask(lost)  # pandas leaves NaN out
 
 
 def beside_paper(
