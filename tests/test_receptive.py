@@ -111,8 +111,13 @@ def test_the_network_is_left_as_it_was(picture):
 @pytest.mark.parametrize(("count", "least"), [(1, 1), (7, 4), (32, 25)])
 def test_places_are_spread_and_keep_away_from_the_border(count, least):
     places = choose_places((60, 90), 20, count)
-    assert least <= len(set(places)) == len(places) <= count + 2
+    assert least <= len(set(places)) == len(places) <= count
     assert all(20 <= row < 40 and 20 <= column < 70 for row, column in places)
+
+
+@pytest.mark.parametrize("shape", [(300, 42), (42, 300), (1000, 41), (41, 1000)])
+def test_a_narrow_picture_gets_no_more_places_than_asked_for(shape):
+    assert len(set(choose_places(shape, 20, 32))) == 32
 
 
 def test_one_place_is_in_the_middle():

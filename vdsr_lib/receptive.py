@@ -94,7 +94,7 @@ def choose_places(shape: Sequence[int], margin: int, count: int) -> list[Place]:
         Pixels to keep from each side: the radius of the field, so that no padding is
         seen.
     count : int
-        How many, at least 1; a little fewer where the grid does not divide so.
+        How many at most, at least 1; fewer where the grid does not divide so.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def choose_places(shape: Sequence[int], margin: int, count: int) -> list[Place]:
             f"a field of {2 * margin + 1} pixels needs a picture at least as large, "
             f"got {shape[0]} x {shape[1]}"
         )
-    down = min(height, max(1, round((count * height / width) ** 0.5)))
+    down = min(height, count, max(1, round((count * height / width) ** 0.5)))
     across = min(width, max(1, count // down))
     rows = margin + (np.arange(down) + 0.5) * height / down
     columns = margin + (np.arange(across) + 0.5) * width / across
