@@ -73,6 +73,15 @@ def test_files_that_differ_in_the_suffix_only_keep_it(tmp_path: Path):
     assert list(load_images(tmp_path)) == ["a.bmp", "a.png", "b"]
 
 
+def test_no_picture_takes_the_name_of_another_one(tmp_path: Path):
+    """Of a.png.jpg the suffix leaves a.png, which is here."""
+    names = ("a.png", "a.bmp", "a.png.jpg", "b.png", "b.png.png", "c.png.bmp")
+    for name in names:
+        save(tmp_path / name)
+    found = list(load_images(tmp_path))
+    assert found == ["a.bmp", "a.png", "a.png.jpg", "b", "b.png.png", "c.png"]
+
+
 def test_every_bad_file_is_named(tmp_path: Path):
     save(tmp_path / "good.png")
     (tmp_path / "empty.png").touch()

@@ -73,9 +73,9 @@ def load_images(
     -------
     dict of str to (H, W, 3) or (H, W) array of uint8
         Picture by name, in natural order (t2 before t10), in [0, 255]: RGB, or grey
-        where the file is grey. The name is the file's without its suffix; where two
-        files of a folder differ in nothing else, with it. Alpha is left out. Where
-        the data folder holds a set's pack instead of its pictures (see
+        where the file is grey. The name is the file's without its suffix; with it
+        where another file has that name or differs in nothing else. Alpha is left
+        out. Where the data folder holds a set's pack instead of its pictures (see
         `datasets.pack`): the luma of them all.
 
     Raises
@@ -314,8 +314,9 @@ def _pixels_or_error(path: Path) -> NDArray[np.uint8] | PictureError:
 
 def _names(paths: Sequence[Path]) -> list[str]:
     """Return the files' names without suffix, or with it where two would be equal."""
-    uses = Counter(path.stem for path in paths)
-    return [path.name if uses[path.stem] > 1 else path.stem for path in paths]
+    stems = Counter(path.stem for path in paths)
+    taken = {path.name for path in paths}  # a.png, and a.png.jpg without its suffix
+    return [p.name if stems[p.stem] > 1 or p.stem in taken else p.stem for p in paths]
 
 
 def _some(names: Sequence[str]) -> str:
