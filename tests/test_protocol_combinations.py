@@ -36,7 +36,7 @@ def test_switches_add_up_in_any_order():
         combined(["typo"])
 
 
-@pytest.mark.parametrize("scale", [2, 3])
+@pytest.mark.parametrize("scale", [2, 3.0])
 def test_every_combination_is_what_that_protocol_measures(crop, scale):
     expected = [
         bicubic_psnr(

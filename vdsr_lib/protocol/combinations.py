@@ -89,7 +89,7 @@ def switch_costs(image: Array, scale: int) -> NDArray[np.float64]:
         true, estimate = bicubic_pair(image, scale, whole)
         rounded = np.floor(estimate.clip(0, 255) + 0.5)
         for i, levels in enumerate((rounded, estimate)):
-            for j, border in enumerate((scale, 0)):
+            for j, border in enumerate((int(scale), 0)):
                 index = picked + 8 * j + 16 * i
                 scores[index] = psnr(true, levels, border=border, data_range=255)
     return scores

@@ -78,6 +78,11 @@ def bicubic_pair(image: Array, scale: int, protocol: Protocol = PAPER) -> Pair:
         true, estimate = image, _with_colour(image, estimate, int(scale), protocol)
     levels = to_uint8(estimate) if protocol.round_output else estimate * 255.0
     border = int(scale) if protocol.shave else 0
+    if min(true.shape[:2]) <= 2 * border:
+        raise ValueError(
+            f"a picture of {true.shape[0]} x {true.shape[1]} pixels is too small for "
+            f"scale {scale}: {border} are shaved from each side, and nothing is left"
+        )
     inside = np.s_[border : true.shape[0] - border, border : true.shape[1] - border]
     return Pair(true[inside].astype(np.float64), levels[inside].astype(np.float64))
 
