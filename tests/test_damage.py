@@ -80,3 +80,7 @@ def test_mistakes_are_sentences(luma):
         shrink_otherwise(luma, 3, "rain")
     with pytest.raises(ValueError, match=r"\(48, 60\) is no multiple of 7: crop it"):
         shrink_otherwise(luma, 7, "bicubic")
+    with pytest.raises(ValueError, match=r"scale must be in \[1\.1, 8\], got 0"):
+        shrink_otherwise(luma, 0, "bicubic")
+    with pytest.raises(ValueError, match=r"whole number here, got 1\.5"):
+        shrink_otherwise(luma, 1.5, "bicubic")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vdsr_lib.images import check_scale
 from vdsr_lib.resize import imresize
 
 if TYPE_CHECKING:
@@ -39,13 +40,18 @@ def shrink_otherwise(luma: Luma, scale: int, damage: str, *, seed: int = 0) -> L
     Returns
     -------
     (H / scale, W / scale) array of uint8
-        Where the original's pixels lie under it: nothing is shifted.
+        Where the original's pixels lie under it: nothing is shifted, but for half an
+        original pixel where the nearest one is kept at an even scale.
 
     Raises
     ------
     ValueError
-        If the damage is unknown, or a side is no multiple.
+        If the damage is unknown, the scale no whole number in range, or a side no
+        multiple of it.
     """
+    if not check_scale(scale).is_integer():
+        raise ValueError(f"scale must be a whole number here, got {scale}")
+    scale = int(scale)
     if damage not in DAMAGES:
         known = ", ".join(DAMAGES)
         raise ValueError(f"damage must be one of {known}, got {damage!r}")
