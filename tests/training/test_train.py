@@ -140,6 +140,14 @@ def test_on_epoch_sees_the_model_and_the_row(make_model, patches):
     assert seen == [(model, 1), (model, 2), (model, 3), (model, 4)]
 
 
+def test_training_goes_on_in_its_mode_whatever_on_epoch_leaves(make_model, patches):
+    """In evaluation mode the first layer would read a bfloat16 picture in two terms."""
+    model, modes = make_model(), []
+    model.register_forward_pre_hook(lambda each, _: modes.append(each.training))
+    run(model, patches, recipe(epochs=2), on_epoch=lambda each, _: each.eval())
+    assert modes == [True] * 14
+
+
 class Dropping(nn.Module):
     """A network that draws random numbers as it runs."""
 

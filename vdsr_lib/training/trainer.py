@@ -74,7 +74,8 @@ def train(
     monitor : Monitor, optional
         Who watches; a progress bar if not given, ``Silent()`` for nobody.
     on_epoch : callable, optional
-        Called with the model and the row at each epoch's end.
+        Called with the model and the row at each epoch's end. It may leave the model
+        in evaluation mode: training goes on in its own.
     device : str or torch.device
         "auto" takes a GPU if there is one. Under torchrun each process has its own.
     precision : {"auto", "bfloat16", "float32"}

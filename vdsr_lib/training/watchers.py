@@ -89,3 +89,4 @@ class Watchers:
         self.monitor.epoch(row)
         if self.on_epoch is not None:
             self.on_epoch(model, row)
+            model.train()  # whatever mode it was left in
