@@ -213,6 +213,14 @@ def test_other_shapes_are_refused(shape) -> None:
         super_resolve(VDSR(3, 8), torch.zeros(shape))
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_integers_are_refused(dtype) -> None:
+    """A picture in 0 to 255 would be taken for one 255 times as bright."""
+    kind = str(dtype).removeprefix("torch.")
+    with pytest.raises(TypeError, match=f"ilr must be float in .*, got {kind}"):
+        super_resolve(VDSR(3, 8), torch.ones(1, 1, 9, 9, dtype=dtype))
+
+
 def test_wrong_options_are_refused() -> None:
     with pytest.raises(
         ValueError, match="tile must be a number of pixels or 0, got -1"

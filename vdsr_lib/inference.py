@@ -77,6 +77,8 @@ def super_resolve(
 
     Raises
     ------
+    TypeError
+        If `ilr` is not float.
     ValueError
         If `ilr` has another shape, `tile` is negative, `precision` is unknown, tiles
         are asked of a model without ``receptive_field``, or the model changes the
@@ -89,6 +91,9 @@ def super_resolve(
     """
     if ilr.ndim != 4 or ilr.shape[1] != 1 or 0 in ilr.shape:
         raise ValueError(f"ilr must be (B, 1, H, W), got {tuple(ilr.shape)}")
+    if not ilr.is_floating_point():
+        kind = str(ilr.dtype).removeprefix("torch.")
+        raise TypeError(f"ilr must be float in [16/255, 235/255], got {kind}")
     like = next(model.parameters(), ilr)
     chosen = evaluation_precision(model, precision)
     result = torch.empty_like(ilr, requires_grad=False)
