@@ -155,6 +155,8 @@ def _new_shape(
     factor = float(scale)  # type: ignore[arg-type]
     if not (math.isfinite(factor) and factor > 0):
         raise ValueError(f"scale must be a positive finite number, got {scale}")
+    if math.isinf(factor * max(old)):
+        raise ValueError(f"cannot resize at {scale}: choose a scale nearer to 1")
     return (math.ceil(factor * old[0]), math.ceil(factor * old[1])), (factor, factor)
 
 
@@ -226,12 +228,12 @@ def _taps(step: _Axis) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     width = _KERNEL_WIDTH
     if step.antialias and step.scale < 1:
         kernel, width = partial(_stretched, scale=step.scale), width / step.scale
-    count = math.ceil(width) + 2
-    if count * step.new_length > _MOST_TAPS:
+    if (width + 2) * step.new_length > _MOST_TAPS:  # perhaps infinitely many
         raise ValueError(
             f"cannot resize {step.length} pixels to {step.new_length} "
             f"at scale {step.scale:g}: choose a scale nearer to 1"
         )
+    count = math.ceil(width) + 2
     # MATLAB counts pixels from 1, so that a pixel's centre is at its number.
     centres = np.arange(1, step.new_length + 1) / step.scale
     centres += 0.5 * (1 - 1 / step.scale)
