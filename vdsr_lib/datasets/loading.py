@@ -107,12 +107,12 @@ def identify(name_or_folder: str) -> str:
     Returns
     -------
     str
-        The name of a known set, whose pictures do not change. Of a folder a digest of
-        its picture files, names and contents, wherever it is; its path if there is no
-        such folder, or no picture in it that can be read.
+        The name of a known set, in lower case: its pictures do not change. Of a
+        folder a digest of its picture files, names and contents, wherever it is; its
+        path if there is no such folder, or no picture in it that can be read.
     """
     if name_or_folder.lower() in dataset_names():
-        return name_or_folder
+        return name_or_folder.lower()
     digest = hashlib.sha256()
     try:
         for path in _pictures_of(name_or_folder):
