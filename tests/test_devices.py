@@ -11,7 +11,12 @@ import pytest
 import torch
 
 from vdsr_lib import devices
-from vdsr_lib.devices import choose_precision, describe_machine, resolve_device
+from vdsr_lib.devices import (
+    choose_precision,
+    describe_machine,
+    exact_convolutions,
+    resolve_device,
+)
 
 
 @pytest.fixture
@@ -164,3 +169,23 @@ def test_the_commit_says_when_files_differ_from_it(tmp_path: Path):
     assert devices._commit(tmp_path) == clean
     (tmp_path / "vdsr_lib" / "code").write_text("two")
     assert devices._commit(tmp_path) == f"{clean}-dirty"
+
+
+def test_tf32_stays_off_until_the_last_of_overlapping_contexts_ends():
+    """As those of two threads: the first to end must not switch it on for the other."""
+    cudnn = torch.backends.cudnn
+    new = hasattr(cudnn, "conv")
+    switch = (cudnn.conv, "fp32_precision") if new else (cudnn, "allow_tf32")
+    on, off = ("tf32", "ieee") if new else (True, False)
+    before = getattr(*switch)
+    setattr(*switch, on)
+    try:
+        one, other = exact_convolutions(), exact_convolutions()
+        one.__enter__()
+        other.__enter__()
+        one.__exit__(None, None, None)
+        assert getattr(*switch) == off
+        other.__exit__(None, None, None)
+        assert getattr(*switch) == on
+    finally:
+        setattr(*switch, before)

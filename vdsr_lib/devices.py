@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ AMX = "AMX-BF16"
 
 _SUPPORTED = ("cpu", "cuda", "mps")
 _OVERRIDES = ("auto", "bfloat16", "float32")
+_switching = threading.Lock()
+_found: list[Any] = []  # by each context of `exact_convolutions` that is open
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,8 @@ def exact_convolutions() -> Iterator[None]:
     """Switch TF32 off inside the context: it rounds what a GPU multiplies to 10 bits.
 
     Torch has it on in convolutions: what is called float32 there is not, by default.
+    The switch is the whole process's: of contexts that overlap, as those of several
+    threads do, the last one to end puts it back.
 
     Yields
     ------
@@ -162,12 +167,16 @@ def exact_convolutions() -> Iterator[None]:
     if hasattr(cudnn, "conv"):  # torch 2.9 and later
         switch = (cudnn.conv, "fp32_precision", "ieee")
     owner, name, exact = switch
-    before = getattr(owner, name)
-    setattr(owner, name, exact)
+    with _switching:
+        _found.append(getattr(owner, name))
+        setattr(owner, name, exact)
     try:
         yield
     finally:
-        setattr(owner, name, before)
+        with _switching:
+            before = _found.pop()
+            if not _found:
+                setattr(owner, name, before)
 
 
 def choose_precision(
