@@ -140,10 +140,18 @@ def test_a_failed_save_leaves_the_old_file(
     assert list(saved.parent.iterdir()) == [saved]
 
 
+class Halved(VDSR):
+    """A network that the layers of a plain one do not make again."""
+
+    def forward(self, ilr: torch.Tensor) -> torch.Tensor:
+        return super().forward(ilr) / 2
+
+
 @pytest.mark.parametrize(
     ("make", "options", "error", "sentence"),
     [
         (lambda: nn.Conv2d(1, 1, 3), {}, TypeError, "a plain VDSR or SRCNN, got Conv2"),
+        (lambda: Halved(2, 2), {}, TypeError, "a plain VDSR or SRCNN, got Halved"),
         (
             lambda: nn.DataParallel(VDSR(2, 2)),
             {},

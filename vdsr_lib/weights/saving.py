@@ -56,8 +56,8 @@ def save_model(
     Raises
     ------
     TypeError
-        If `model` is not a network of this library, or wrapped by torch.compile or
-        DistributedDataParallel, or `card` not a mapping.
+        If `model` is not a network of this library but a subclass or another, or
+        wrapped by torch.compile or DistributedDataParallel, or `card` not a mapping.
     ValueError
         If the suffix or `dtype` is another, or the card holds what JSON cannot.
     WeightsError
@@ -66,7 +66,7 @@ def save_model(
         If the file cannot be written; no partial file stays.
     """
     path = Path(path)
-    if not isinstance(model, VDSR | SRCNN):
+    if type(model) is not VDSR and type(model) is not SRCNN:  # nor a subclass
         kind = type(model).__name__
         raise TypeError(f"save_model takes a plain VDSR or SRCNN, got {kind}")
     if path.suffix != ".safetensors":
