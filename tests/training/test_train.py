@@ -148,6 +148,14 @@ def test_training_goes_on_in_its_mode_whatever_on_epoch_leaves(make_model, patch
     assert modes == [True] * 14
 
 
+@pytest.mark.parametrize("name", ["loss", "step", "seconds"])
+def test_a_score_does_not_take_the_place_of_what_training_measures(
+    make_model, patches, name
+):
+    with pytest.raises(ValueError, match=f"validate calls a score {name}, as the hist"):
+        run(make_model(), patches, recipe(), validate=lambda _: {name: 1.0})
+
+
 class Dropping(nn.Module):
     """A network that draws random numbers as it runs."""
 

@@ -16,9 +16,17 @@ from vdsr_lib.errors import RunError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["History", "Row"]
+__all__ = ["COLUMNS", "History", "Row"]
 
 Row: TypeAlias = dict[str, Any]
+
+COLUMNS = frozenset(
+    {
+        *("epoch", "step", "learning_rate", "seconds"),
+        *("loss", "gradient_norm", "clipped_share"),
+    }
+)
+"""What a row of an epoch holds, whatever is validated."""
 
 
 @dataclass

@@ -96,7 +96,8 @@ def train(
         If `run_dir` is in use or holds another run, its checkpoint is damaged, or the
         disk is full.
     ValueError
-        If the patches do not fill one batch, or device or precision are wrong.
+        If the patches do not fill one batch, device or precision are wrong, or
+        `validate` gives a score the name of one of the history's own columns.
 
     Warns
     -----

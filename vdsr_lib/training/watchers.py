@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from vdsr_lib.training.diagnosis import StuckAtBicubicWarning
-from vdsr_lib.training.history import Row
+from vdsr_lib.training.history import COLUMNS, Row
 from vdsr_lib.training.monitors import Monitor, Silent
 
 __all__ = ["OnEpoch", "Validate", "Watchers"]
@@ -61,12 +61,23 @@ class Watchers:
 
     @torch.no_grad()
     def score(self, model: nn.Module) -> Row | None:
-        """Return the validation's scores; None if nobody validates."""
+        """Return the validation's scores; None if nobody validates.
+
+        Raises
+        ------
+        ValueError
+            If a score has the name of a column that every history has.
+        """
         if self.validate is None:
             return None
         model.eval()
         scores = {name: float(score) for name, score in self.validate(model).items()}
         model.train()
+        if taken := sorted(COLUMNS & scores.keys()):
+            raise ValueError(
+                f"validate calls a score {', '.join(taken)}, as the history calls what "
+                "training measures: choose another name"
+            )
         return scores
 
     @torch.no_grad()
