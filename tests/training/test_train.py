@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import signal
 import threading
 import warnings
+from time import perf_counter
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,6 +21,7 @@ from vdsr_lib.training import (
     Silent,
     StuckAtBicubicWarning,
     TrainingConfig,
+    ledger,
     train,
 )
 
@@ -362,11 +366,17 @@ def test_the_progress_bar_shows_steps_loss_and_scores(make_model, patches, capsy
     assert "other" not in shown.err
 
 
-def test_a_monitor_is_called_as_often_as_it_wishes(make_model, patches, recorder):
-    watch = recorder()
-    watch.seconds_between_steps = 1e9
+def test_a_monitor_is_called_as_often_as_it_wishes(
+    make_model, patches, recorder, monkeypatch
+):
+    """A step takes ten seconds by this clock, and an epoch has seven of them."""
+    watch, now = recorder(), itertools.count(1000.0, 10.0)
+    watch.seconds_between_steps = 55
+    clock = SimpleNamespace(monotonic=lambda: next(now), perf_counter=perf_counter)
+    monkeypatch.setattr(ledger, "time", clock)
     run(make_model(), patches, recipe(), monitor=watch)
-    assert [step["step"] for step in watch.steps] == [28]  # the last one in any case
+    told = [step["step"] for step in watch.steps]
+    assert told == [1, 7, 13, 19, 25, 28]  # the last one in any case
     assert len(watch.epochs) == 4
 
 

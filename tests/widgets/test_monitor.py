@@ -245,6 +245,7 @@ def test_a_wish_between_two_runs_of_an_experiment_is_kept():
 
 def test_an_exception_is_shown_and_raised(patches):
     watching = LiveMonitor(live=True)
+    watching.seconds_between_steps = 0
 
     def broken(_model):
         raise ZeroDivisionError("no picture to divide by")

@@ -85,7 +85,7 @@ class Ledger:
 
     def open_epoch(self, rates: list[float]) -> None:
         """Begin an epoch, or go on with one, whose steps have these learning rates."""
-        self.rates, self._told_at = rates, 0.0
+        self.rates = rates
         self.start_clock()
 
     def take(self, measured: torch.Tensor) -> None:
