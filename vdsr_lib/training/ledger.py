@@ -135,16 +135,6 @@ class Ledger:
         row = self._row(self.sums / self.position.done)
         return row | {"seconds": self.position.seconds} | self._scores()
 
-    def check_epoch(self) -> None:
-        """Look at the averages of the epoch so far.
-
-        Raises
-        ------
-        DivergedError
-            If they are no numbers.
-        """
-        self._check(self._row(self.sums / self.position.done))
-
     def close_epoch(self) -> Row:
         """Enter the epoch's row, and return it."""
         row = self.epoch_row()

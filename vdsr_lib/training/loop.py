@@ -229,7 +229,6 @@ class Loop:
         is_last = self.ledger.position.step == self.total_steps
         if is_last:
             self.ledger.tell_last()
-        self.ledger.check_epoch()
         if self.config.validate_every is None or is_last:
             self._validate()
         row = self.ledger.close_epoch()
