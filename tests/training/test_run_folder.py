@@ -402,8 +402,9 @@ def test_a_history_is_saved_and_loaded(make_model, patches, tmp_path):
     assert repr(history).startswith("History(4 epochs, 28 steps, loss 1.")
     assert ", psnr_x2 30.12)" in repr(history)
     assert repr(History()) == "History(no epoch yet)"
-    path.write_text("[1, 2]")
-    with pytest.raises(RunError, match=r"history\.json is not a training history"):
-        History.load(path)
+    for other in (b"[1, 2]", b"\x89PNG\r\n"):
+        path.write_bytes(other)
+        with pytest.raises(RunError, match=r"history\.json is not a training history"):
+            History.load(path)
     with pytest.raises(FileNotFoundError):
         History.load(tmp_path / "absent.json")

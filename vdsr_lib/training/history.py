@@ -144,9 +144,9 @@ class History:
         FileNotFoundError
             If it is not there.
         """
-        text = Path(path).read_text(encoding="utf-8")
+        content = Path(path).read_bytes()
         try:
-            return cls.from_dict(json.loads(text))
+            return cls.from_dict(json.loads(content))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunError(f"{path} is not a training history: {error}") from error
 
