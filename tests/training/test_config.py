@@ -47,6 +47,9 @@ def test_a_shorter_run_keeps_the_shape_of_its_schedule():
     assert TrainingConfig.paper(epochs=2).drop_every == 1
     assert TrainingConfig.paper(epochs=6).drop_every == 2  # rounded up
     assert TrainingConfig.review(epochs=8).drop_every == 2
+    odd = TrainingConfig.paper(epochs=5)
+    rates = [odd.learning_rate_at(epoch) for epoch in range(1, 6)]
+    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
     assert TrainingConfig.paper(epochs=8, drop_every=5).drop_every == 5
     assert TrainingConfig.review(epochs=10).learning_rate_at(10) == pytest.approx(1e-6)
 

@@ -125,7 +125,8 @@ class TrainingConfig:
         ----------
         **changes
             Attributes to change. With other `epochs` than 80 the rate still drops
-            after each quarter of them, unless `drop_every` is given.
+            after each quarter of them, in whole epochs, rounded up (of 5 epochs after
+            the second and the fourth alone), unless `drop_every` is given.
 
         Returns
         -------
@@ -145,7 +146,8 @@ class TrainingConfig:
         Parameters
         ----------
         **changes
-            As for `paper`; the rate drops after each fifth of the epochs.
+            As for `paper`; the rate drops after each fifth of the epochs, and ends at
+            1e-6 where they are a multiple of five.
 
         Returns
         -------
