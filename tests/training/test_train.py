@@ -351,11 +351,15 @@ def test_too_few_patches_are_refused(make_model, patches):
 
 
 def test_the_progress_bar_shows_steps_loss_and_scores(make_model, patches, capsys):
+    def stopped(_):
+        raise KeyboardInterrupt
+
+    bar = ProgressBar()
     run(
         make_model(),
         patches,
         recipe(),
-        monitor=ProgressBar(),
+        monitor=bar,
         validate=lambda _: {"psnr_x2": 33.456, "other": 1.0},
     )
     shown = capsys.readouterr()
@@ -364,6 +368,11 @@ def test_the_progress_bar_shows_steps_loss_and_scores(make_model, patches, capsy
     assert "epoch 4/4" in shown.err
     assert "psnr_x2=33.46" in shown.err
     assert "other" not in shown.err
+    with pytest.raises(KeyboardInterrupt):  # before the end of an epoch
+        run(make_model(), patches, recipe(max_steps=2), monitor=bar, validate=stopped)
+    shown = capsys.readouterr().err
+    assert "2/2" in shown
+    assert "psnr" not in shown  # that was another network's
 
 
 def test_a_monitor_is_called_as_often_as_it_wishes(

@@ -91,8 +91,9 @@ class ProgressBar(Silent):
         self._scores: Row = {}
 
     def start(self, config: TrainingConfig, total_steps: int) -> None:
-        """Open the bar."""
+        """Open the bar, and forget the scores of an earlier run."""
         super().start(config, total_steps)
+        self._scores = {}
         self._bar = progress_bar(total=total_steps, unit="step", dynamic_ncols=True)
         self._bar.set_description(f"epoch 1/{config.epochs}")
         self._epochs = config.epochs
