@@ -200,5 +200,7 @@ def test_tensors_that_do_not_fit_are_refused(small):
         PatchSet(small.ilr, small.hr.double(), small.scales)
     with pytest.raises(ValueError, match="hr must hold 40"):
         PatchSet(small.ilr, small.hr[1:], small.scales)
+    with pytest.raises(ValueError, match=r"scales must hold one number .* \(40, 1\)"):
+        PatchSet(small.ilr, small.hr, small.scales[:, None])
     with pytest.raises(ValueError, match="at least one"):
         PatchSet(small.ilr[:0], small.hr[:0], small.scales[:0])

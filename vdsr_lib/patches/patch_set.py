@@ -54,6 +54,11 @@ class PatchSet:
 
     def __post_init__(self) -> None:
         side = self.ilr.shape[-1]
+        if self.scales.ndim != 1:
+            raise ValueError(
+                "scales must hold one number for each patch, (N,), got "
+                f"{tuple(self.scales.shape)}"
+            )
         for name, plane in (("ilr", self.ilr), ("hr", self.hr)):
             if plane.dtype != torch.float32:
                 raise TypeError(f"{name} must be float32, got {plane.dtype}")
