@@ -193,6 +193,13 @@ def test_bad_arguments_are_refused(grey) -> None:
 # ---- the validator ----
 
 
+def test_the_validator_names_a_picture_that_it_cannot_measure(grey) -> None:
+    with pytest.raises(ValueError, match=r"^picture 'small' at scale 2: .* of 4 x 4"):
+        validator({"large": grey, "small": grey[:4, :4]})
+    with pytest.raises(TypeError, match=r"^picture 'float' at scale 3: .* uint8"):
+        validator({"large": grey, "float": grey / 255}, [3])
+
+
 def test_validator_gives_the_means_of_evaluate(pictures) -> None:
     torch.manual_seed(0)
     model = VDSR(3, 8)

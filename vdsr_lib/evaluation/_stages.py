@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ from vdsr_lib.images import check_scale, crop_to_multiple, degrade
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Images", "factors", "named", "pair", "shaved"]
+__all__ = ["Images", "factors", "named", "naming", "pair", "shaved"]
 
 Images: TypeAlias = "Mapping[str, NDArray[np.uint8]] | Sequence[NDArray[np.uint8]]"
 
@@ -32,6 +33,16 @@ def factors(scales: Iterable[float]) -> list[float]:
     if not factors:
         raise ValueError("there is no scale to evaluate at: scales is empty")
     return [int(factor) if factor.is_integer() else factor for factor in factors]
+
+
+@contextmanager
+def naming(name: str, scale: float) -> Iterator[None]:
+    """Put the picture's name before what is wrong with it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"picture {name!r} at scale {scale:g}: {error}") from error
 
 
 def pair(

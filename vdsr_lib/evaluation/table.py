@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import nn
 
 from vdsr_lib import paper
 from vdsr_lib._bars import progress_bar
-from vdsr_lib.evaluation._stages import Images, factors, named, pair
+from vdsr_lib.evaluation._stages import Images, factors, named, naming, pair
 from vdsr_lib.images import to_luma, to_uint8
 from vdsr_lib.inference import super_resolve
 from vdsr_lib.metrics import psnr, ssim
@@ -87,7 +86,7 @@ def evaluate(
         pictures.items(), disable=not progress, unit="picture"
     ):
         for scale in wanted:
-            with _naming(name, scale):
+            with naming(name, scale):
                 scores = _measured(
                     networks[scale], image, scale, tile=tile, precision=precision
                 )
@@ -150,16 +149,6 @@ def beside_paper(
             for scale in here.index
         ]
     return here[[]].assign(**columns)
-
-
-@contextmanager
-def _naming(name: str, scale: float) -> Iterator[None]:
-    """Put the picture's name before what is wrong with it."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        kind = ValueError if isinstance(error, ValueError) else TypeError
-        raise kind(f"picture {name!r} at scale {scale:g}: {error}") from error
 
 
 def _measured(

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from vdsr_lib.devices import resolve_device
-from vdsr_lib.evaluation._stages import Images, factors, named, pair, shaved
+from vdsr_lib.evaluation._stages import Images, factors, named, naming, pair, shaved
 from vdsr_lib.images import to_luma, to_uint8
 from vdsr_lib.inference import super_resolve
 from vdsr_lib.metrics import psnr
@@ -52,18 +52,16 @@ def validator(
     pictures: dict[str, tuple[_Prepared, ...]] = {}
     baseline: dict[str, float] = {}
     for scale in wanted:
-        pairs = [pair(to_luma(image), scale) for image in originals.values()]
-        border = math.ceil(scale)
-        key = f"psnr_x{scale:g}"
-        pictures[key] = tuple(
-            _Prepared(
-                torch.from_numpy(shaved(hr, border).copy()).to(where),
-                torch.from_numpy(ilr)[None, None].to(where, torch.float32),
-                border,
-            )
-            for hr, ilr in pairs
-        )
-        bicubic = [psnr(hr, to_uint8(ilr), border=border) for hr, ilr in pairs]
+        border, key = math.ceil(scale), f"psnr_x{scale:g}"
+        prepared, bicubic = [], []
+        for name, image in originals.items():
+            with naming(name, scale):
+                hr, ilr = pair(to_luma(image), scale)
+                bicubic.append(psnr(hr, to_uint8(ilr), border=border))
+            truth = torch.from_numpy(shaved(hr, border).copy()).to(where)
+            given = torch.from_numpy(ilr)[None, None].to(where, torch.float32)
+            prepared.append(_Prepared(truth, given, border))
+        pictures[key] = tuple(prepared)
         baseline[key] = float(np.mean(bicubic))
     return Validator(pictures, baseline)
 
