@@ -83,6 +83,14 @@ def test_the_papers_counts(real_data):
     )
 
 
+def test_the_defaults_are_the_papers():
+    """41 x 41, as the receptive field at depth 20; all three scales; nothing turned."""
+    patches = PatchSet.from_images([picture(90, 90)])
+    assert patches.scales.tolist() == [2] * 4 + [3] * 4 + [4] * 4
+    assert patches.patch_size == 41
+    assert len(patches) == len(PatchSet(patches.ilr, patches.hr, patches.scales)) == 12
+
+
 def test_an_epoch_holds_every_example_once(small):
     order = small.order(generator())
     assert sorted(order.tolist()) == list(range(len(small)))
