@@ -319,6 +319,9 @@ def test_beside_paper_prints_as_the_paper(grey) -> None:
     assert row[0].endswith("/0.9299")
     assert compared.loc[8].tolist()[1:] == ["", "", ""]
     assert list(beside_paper(table, "embedded-test").columns) == ["here"]
+    assert list(beside_paper(table, "Set5", ["A+"]).columns) == ["here", "A+"]
+    with pytest.raises(ValueError, match=r"among Bicubic, A.*, VDSR; got 'vdsr'"):
+        beside_paper(table, "set5", ["A+", "vdsr"])
 
 
 def test_a_picture_that_cannot_be_measured_is_named(pictures) -> None:

@@ -135,10 +135,20 @@ def beside_paper(
         A row for each scale (the index); the columns ``here``, and one for each
         method where the paper has this set and scale, hold "PSNR/SSIM" as printed:
         two and four decimals.
+
+    Raises
+    ------
+    ValueError
+        If Table 3 has no such method.
     """
     here = means(table)
     columns = {"here": [f"{row.psnr:.2f}/{row.ssim:.4f}" for row in here.itertuples()]}
     printed = paper.table("table3")
+    for method in methods:
+        if method not in (known := printed.method.unique().tolist()):
+            raise ValueError(
+                f"methods must be among {', '.join(known)}; got {method!r}"
+            )
     printed = printed[printed.dataset.str.lower() == dataset.lower()]
     for method in methods if len(printed) else ():
         rows = printed[printed.method == method].set_index("scale")
