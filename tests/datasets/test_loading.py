@@ -116,6 +116,19 @@ def test_neither_a_set_nor_a_folder():
     )
 
 
+@pytest.mark.parametrize("name", ["a" * 5000, "~nobody-of-that-name/pictures"])
+def test_a_name_that_no_folder_can_have(name: str):
+    with pytest.raises(DataError, match=f"^{name[:20]}.* is no usable name"):
+        load_images(name)
+    assert identify(name) == name
+
+
+def test_a_path_is_a_folder_and_never_a_set(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"\(the text 'set5' is a data set, a path is"):
+        load_images(Path("set5"))
+
+
 def test_an_empty_name_is_not_the_working_directory():
     with pytest.raises(DataError, match="the name of the data set or folder is empty"):
         load_images("")

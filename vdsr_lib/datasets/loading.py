@@ -258,14 +258,19 @@ def _pictures_of(folder: PathLike) -> list[Path]:
     """Return the picture files of a folder in natural order."""
     if not str(folder):
         raise DataError("the name of the data set or folder is empty; '.' is here")
-    path = Path(folder).expanduser()
-    if path.is_file():
+    try:
+        path = Path(folder).expanduser()
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except (OSError, RuntimeError) as error:  # too long, or the home of nobody
+        raise DataError(f"{folder} is no usable name ({error})") from error
+    if is_file:
         raise DataError(f"{path} is a file: give the folder that holds the pictures")
-    if not path.is_dir():
-        known = dataset_names()
+    if not is_folder:
+        known, name = dataset_names(), str(folder).lower()
+        hint = f" (the text {name!r} is a data set, a path is always a folder)"
         raise DataError(
             f"there is no data set or folder {str(folder)!r}"
-            f"{_guess(str(folder).lower(), known)}: the data sets are "
+            f"{hint if name in known else _guess(name, known)}: the data sets are "
             f"{', '.join(known)}"
         )
     try:
