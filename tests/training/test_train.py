@@ -135,6 +135,11 @@ def test_validation_does_not_change_the_training(make_model, patches, equal_weig
     assert equal_weights(plain, watched)
 
 
+def test_an_epoch_takes_time_whether_or_not_it_is_validated(make_model, patches):
+    history = run(make_model(), patches, recipe(validate_every=1000))
+    assert all(row["seconds"] > 0 for row in history.epochs)
+
+
 def test_on_epoch_sees_the_model_and_the_row(make_model, patches):
     seen = []
     model = make_model()
