@@ -138,15 +138,18 @@ def test_every_experiment_of_the_paper_has_a_cost_without_its_pictures(
         for name, each in EXPERIMENTS.items()
     }
     assert costs["table2"][-1].steps == 9_920  # 80 epochs of 124 steps
-    assert {name for cost in costs["table3"] for name in cost.uncounted} == {"urban100"}
+    assert not any(cost.uncounted for each in costs.values() for cost in each)
     assert all(cost.operations > 1e12 for each in costs.values() for cost in each)
 
 
 @pytest.mark.datasets
 @pytest.mark.parametrize(
-    "dataset", ["t91", "bsd200", "291", "set5", "set14", "b100", "bsd500-test"]
+    "dataset",
+    ["t91", "bsd200", "291", "set5", "set14", "b100", "bsd500-test", "urban100"],
 )
 def test_shipped_sizes_are_those_of_the_pictures(dataset: str, real_data: Path):
+    if dataset == "urban100" and not (real_data / dataset).is_dir():
+        pytest.skip("Urban100 is not here")
     pictures = load_images(dataset, data_dir=real_data).values()
     assert list(picture_sizes(dataset)) == [image.shape[:2] for image in pictures]
 

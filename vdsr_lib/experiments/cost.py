@@ -127,7 +127,7 @@ def picture_sizes(dataset: str) -> Sizes:
     Parameters
     ----------
     dataset : str
-        What `vdsr_lib.load_images` takes. The sizes of most downloadable sets ship
+        What `vdsr_lib.load_images` takes. The sizes of all downloadable sets ship
         with the project, so that a cost is known before a download.
 
     Returns
