@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -237,6 +238,16 @@ def test_build_makes_the_described_network_again(model: VDSR | SRCNN) -> None:
 
 
 # --- bad arguments --------------------------------------------------------------------
+
+
+def test_numbers_out_of_an_array_are_numbers() -> None:
+    """Of ``for depth in np.arange(5, 21)``; and what describes it fits into JSON."""
+    for made, plain in (
+        (VDSR(np.int64(3), np.int32(4)), VDSR(3, 4)),
+        (SRCNN(np.array([9, 1, 5]), np.array([8, 4])), SRCNN((9, 1, 5), (8, 4))),
+    ):
+        assert json.dumps(made.architecture) == json.dumps(plain.architecture)
+        assert repr(made) == repr(plain)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,8 @@ def test_it_averages_over_places(picture):
     net = VDSR(3, 4, generator=torch.Generator().manual_seed(5))
     places = [(10, 10), (0, 3), (25, 40)]
     each = [effective_field(net, picture, [place]) for place in places]
+    number = effective_field(net, picture, np.int64(3))
+    np.testing.assert_array_equal(number, effective_field(net, picture, 3))
     together = effective_field(net, picture, places)
     np.testing.assert_allclose(together, np.mean(each, axis=0), rtol=1e-6)
 

@@ -67,8 +67,8 @@ def effective_field(
     if ilr.ndim != 2:
         raise ValueError(f"ilr must be (H, W), got shape {ilr.shape}")
     radius = int(model.receptive_field) // 2  # type: ignore[arg-type]
-    if isinstance(places, int):
-        places = choose_places(ilr.shape, radius, places)
+    if isinstance(places, (int, np.integer)):
+        places = choose_places(ilr.shape, radius, int(places))
     if not len(places):
         raise ValueError("there is no place to measure at: give at least one")
     field = np.zeros((2 * radius + 1, 2 * radius + 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import FrozenInstanceError, fields
 
+import numpy as np
 import pytest
 
 from vdsr_lib.training import TrainingConfig
@@ -132,6 +133,15 @@ def test_total_steps():
     assert TrainingConfig.paper().total_steps(124) == 9_920
     assert TrainingConfig.paper(max_steps=300).total_steps(124) == 300
     assert TrainingConfig.paper(max_steps=99_999).total_steps(124) == 9_920
+
+
+def test_numbers_out_of_an_array_are_numbers():
+    """Of ``for rate in np.logspace(-3, -1, 3)``: the same run as with plain ones."""
+    given = {"epochs": np.int64(8), "learning_rate": np.float64(0.1), "trace": np.True_}
+    config = TrainingConfig.paper(**given, seed=np.uint8(3))
+    plain = TrainingConfig.paper(epochs=8, learning_rate=0.1, trace=True, seed=3)
+    assert config == plain
+    assert json.dumps(config.to_dict()) == json.dumps(plain.to_dict())
 
 
 def test_it_survives_json_and_stays_frozen():

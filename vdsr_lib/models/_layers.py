@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any, Literal
 
 import torch
@@ -223,18 +224,18 @@ def check_luma(ilr: torch.Tensor) -> None:
         )
 
 
-def integer(name: str, value: int, *, least: int) -> int:
+def integer(name: str, value: Any, *, least: int) -> int:
     """Return an integer of at least `least`; TypeError or ValueError name any other."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):  # or NumPy's
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
-    return value
+    return int(value)
 
 
 def odd_integer(name: str, value: int) -> int:
     """Return an odd integer of at least 1; TypeError or ValueError name any other."""
-    if integer(name, value, least=1) % 2 == 0:
+    if (value := integer(name, value, least=1)) % 2 == 0:
         raise ValueError(f"{name} must be odd, so that the size is kept, got {value}")
     return value
 

@@ -69,9 +69,9 @@ class VDSR(LumaNetwork):
         self.depth = integer("depth", depth, least=2)
         self.width = integer("width", width, least=1)
         self.residual = boolean("residual", residual)
-        channels = [1, *[width] * (depth - 1), 1]
+        channels = [1, *[self.width] * (self.depth - 1), 1]
         self.body = chain(
-            channels, [3] * depth, padding_mode="zeros", first=CarefulConvolution
+            channels, [3] * self.depth, padding_mode="zeros", first=CarefulConvolution
         )
         self._draw_weights(generator)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from vdsr_lib.training.rules import VALUE_RULES
 from vdsr_lib.training.schedule import cosine, steps, warmed_up
 
@@ -108,6 +110,9 @@ class TrainingConfig:
     trace: bool = False  # ours: a row a step in the history
 
     def __post_init__(self) -> None:
+        for each in fields(self):  # a rate out of an array is a number like any other
+            if isinstance(value := getattr(self, each.name), np.generic):
+                object.__setattr__(self, each.name, value.item())
         for name, (check, wanted) in VALUE_RULES.items():
             value = getattr(self, name)
             if not check(value):
@@ -227,7 +232,7 @@ class TrainingConfig:
     def _stretched(cls, changes: dict[str, Any], parts: int) -> TrainingConfig:
         """Return a config whose rate drops after each of `parts` equal parts."""
         epochs = changes.get("epochs", cls.epochs)
-        whole = isinstance(epochs, int) and epochs >= 1
+        whole = isinstance(epochs, (int, np.integer)) and epochs >= 1
         drop_every = -(-epochs // parts) if whole else cls.drop_every
         return cls(**{"drop_every": drop_every, **changes})
 
