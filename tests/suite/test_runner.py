@@ -336,8 +336,12 @@ def test_paths_for_the_kernels_are_absolute(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VDSR_DATA_DIR", "pictures")
+    monkeypatch.setenv("VDSR_RUNS_DIR", "runs")
     monkeypatch.delenv("VDSR_CLAIMS_FILE", raising=False)
-    assert _environment(None) == {"VDSR_DATA_DIR": str(tmp_path / "pictures")}
+    assert _environment(None) == {
+        "VDSR_DATA_DIR": str(tmp_path / "pictures"),
+        "VDSR_RUNS_DIR": str(tmp_path / "runs"),
+    }
     assert _environment("c.toml")["VDSR_CLAIMS_FILE"] == str(tmp_path / "c.toml")
 
 

@@ -131,6 +131,7 @@ def _environment(claims_file: str | os.PathLike[str] | None) -> dict[str, str]:
     named = {
         "VDSR_CLAIMS_FILE": claims_file or os.environ.get("VDSR_CLAIMS_FILE"),
         "VDSR_DATA_DIR": os.environ.get("VDSR_DATA_DIR"),
+        "VDSR_RUNS_DIR": os.environ.get("VDSR_RUNS_DIR"),
     }
     return {
         name: str(Path(path).expanduser().resolve())
