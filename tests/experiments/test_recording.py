@@ -266,6 +266,33 @@ def test_another_size_is_not_mixed_in(ablation, store, measured, tmp_path):
         record(ablation, store, tmp_path, profile="quick")
 
 
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in the place of data/."""
+    folder = tmp_path / "data"
+    monkeypatch.setattr(recording, "data_file", folder.joinpath)
+    return folder
+
+
+def test_weights_go_where_their_recording_goes(
+    ablation, store, measured, shipped, tmp_path
+):
+    """Who writes a recording elsewhere does not replace the weights that ship."""
+    places = {"store": store, "device": "cpu"}
+    mine = record_experiment(ablation, output=tmp_path / "out", **places)
+    assert mine.weights["T91"] == tmp_path / "out" / "weights" / "vdsr-t91.safetensors"
+    assert not shipped.exists()
+    ours = record_experiment(ablation, **places)
+    assert ours.path == shipped / "recorded" / "ablation.json"
+    assert ours.weights["T91"] == shipped / "weights" / "vdsr-t91.safetensors"
+
+
+def test_only_runs_of_the_papers_size_ship(ablation, store, measured, shipped):
+    with pytest.raises(RunError, match=r"give another --output for profile quick"):
+        record_experiment(ablation, "quick", store=store, device="cpu")
+    assert not shipped.exists()
+
+
 def test_a_large_recording_is_two_files_that_are_read_as_one(
     ablation, store, measured, tmp_path, monkeypatch
 ):

@@ -113,7 +113,11 @@ def record(
         Path | None, typer.Option(help="Folder of NAME.json. Default: data/recorded.")
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Folder of the weights. Default: data/weights.")
+        Path | None,
+        typer.Option(
+            help="Folder of the weights. Default: data/weights, or the folder weights "
+            "in --output."
+        ),
     ] = None,
 ) -> None:
     """Write finished runs down: table, curves, frames, and weights with their cards.

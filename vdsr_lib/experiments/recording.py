@@ -88,10 +88,12 @@ def record_experiment(
     store : path-like or RunStore, optional
         Where the finished runs are; `default_store` if not given. Nothing is trained.
     output : path-like, optional
-        The folder of ``NAME.json`` and of the frames; ``data/recorded`` if not given.
-        Runs that an earlier file there holds, and the store does not, stay in it.
+        The folder of ``NAME.json`` and of the frames; ``data/recorded`` if not given,
+        which is for the paper's size alone. Runs that an earlier file there holds, and
+        the store does not, stay in it.
     weights : path-like, optional
-        The folder of the weights; ``data/weights`` if not given.
+        The folder of the weights; if not given ``data/weights``, or ``weights`` in
+        `output` where that is given.
     device : str or torch.device
         Where scores are measured that the store does not hold yet. A test set whose
         pictures are not here is named in the run's ``not_measured``.
@@ -105,15 +107,16 @@ def record_experiment(
     ValueError
         If there is no such experiment, profile or device.
     RunError
-        If no run is finished, or one in the store is damaged.
+        If no run is finished, one in the store is damaged, or runs of another size
+        than the paper's would go to ``data/recorded``.
     DataError
         If none of a run's test pictures are here.
     """
     experiment = get_experiment(name) if isinstance(name, str) else name
     kept = store if isinstance(store, RunStore) else RunStore(store)
-    folder = data_file("recorded") if output is None else Path(output)
-    path = folder / f"{experiment.name}.json"
     runs = experiment.runs(profile)
+    folder, place = _folders(profile, output, weights)
+    path = folder / f"{experiment.name}.json"
     finished = {
         run.name: kept.load(run.key(seed), run.declaration(seed))
         for run in runs
@@ -129,7 +132,6 @@ def record_experiment(
     material = Material(resolve_device(device), verified=True)
     fresh = _fresh(experiment, profile, seed, finished, (kept, material))
     whole = merged(fresh, earlier, experiment, profile, seed)
-    place = data_file("weights") if weights is None else Path(weights)
     shipped = {
         run.name: ship(
             run,
@@ -145,6 +147,22 @@ def record_experiment(
         and finished[run.name].model is not None
     }
     return Recorded(_write(whole, path), whole, shipped)
+
+
+def _folders(
+    profile: str,
+    output: str | os.PathLike[str] | None,
+    weights: str | os.PathLike[str] | None,
+) -> tuple[Path, Path]:
+    """Return where recordings and weights go: what ships is of the paper's size."""
+    folder = data_file("recorded") if output is None else Path(output)
+    if output is None and profile != "paper":
+        raise RunError(
+            f"{folder} is for runs at profile paper: give another --output for profile "
+            f"{profile}"
+        )
+    beside = data_file("weights") if output is None else folder / "weights"
+    return folder, beside if weights is None else Path(weights)
 
 
 def _fresh(
