@@ -18,6 +18,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from vdsr_lib.cli import app, main
+from vdsr_lib.errors import LabError
 from vdsr_lib.weights import load_model, read_card
 
 
@@ -86,9 +87,6 @@ def test_the_same_command_with_resume_is_idempotent(pictures, tmp_path):
     first = output.read_bytes()
     assert call(*command, "--output", str(output)).exit_code == 0
     assert output.read_bytes() == first
-    again = call(*options(pictures, "--epochs", "2", "--run-dir", str(folder)))
-    assert isinstance(again.exception, RuntimeError)
-    assert "holds a run already: pass resume=True" in str(again.exception)
 
 
 def test_weights_that_are_there_are_replaced_on_request_alone(pictures, tmp_path):
@@ -142,20 +140,37 @@ def test_a_mistake_is_one_sentence_and_status_2(
         (["--device", "cuda:99"], "device 'cuda:99'"),
         (["--precision", "float8"], "precision must be one of"),
         (["--validate", "nowhere"], "nowhere"),
+        (["--run-dir", __file__], "config.json cannot be written (Not a directory)"),
     ],
 )
-def test_a_mistake_is_named_before_patches_are_cut(
-    pictures, monkeypatch, more, message
-):
+def test_a_mistake_is_named_before_patches_are_cut(pictures, uncut, more, message):
     """Patches of a large set take a minute: nobody waits it out for a wrong word."""
+    result = call(*options(pictures, *more))
+    assert message in str(result.exception)
+
+
+@pytest.fixture
+def uncut(monkeypatch):
+    """Cutting patches fails the test."""
     from vdsr_lib.patches import PatchSet
 
     def cut(*_, **__):
         pytest.fail("patches were cut")
 
     monkeypatch.setattr(PatchSet, "from_images", cut)
-    result = call(*options(pictures, *more))
-    assert message in str(result.exception)
+
+
+@pytest.mark.parametrize("file", ["config.json", "checkpoint.safetensors"])
+def test_a_folder_with_a_run_is_refused_before_patches_are_cut(
+    pictures, uncut, tmp_path, file
+):
+    (tmp_path / file).write_text("of a run")
+    result = call(*options(pictures, "--run-dir", str(tmp_path)))
+    assert isinstance(result.exception, LabError)
+    assert str(result.exception) == (
+        f"{tmp_path} holds a run already: give --resume to go on with it, or another "
+        "--run-dir"
+    )
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vdsr_lib.cli._options import INTERRUPTED
+from vdsr_lib.errors import LabError
 
 if TYPE_CHECKING:
     from vdsr_lib.models import SRCNN, VDSR
@@ -95,6 +96,8 @@ def train(
 
     if resume and run_dir is None:
         raise ValueError("--resume needs the --run-dir that it is to go on from")
+    if run_dir is not None and _is_first():
+        _require_folder(run_dir, resume=resume)
     if output is not None:
         if output.suffix != ".safetensors":
             raise ValueError(f"--output must end in .safetensors, got {output}")
@@ -141,6 +144,19 @@ def train(
         raise typer.Exit(INTERRUPTED)
     if output is not None and _is_first():
         _save(model, output, data=data, config=config, history=history)
+
+
+def _require_folder(run_dir: Path, *, resume: bool) -> None:
+    """Refuse a folder that cannot be written, or holds a run that is not wanted."""
+    from vdsr_lib._files import require_writable
+    from vdsr_lib.training.run_folder import CONFIG, holds_run
+
+    require_writable(run_dir / CONFIG)
+    if not resume and holds_run(run_dir):
+        raise LabError(
+            f"{run_dir} holds a run already: give --resume to go on with it, or "
+            "another --run-dir"
+        )
 
 
 def _network(

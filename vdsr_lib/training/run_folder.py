@@ -26,8 +26,12 @@ from vdsr_lib._files import PARTIAL, write_atomically
 from vdsr_lib.errors import RunError
 from vdsr_lib.training.history import Row
 
-__all__ = ["Checkpoint", "RunFolder"]
+__all__ = ["CONFIG", "Checkpoint", "RunFolder", "holds_run"]
 
+CONFIG = "config.json"
+"""The first file of a run."""
+
+_CHECKPOINT = "checkpoint.safetensors"
 _FORMAT = "vdsr-lib training checkpoint 1"
 _AGAIN = "choose another run_dir, or delete this one to start again"
 
@@ -46,6 +50,21 @@ class Checkpoint:
 
     tensors: dict[str, torch.Tensor]
     state: dict[str, Any]
+
+
+def holds_run(path: str | os.PathLike[str]) -> bool:
+    """Return whether a folder holds a run, begun or finished.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder; it may be absent.
+
+    Returns
+    -------
+    bool
+    """
+    return any((Path(path) / name).exists() for name in (CONFIG, _CHECKPOINT))
 
 
 class RunFolder:
@@ -73,7 +92,7 @@ class RunFolder:
     @property
     def checkpoint_path(self) -> Path:
         """The file that holds the last checkpoint."""
-        return self.path / "checkpoint.safetensors"
+        return self.path / _CHECKPOINT
 
     def __enter__(self) -> RunFolder:
         """Take hold of the folder and clear away what a killed writer left."""
@@ -123,8 +142,7 @@ class RunFolder:
             If there is a run and `resume` is False, or its checkpoint is damaged,
             foreign, or of another config, network or set of patches.
         """
-        config = self.path / "config.json"
-        if not resume and (config.exists() or self.checkpoint_path.exists()):
+        if not resume and holds_run(self.path):
             raise RunError(
                 f"{self.path} holds a run already: pass resume=True to go on with it, "
                 "or choose another run_dir"
@@ -134,7 +152,7 @@ class RunFolder:
             self._write_log(checkpoint.state["history"]["epochs"])
             return checkpoint
         text = json.dumps({**self._identity, **provenance}, indent=1) + "\n"
-        self._write(config, text)
+        self._write(self.path / CONFIG, text)
         self._write_log([])
         return None
 
