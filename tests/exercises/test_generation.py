@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from vdsr_lib._files import notebooks_dir
 from vdsr_lib.cli import app
 from vdsr_lib.errors import LabError
 from vdsr_lib.suite import assignments
@@ -207,6 +209,7 @@ def test_the_notebooks_command_looks_at_the_exercises_too(
     lessons = tmp_path / "notebooks" / "source"
     (lessons / "exercises").mkdir(parents=True)
     (lessons / "exercises" / source.name).write_text(GOOD)
+    shutil.copy(notebooks_dir() / "source" / "00_start_here.py", lessons)
     folders = ["--source", str(lessons), "--target", str(tmp_path / "notebooks")]
     made = CliRunner().invoke(app, ["notebooks", *folders])
     written = tmp_path / "notebooks" / "exercises" / "01_measure.ipynb"

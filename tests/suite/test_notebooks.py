@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 
 from vdsr_lib.errors import LabError
 from vdsr_lib.suite import notebooks
+from vdsr_lib.suite.style import check_all
 
 SOURCE = """\
 # %% [markdown]
@@ -177,6 +179,13 @@ def test_bad_sources_are_named(tmp_path: Path, content: bytes, message: str) -> 
     path.write_bytes(content)
     with pytest.raises(LabError, match=rf"01_bad\.py: {message}"):
         notebooks.generate(path)
+
+
+@pytest.mark.parametrize("use", [notebooks.build, notebooks.check, check_all])
+def test_a_folder_without_a_source_is_not_well(tmp_path: Path, use: Any) -> None:
+    (tmp_path / "notes.py").write_text("# not a lesson\n")
+    with pytest.raises(LabError, match=r"holds no lesson source NN_name\.py"):
+        use(tmp_path)
 
 
 def test_the_shipped_notebooks_equal_their_sources() -> None:

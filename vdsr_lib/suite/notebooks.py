@@ -39,12 +39,14 @@ def sources(folder: Folder = None) -> list[Path]:
     Raises
     ------
     LabError
-        If there is no such folder.
+        If there is no such folder, or no source in it.
     """
     where = Path(folder) if folder is not None else notebooks_dir() / "source"
     if not where.is_dir():
         raise LabError(f"{where}: there is no such folder of lesson sources")
-    return sorted(where.glob("[0-9][0-9]_*.py"))
+    if not (found := sorted(where.glob("[0-9][0-9]_*.py"))):
+        raise LabError(f"{where}: holds no lesson source NN_name.py")
+    return found
 
 
 def read_source(source: Path) -> Any:

@@ -47,11 +47,9 @@ def check_all(source_dir: Folder = None) -> list[str]:
     list of str
         ``"file:cell N: what is wrong"``; empty when all is well.
     """
-    folder = Path(source_dir) if source_dir is not None else None
-    misnamed = []
-    if known := sources(folder):
-        every = known[0].parent.glob("*.py")
-        misnamed = [f"{p}: not named NN_words.py" for p in every if not _well_named(p)]
+    known = sources(source_dir)
+    every = known[0].parent.glob("*.py")
+    misnamed = [f"{p}: not named NN_words.py" for p in every if not _well_named(p)]
     return misnamed + [line for path in known for line in check_lesson(path)]
 
 
