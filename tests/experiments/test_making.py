@@ -50,6 +50,27 @@ def test_a_finished_run_is_found_and_not_made_again(
     assert sorted(store) == sorted([run.key(0), run.key(1)])
 
 
+def test_a_run_that_another_process_finishes_meanwhile_is_not_made_again(
+    run: Run, material: Material, trainer: Any, tmp_path: Path, monkeypatch
+):
+    """Pictures and patches take a while; the other's checkpoint is gone by then."""
+    store, cut = RunStore(tmp_path), material.patches
+
+    def slowly(which: Run) -> Any:
+        monkeypatch.setattr(material, "patches", cut)
+        make_run(run, store=store, material=material, trainer=trainer)
+        return cut(which)
+
+    monkeypatch.setattr(material, "patches", slowly)
+    made = make_run(run, store=store, material=material, trainer=trainer)
+    assert len(trainer.calls) == 1
+    kept = store.load(run.key(), run.declaration())
+    assert made.record == kept.record
+    assert made.frames.steps == kept.frames.steps
+    names = {path.name for path in store.path(run.key()).iterdir()}
+    assert names == {"frames.npz", "history.json", "model.safetensors", "record.json"}
+
+
 def test_the_trainer_gets_what_the_run_declares(
     run: Run, material: Material, trainer: Any, tmp_path: Path
 ):

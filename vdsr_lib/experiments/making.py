@@ -80,6 +80,9 @@ def make_run(
     row = {"epoch": 0, "step": 0, **start}
     tell(monitor, "look", model, row, baseline=observer.baseline)
     patches = material.patches(run)
+    if key in store:  # another process has finished it while this one prepared
+        _clear(folder)
+        return store.load(key, declaration)
     history, message = _attempt(
         trainer,
         (model, patches, run.recipe(seed)),
@@ -108,9 +111,14 @@ def make_run(
     }
     made = FinishedRun(record, history, None if message else model.cpu().eval(), frames)
     store.save(made)
-    for leftover in ("training", "frames"):  # checkpoint and single frames
-        shutil.rmtree(folder / leftover, ignore_errors=True)
+    _clear(folder)
     return made
+
+
+def _clear(folder: Path) -> None:
+    """Remove checkpoint and single frames of a run that is finished."""
+    for leftover in ("training", "frames"):
+        shutil.rmtree(folder / leftover, ignore_errors=True)
 
 
 def tell(monitor: Monitor | None, what: str, *news: Any, **more: Any) -> None:
