@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vdsr_lib.cli import app
+from vdsr_lib.errors import LabError
 from vdsr_lib.experiments import Recording, get_experiment
 from vdsr_lib.experiments.comparing import comparison_page
 from vdsr_lib.experiments.known import Known
@@ -210,6 +211,15 @@ def test_the_command_writes_and_checks(tmp_path: Path, root: Path):
     stale = compare("--check", "--output", str(path))
     assert stale.exit_code == 1
     assert "is out of date: run 'vdsr experiments compare'" in stale.output
+
+
+def test_the_command_keeps_out_of_an_installed_package(tmp_path: Path, monkeypatch):
+    """A wheel has data/ and no docs/: a page there would be nobody's."""
+    monkeypatch.setattr("vdsr_lib._files.data_file", tmp_path.joinpath)
+    for more in ([], ["--check"]):
+        result = CliRunner().invoke(app, ["experiments", "compare", *more])
+        assert isinstance(result.exception, LabError)
+        assert "no folder docs: give --output" in str(result.exception)
 
 
 def test_a_set_that_is_not_measured_is_not_filled_in():

@@ -11,6 +11,7 @@ import typer
 from vdsr_lib.cli._estimates import duration, rates
 from vdsr_lib.cli._options import Device, Only, Profile, Seed, Store
 from vdsr_lib.cli.making import run
+from vdsr_lib.errors import LabError
 
 if TYPE_CHECKING:
     from vdsr_lib.experiments import Cost, Experiment, Recorded, RunStore
@@ -200,8 +201,13 @@ def compare(
     from vdsr_lib.experiments.datasheet import filled
     from vdsr_lib.experiments.known import Known
 
+    docs = data_file().parent / "docs"
+    if output is None and not docs.is_dir():
+        raise LabError(
+            f"{docs.parent} is no checkout, it has no folder docs: give --output FILE"
+        )
     known, sheet = Known.shipped(), data_file("README.md")
-    page = output or data_file().parent / "docs" / "ours_against_the_paper.md"
+    page = output or docs / "ours_against_the_paper.md"
     wanted = {page: comparison_page(known)}
     if output is None:
         wanted[sheet] = filled(sheet.read_text(encoding="utf-8"), known)
