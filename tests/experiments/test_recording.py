@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from vdsr_lib.experiments import (
     Watch,
     get_experiment,
     make_run,
+    making,
     record_experiment,
     recording,
     shipping,
@@ -162,27 +164,57 @@ def test_a_later_store_adds_to_what_was_recorded(
     assert (tmp_path / "recorded" / "ablation.json").read_bytes() == text
 
 
-def test_a_set_that_is_absent_is_named_and_what_was_measured_before_is_kept(
-    ablation, store, measured, tmp_path, monkeypatch
-):
-    def declare(*datasets: str) -> Experiment:
+@pytest.fixture
+def declare(ablation: Experiment) -> Callable[..., Experiment]:
+    """The same runs, measured on other pictures."""
+
+    def declared(*datasets: str) -> Experiment:
         test = tuple(Pictures(name, (2,)) for name in datasets)
         runs = tuple(replace(run, test=test) for run in ablation.runs("paper"))
         return replace(ablation, sizes=dict.fromkeys(PROFILES, runs))
 
-    monkeypatch.setenv("VDSR_DATA_DIR", str(tmp_path / "nothing"))
-    both = declare(str(measured), "embedded-test")
-    whole = Recording.read(record(both, store, tmp_path).path)
-    assert "not_measured" not in whole.record["runs"]["T91"]
+    return declared
+
+
+def hide_the_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the embedded test pictures be absent from now on."""
     load = material_module.load_images
 
-    def without_the_embedded(name: str):
+    def without(name: str):
         if name == "embedded-test":
             raise DataError("embedded-test is not here")
         return load(name)
 
+    monkeypatch.setattr(material_module, "load_images", without)
+
+
+def test_what_was_measured_before_is_not_said_of_a_run_made_anew(
+    ablation, store, measured, material, tmp_path, monkeypatch, declare
+):
+    """On a set that is absent today: the weights of the new run may be others."""
+    both = declare(str(measured), "embedded-test")
+    record(both, store, tmp_path)
+    monkeypatch.setattr(making, "describe_machine", lambda _: {"commit": "later"})
+    other = RunStore(tmp_path / "other")
+    again = ablation.runs("paper")[1]
+    make_run(again, store=other, material=material, monitor=Silent())
+    hide_the_embedded(monkeypatch)
+    whole = record(both, other, tmp_path).recording
+    assert whole.record["runs"][again.name]["not_measured"] == ["embedded-test"]
+    rows = whole.table.groupby("run")["dataset"].agg(list)
+    assert rows[again.name] == [str(measured)]
+    assert rows["T91"] == [str(measured), "embedded-test"]
+
+
+def test_a_set_that_is_absent_is_named_and_what_was_measured_before_is_kept(
+    store, measured, tmp_path, monkeypatch, declare
+):
+    monkeypatch.setenv("VDSR_DATA_DIR", str(tmp_path / "nothing"))
+    both = declare(str(measured), "embedded-test")
+    whole = Recording.read(record(both, store, tmp_path).path)
+    assert "not_measured" not in whole.record["runs"]["T91"]
     entry = whole.record["runs"]["T91"]
-    monkeypatch.setattr(material_module, "load_images", without_the_embedded)
+    hide_the_embedded(monkeypatch)
     again = Recording.read(record(both, store, tmp_path).path)
     assert again.record["runs"]["T91"] == entry  # nothing is missing, nothing is lost
     pd.testing.assert_frame_equal(again.table, whole.table)
