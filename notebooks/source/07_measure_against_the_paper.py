@@ -419,9 +419,9 @@ print(found or "not on this machine: vdsr data fetch set5 bsd200")
 # and flipped, after as many steps each (PSNR in dB), and what is not run.
 
 # %%
-modern = recorded("modern")
-if modern:
-    display(modern.table.pivot_table("psnr", ["run", "dataset"], "scale").round(2))
+if modern := recorded("modern"):
+    recipes = modern.table.pivot_table("psnr", ["run", "dataset"], "scale")
+    display(recipes.round(2))
 left = {r.name: cost_text(r) for r in get_experiment("modern").runs("paper")}
 pd.Series(modern.record["missing"] if modern else left).to_frame("")
 
