@@ -77,6 +77,20 @@ def test_vdsr_is_the_best_by_validation_of_the_papers_recipe(shelf: Path):
         load_model("vdsr")
 
 
+def test_a_name_that_nobody_has_gets_a_guess_and_a_short_list():
+    """A typing error is answered in some lines: of each network one set's scores."""
+    with pytest.raises(WeightsError) as caught:
+        load_model("vdsr-modren")
+    said = str(caught.value)
+    assert said.startswith("no weights are named 'vdsr-modren' (did you mean 'vdsr-mod")
+    assert "vdsr-modern (Set5 x2 37.26, Set5 x3 33.41, Set5 x4 31.13)" in said
+    assert "Set14" not in said
+    with pytest.raises(WeightsError, match=r"named 'vdsx' \(did you mean 'vdsr'\?\)"):
+        load_model("vdsx")
+    with pytest.raises(WeightsError, match=r"named 'unheard of'\. Shipped: srcnn-915"):
+        load_model("unheard of")
+
+
 def test_the_mean_over_scales_counts_however_many_there_are(shelf: Path):
     """A network of one more scale has a larger sum, and need not be better."""
     card = {"scales": [2.0, 3.0, 4.0]}

@@ -7,6 +7,9 @@ command line prints the sentence of a `LabError` alone, without a traceback.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 __all__ = [
     "ClaimError",
     "DataError",
@@ -14,6 +17,7 @@ __all__ = [
     "PictureError",
     "RunError",
     "WeightsError",
+    "did_you_mean",
 ]
 
 
@@ -39,3 +43,22 @@ class RunError(LabError, RuntimeError):
 
 class ClaimError(LabError, ValueError):
     """A claim is unknown, recorded twice or declared wrongly."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint at the name that was probably meant.
+
+    Parameters
+    ----------
+    name : str
+        What was given.
+    known : iterable of str
+        The names that there are.
+
+    Returns
+    -------
+    str
+        ``" (did you mean 'set5'?)"``; empty where none is near.
+    """
+    close = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

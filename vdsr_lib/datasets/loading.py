@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -20,7 +19,7 @@ from vdsr_lib._files import user_data_dir
 from vdsr_lib.datasets.catalogue import Source, composites, sources
 from vdsr_lib.datasets.embedded import EMBEDDED, load_embedded
 from vdsr_lib.datasets.packed import pack_path, read_pack
-from vdsr_lib.errors import DataError, PictureError
+from vdsr_lib.errors import DataError, PictureError, did_you_mean
 from vdsr_lib.images import read_picture
 
 __all__ = [
@@ -155,7 +154,7 @@ def parts_of(name: str) -> tuple[Source, ...]:
         return composites()[name].parts
     known = [*sources(), *composites()]
     raise DataError(
-        f"no downloadable data set is called {name!r}{_guess(name, known)}: "
+        f"no downloadable data set is called {name!r}{did_you_mean(name, known)}: "
         f"there are {', '.join(known)}"
     )
 
@@ -267,10 +266,11 @@ def _pictures_of(folder: PathLike) -> list[Path]:
         raise DataError(f"{path} is a file: give the folder that holds the pictures")
     if not is_folder:
         known, name = dataset_names(), str(folder).lower()
-        hint = f" (the text {name!r} is a data set, a path is always a folder)"
+        hint = did_you_mean(name, known)
+        if name in known:
+            hint = f" (the text {name!r} is a data set, a path is always a folder)"
         raise DataError(
-            f"there is no data set or folder {str(folder)!r}"
-            f"{hint if name in known else _guess(name, known)}: the data sets are "
+            f"there is no data set or folder {str(folder)!r}{hint}: the data sets are "
             f"{', '.join(known)}"
         )
     try:
@@ -328,9 +328,3 @@ def _some(names: Sequence[str]) -> str:
     """Name up to three files, and count the others."""
     shown = ", ".join(names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more files"
-
-
-def _guess(name: str, known: Iterable[str]) -> str:
-    """Return a hint at the name that was probably meant, or nothing."""
-    close = get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

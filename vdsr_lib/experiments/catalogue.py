@@ -8,8 +8,8 @@ schedule. It has one key, and is trained once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 
+from vdsr_lib.errors import did_you_mean
 from vdsr_lib.experiments._own_runs import (
     clipping_start_runs,
     modern_runs,
@@ -52,9 +52,7 @@ def get_experiment(name: str) -> Experiment:
     """
     if name in EXPERIMENTS:
         return EXPERIMENTS[name]
-    close = get_close_matches(name, list(EXPERIMENTS), n=1)
-    guess = f" (did you mean {close[0]!r}?)" if close else ""
-    known = ", ".join(EXPERIMENTS)
+    guess, known = did_you_mean(name, EXPERIMENTS), ", ".join(EXPERIMENTS)
     raise ValueError(f"no experiment {name!r}{guess}; there are {known}")
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from vdsr_lib._files import data_file
 from vdsr_lib.devices import resolve_device
-from vdsr_lib.errors import WeightsError
+from vdsr_lib.errors import WeightsError, did_you_mean
 from vdsr_lib.inference import placed
 from vdsr_lib.models import SRCNN, VDSR, build
 from vdsr_lib.weights.families import FAMILIES, best_of, short_names
@@ -231,17 +231,21 @@ def _unknown(name: str) -> str:
     """Return the sentence for a name that no shipped weights have."""
     if name == "bicubic":
         return "bicubic is no network: give model='bicubic' to upscale or evaluate"
-    known = [_one_line(path) for path in _shipped_files()]
-    listed = "; ".join(known) if known else "none yet"
+    files = _shipped_files()
+    names = [path.stem for path in files] + list(short_names(files).values())
+    listed = "; ".join(map(_one_line, files)) or "none yet"
     return (
-        f"no weights are named {name!r}. Shipped: {listed}. The path of a "
-        ".safetensors file works too, and model='bicubic' needs no weights"
+        f"no weights are named {name!r}{did_you_mean(name, names)}. Shipped: {listed}. "
+        "The path of a .safetensors file works too, and model='bicubic' needs no "
+        "weights"
     )
 
 
 def _one_line(path: Path) -> str:
-    row = _describe(path)
-    return f"{row['name']} ({row['scores'] or row['network']})"
+    """Return a name with the scores on the first set of its card, Set5 as a rule."""
+    row, scores = _describe(path), read_file_card(path).get("scores", {})
+    first = ", ".join(_flat(dict(list(scores.items())[:1])))
+    return f"{row['name']} ({first or row['network']})"
 
 
 def _describe(path: Path) -> dict[str, Any]:
