@@ -71,3 +71,10 @@ def test_help_is_wrapped_for_the_terminal_and_not_as_in_the_source(names):
     for line, after in pairwise(line.strip() for line in prose.splitlines()):
         if line and after:
             assert len(f"{line} {after.split()[0]}") > 78, (line, after)
+
+
+def test_the_version_is_that_of_the_installed_package():
+    from importlib.metadata import version
+
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"vdsr {version('vdsr-lib')}\n")

@@ -11,9 +11,11 @@ from __future__ import annotations
 import inspect
 import sys
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
+from vdsr_lib import __version__
 from vdsr_lib.errors import LabError
 
 __all__ = ["app", "main"]
@@ -27,8 +29,25 @@ app = typer.Typer(
 )
 
 
-# With this a command keeps its name even while it is the only one.
-app.callback()(lambda: None)
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vdsr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            callback=_tell_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None: ...
+
 
 COMMANDS: tuple[str, ...] = (
     "application",
