@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 from vdsr_lib.cli import app
 from vdsr_lib.errors import LabError
+from vdsr_lib.suite.notebooks import sources
 
 FIXTURES = Path(__file__).resolve().parents[1] / "notebooks"
 Reproduce = Callable[..., Result]
@@ -309,7 +311,9 @@ def test_a_folder_of_sources_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_without_problems_passes(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
+    shutil.copy(sources()[0], tmp_path / "source")
     options = ["--source", str(tmp_path / "source"), "--target", str(tmp_path)]
+    assert CliRunner().invoke(app, ["notebooks", *options]).exit_code == 0
     result = CliRunner().invoke(app, ["notebooks", "--check", *options])
     assert (result.exit_code, result.output) == (0, "problems: 0\n")
 

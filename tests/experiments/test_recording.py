@@ -359,6 +359,7 @@ def test_figure_3_fits_into_files_that_git_may_hold(tmp_path):
         record[run.name] = {
             "key": run.key(),
             "declaration": run.declaration(),
+            "factors": dict(run.factors),
             "provenance": {"machine": machine, "precision": "p" * 40, "seconds": 1.0},
             "command": command_for("figure3", "paper", run.name),
             "outcome": "finished",
@@ -368,7 +369,8 @@ def test_figure_3_fits_into_files_that_git_may_hold(tmp_path):
     rows = [
         {"run": run.name, "scale": s, "psnr": 33.3333} for run in runs for s in "234"
     ]
-    made = Recording({"runs": record}, pd.DataFrame(rows), curves, histories)
+    head = {"experiment": "figure3", "profile": "paper", "seed": 0}
+    made = Recording({**head, "runs": record}, pd.DataFrame(rows), curves, histories)
     path = recording._write(made, tmp_path / "figure3.json")
     sizes = [file.stat().st_size for file in tmp_path.rglob("*.json")]
     assert len(sizes) == 2

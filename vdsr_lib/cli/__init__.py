@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from vdsr_lib import __version__
+import vdsr_lib
 from vdsr_lib.errors import LabError
 
 __all__ = ["app", "main"]
@@ -31,7 +31,7 @@ app = typer.Typer(
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"vdsr {__version__}")
+        typer.echo(f"vdsr {vdsr_lib.__version__}")
         raise typer.Exit
 
 
