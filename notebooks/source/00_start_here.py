@@ -365,8 +365,8 @@ book
 #    the claims fails now. What does it tell you about fur?
 # 2. Train with ten times as many steps: change `400` in the cell that
 #    trains, and run again from the cell that makes the network. Does the gain
-#    grow tenfold? Stop the training with the button when the curve has become
-#    flat.
+#    grow tenfold? Where would you have stopped the training with the button?
+#    (After 20 epochs the recipe divides its rate by ten.)
 # 3. Call `evaluate` with the scale 4 in place of 3, for bicubic and for the
 #    network that was trained for 3. Is it still better? Lesson 06 is about
 #    that.
