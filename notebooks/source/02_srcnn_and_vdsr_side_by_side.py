@@ -461,9 +461,11 @@ if profile == "paper":
 #    9-1-5? How many parameters does it have with 64 feature maps, and how
 #    many maps bring it closest to SRCNN's 8,129?
 # 3. Give a network of three layers the skip connection: train
-#    `VDSR(depth=3)` for as many steps, with `train` and `evaluate` as in
-#    lesson 00. By how much does it pass bicubic, and how much of the lead at
-#    equal steps had to do with depth, then?
+#    `VDSR(depth=3)`, with `train` and `evaluate` as in lesson 00, by the
+#    recipe of the VDSR above: `TrainingConfig.paper(epochs=3, drop_every=2)`
+#    on patches of three scales with `patch_size=21, stride=84`. Does it pass
+#    bicubic, with three seeds? How much of the lead at equal steps had to do
+#    with depth, then?
 # 4. Measure the steepness of edges for the original enlarged by bicubic from
 #    scale 2 and scale 4. Could a network have steeper edges than the
 #    original? What would its PSNR be?
