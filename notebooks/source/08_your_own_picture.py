@@ -441,7 +441,8 @@ figures.show(
 #    to the whole picture? What does it cost?
 # 3. Shrink with `shrink_otherwise(luma, 3, "JPEG")` and blur the small
 #    picture slightly (`scipy.ndimage.gaussian_filter`) before it is enlarged.
-#    Can you find a blur with which the network gains more over bicubic?
+#    Can you find a blur with which the network gains more over bicubic? Over
+#    bicubic of the blurred picture, or of the one that was given?
 # 4. Send $C_b$ and $C_r$ through the network as well. By how much does the
 #    error of the RGB picture change? Mind the range: the planes are centred
 #    on 0.5.
