@@ -1,4 +1,4 @@
-"""The code of the answers is run as doctests: without a screen, in a store of its own."""
+"""The code of the answers is run as doctests: unseen, in a store of its own."""
 
 from __future__ import annotations
 

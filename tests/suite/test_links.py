@@ -187,7 +187,8 @@ def test_paths_that_lessons_name_are_there(root: Path) -> None:
 
 def test_links_of_the_documents_resolve(root: Path) -> None:
     """As GitHub shows them: a heading's id is in small letters, without signs."""
-    documents = [*root.glob("*.md"), *root.glob("docs/*.md"), *root.glob("*/README.md")]
+    documents = [*root.glob("*.md"), *root.glob("docs/**/*.md")]
+    documents += root.glob("*/README.md")
     assert len(documents) > 6
     bad = [
         f"{path.relative_to(root)}: {lead}"
