@@ -14,8 +14,8 @@
 # **You need** lesson 01 (luma, bicubic, PSNR) and gradient descent: that a
 # step changes each weight against its gradient, times the learning rate.
 # Reading takes about 40 minutes. At `quick` the cells take a little over two
-# minutes on two CPU cores with bfloat16 arithmetic (lesson 00 tells whether
-# yours have it); on a GPU nobody has timed them yet.
+# minutes on two CPU cores with AMX, and four with bfloat16 in AVX512 alone
+# (lesson 00 tells what yours have); on a GPU nobody has timed them yet.
 
 # %% [markdown]
 # The first cell holds what a run may change. `quick` trains 200 steps of the

@@ -14,8 +14,8 @@
 #
 # **You need** lesson 03 (the residual) and lesson 01 (bicubic, PSNR).
 # Reading takes about 40 minutes. At `quick` the cells take about 50 seconds on
-# two CPU cores with bfloat16 arithmetic (lesson 00 tells whether yours have
-# it); on a GPU nobody has timed them yet.
+# two CPU cores with AMX, and 80 with bfloat16 in AVX512 (lesson 00
+# tells); on a GPU nobody has timed them yet.
 
 # %% [markdown]
 # > **Words.** *The paper* is that of Kim, Lee and Lee (2016), and VDSR its
