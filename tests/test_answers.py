@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 import doctest
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,11 +61,27 @@ def faults(text: str, lesson: Path) -> list[str]:
                 ast.parse(each.source)
             except SyntaxError as error:
                 found.append(f"answer {number}: {error}: {each.source.strip()}")
-    wide = [line for line in text.splitlines() if len(line) > WIDTH and "|" not in line]
+    lines = [line for line in text.splitlines() if not line.startswith("| ")]
+    wide = [line for line in lines if len(line) > WIDTH]
     found += [f"wider than {WIDTH} columns: {line}" for line in wide]
+    found += unknown_names(text)
     if "```python" in text and not doctest.DocTestParser().get_examples(text):
         found.append("its code is not run: no line begins with >>>")
     return found
+
+
+def unknown_names(text: str) -> list[str]:
+    """Return what the code of a page uses and never makes, skipped code included."""
+    examples = doctest.DocTestParser().get_examples(text)
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821"]
+    checked = subprocess.run(
+        [*command, "--output-format", "concise", "-"],
+        input="".join(each.source for each in examples),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [line for line in checked.stdout.splitlines() if "F821" in line]
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -92,6 +110,8 @@ def test_the_faults_are_found(tmp_path: Path) -> None:
         (page + "```python\n" + ">>> 1\n" * 31 + "```\n", "answer 4 has 31 lines"),
         (page + "```python\n>>> 1 +\n```\n", "answer 4: invalid syntax"),
         (page + "x" * 89, "wider than 88 columns"),
+        (page + '```python\n>>> 1 | len("' + "x" * 80 + '")\n```\n', "wider than 88"),
+        (page + "```python\n>>> lost(1)  # doctest: +SKIP\n```\n", "-:1:1: F821"),
         (page + "```python\nprint(1)\n```\n", "its code is not run"),
     ):
         [found] = faults(changed, lesson)

@@ -9,7 +9,7 @@
 #
 # **You will learn** that serving several scales takes no change of the
 # network, only of its patches; what a network does at a scale it never saw,
-# and why it does harm below and little above; and what it takes to serve
+# why it does harm below and gains less above; and what it takes to serve
 # all scales without compromise.
 #
 # **You need** lesson 03 (the residual) and lesson 01 (bicubic, PSNR).
@@ -457,10 +457,10 @@ book.record("ours-compromises-too", spread["one network"])
 # | a specialist | at its own scale | below | above |
 # |---|---|---|---|
 # | dose | right | too much | too little |
-# | against bicubic | better | worse | nearly the same |
+# | against bicubic | better | worse | -0.1 to +0.4 dB |
 #
 # Where the evidence is weak: the paper has one run a cell, and three times the
-# steps for the network of three scales.
+# steps for the one of three.
 
 # %% [markdown]
 # ## Exercises

@@ -98,6 +98,8 @@ def test_weights_that_are_there_are_replaced_on_request_alone(pictures, tmp_path
     assert f"{output} exists: choose another name" in str(refused.exception)
     assert output.read_bytes() == b"precious"
     assert "patches" not in refused.output
+    begun = ("--resume", "--run-dir", str(tmp_path / "not yet"))
+    assert "exists: choose another" in str(call(*command, *begun).exception)
     assert call(*command, "--force").exit_code == 0
     assert load_model(output).depth == 3
 

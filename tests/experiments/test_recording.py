@@ -378,6 +378,19 @@ def test_figure_3_fits_into_files_that_git_may_hold(tmp_path):
     assert Recording.read(path).histories.keys() == histories.keys()
 
 
+def test_the_folder_that_ships_is_known_by_any_name(tmp_path, monkeypatch):
+    """Named or not, it takes runs of the paper's size, whose weights ship too."""
+    monkeypatch.setattr(recording, "data_file", tmp_path.joinpath)
+    monkeypatch.chdir(tmp_path)
+    ships = (Path("recorded"), tmp_path / "weights")
+    assert recording._folders("paper", "recorded", None) == ships
+    for name in (None, "recorded", tmp_path / "weights" / ".." / "recorded"):
+        with pytest.raises(RunError, match="is for runs at profile paper"):
+            recording._folders("quick", name, None)
+    other = (Path("other"), Path("other") / "weights")
+    assert recording._folders("quick", "other", None) == other
+
+
 # --- weights --------------------------------------------------------------------------
 
 

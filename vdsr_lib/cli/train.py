@@ -77,7 +77,9 @@ def train(
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Replace the file of --output, as --resume does."),
+        typer.Option(
+            "--force", help="Replace the file of --output, as a resumed run does."
+        ),
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bfloat16, float32.")] = "auto",
@@ -93,6 +95,7 @@ def train(
     from vdsr_lib.cli._targets import require_target
     from vdsr_lib.devices import choose_precision, resolve_device
     from vdsr_lib.patches import PatchSet
+    from vdsr_lib.training.run_folder import holds_run
 
     if resume and run_dir is None:
         raise ValueError("--resume needs the --run-dir that it is to go on from")
@@ -101,7 +104,8 @@ def train(
     if output is not None:
         if output.suffix != ".safetensors":
             raise ValueError(f"--output must end in .safetensors, got {output}")
-        require_target(output, replace=force or resume)
+        goes_on = run_dir is not None and resume and holds_run(run_dir)
+        require_target(output, replace=force or goes_on)
     factors = numbers("--scales", scales)
     config = _config(
         recipe or ("srcnn" if network == "srcnn" else "paper"),

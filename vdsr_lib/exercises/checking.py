@@ -171,6 +171,8 @@ def _withheld(expected: Any, got: Any, tolerance: float) -> str:
         return count
     pairs = zip(_ORDINALS, expected, got, strict=False)
     wrong = [name for name, one, two in pairs if not agree(one, two, tolerance)]
+    if any(isinstance(each, bool) for each in expected):  # a wrong yes tells the no
+        return count
     verb = "is" if len(wrong) == 1 else "are"
     return f"{count}; the {' and '.join(wrong)} {verb} not right"
 

@@ -155,13 +155,15 @@ def _folders(
     weights: str | os.PathLike[str] | None,
 ) -> tuple[Path, Path]:
     """Return where recordings and weights go: what ships is of the paper's size."""
-    folder = data_file("recorded") if output is None else Path(output)
-    if output is None and profile != "paper":
+    shipped = data_file("recorded")
+    folder = shipped if output is None else Path(output)
+    ships = folder.resolve() == shipped.resolve()
+    if ships and profile != "paper":
         raise RunError(
             f"{folder} is for runs at profile paper: give another --output for profile "
             f"{profile}"
         )
-    beside = data_file("weights") if output is None else folder / "weights"
+    beside = data_file("weights") if ships else folder / "weights"
     return folder, beside if weights is None else Path(weights)
 
 
