@@ -16,6 +16,7 @@ from vdsr_lib.experiments.layout import (
     history_columns,
     read_history,
     readable,
+    require_names,
     rounded_rows,
 )
 from vdsr_lib.experiments.strips import read_strip
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ExperimentResult", "Recording", "recorded"]
 
 _FORMAT = "vdsr-lib experiment 2"
-_HEAD = ("experiment", "profile", "seed")
+_HEAD = ("experiment", "profile", "seed", "runs")
 _RUN = ("key", "factors", "outcome", "provenance")
 
 
@@ -277,12 +278,9 @@ def _from_content(content: dict[str, Any], folder: Path) -> Recording:
     import pandas as pd
 
     record, curves = content["record"], content["curves"]
-    for wanted, part in (
-        (_HEAD, record),
-        *((_RUN, r) for r in record["runs"].values()),
-    ):
-        if absent := [name for name in wanted if name not in part]:
-            raise ValueError(f"without {', '.join(absent)}")
+    require_names(record, _HEAD)
+    for entry in record["runs"].values():
+        require_names(entry, _RUN)
     table = pd.DataFrame(content["table"])
     for scores in {"psnr", "ssim", "bicubic"} & set(table):
         table[scores] = table[scores].astype(float)
