@@ -64,6 +64,17 @@ def test_srcnns_recipe():
     assert config.clipping == "none"
 
 
+def test_a_rate_does_not_drop_out_of_sight():
+    """10 to the power of 309 is no float, and no clip divides by a rate of 0."""
+    assert TrainingConfig.paper(epochs=300, drop_every=1).learning_rate_at(300) == (
+        pytest.approx(1e-300)
+    )
+    wanted = "drop_every must be more than 1: 399 drops leave nothing of a rate of 0.1"
+    with pytest.raises(ValueError, match=wanted):
+        TrainingConfig.paper(epochs=400, drop_every=1)
+    TrainingConfig.modern(epochs=400, drop_every=1)  # a cosine has no drops
+
+
 def test_a_cosine_after_a_warm_up():
     """By hand: half a cosine over epochs 1 to 5 falls by 0, 15, 50, 85 and 100 %."""
     config = TrainingConfig(epochs=5, schedule="cosine", warm_up=1.0, learning_rate=0.4)
@@ -165,7 +176,8 @@ def test_it_survives_json_and_stays_frozen():
         ("learning_rate", float("nan"), "a number above 0"),
         ("learning_rate", "0.1", "a number above 0"),
         ("drop_every", -1, "an integer of at least 1"),
-        ("drop_divisor", float("inf"), "a number above 0"),
+        ("drop_divisor", float("inf"), "a number of at least 1"),
+        ("drop_divisor", 0.1, "a number of at least 1"),
         ("last_layer_rate", 0, "a number above 0"),
         ("momentum", 1, r"in \[0, 1\)"),
         ("reset_momentum", 1, "True or False"),

@@ -77,6 +77,18 @@ def test_the_loss_falls_and_the_rows_say_what_happened(make_model, patches, reco
     assert watch.notes == ["float32: asked for"] == [history.precision]
 
 
+@pytest.mark.parametrize("without", [torch.no_grad, torch.inference_mode])
+def test_it_trains_where_gradients_are_off(make_model, patches, equal_weights, without):
+    """Measured and trained in one block: the caller's switch is not training's."""
+    plain, inside = make_model(), make_model()
+    run(plain, patches, recipe(epochs=1))
+    with without():
+        run(inside, patches, recipe(epochs=1))
+        assert not torch.is_grad_enabled()
+    assert equal_weights(plain, inside)
+    assert all(p.requires_grad and not p.is_inference() for p in inside.parameters())
+
+
 def test_max_steps_ends_the_run_in_mid_epoch(make_model, patches, equal_weights):
     history = run(make_model(), patches, recipe(max_steps=9))
     assert [(row["epoch"], row["step"]) for row in history.epochs] == [(1, 7), (2, 9)]

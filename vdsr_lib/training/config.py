@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -12,6 +13,8 @@ from vdsr_lib.training.rules import VALUE_RULES
 from vdsr_lib.training.schedule import cosine, steps, warmed_up
 
 __all__ = ["TrainingConfig"]
+
+_LEAST_POWER = -305  # of ten: a float64 ends at 1e-308
 
 _LATER = ("schedule", "warm_up", "averaging", "trace")
 """Attributes that came later: `to_dict` leaves them out at their defaults, so that
@@ -74,9 +77,8 @@ class TrainingConfig:
     Raises
     ------
     ValueError
-        If a value is out of its range; the message names it.
-    TypeError
-        If a count is not an integer.
+        If a value is out of its range, or the rate drops to nothing; the message
+        names the attribute.
 
     Notes
     -----
@@ -120,6 +122,13 @@ class TrainingConfig:
         if self.warm_up >= self.epochs:
             raise ValueError(
                 f"warm_up must be below the {self.epochs} epochs, got {self.warm_up!r}"
+            )
+        drops = (self.epochs - 1) // self.drop_every if self.schedule == "steps" else 0
+        last = math.log10(self.learning_rate) - drops * math.log10(self.drop_divisor)
+        if last < _LEAST_POWER:
+            raise ValueError(
+                f"drop_every must be more than {self.drop_every}: {drops} drops leave "
+                f"nothing of a rate of {self.learning_rate:g}"
             )
 
     @classmethod

@@ -54,7 +54,10 @@ VALUE_RULES: dict[str, _Rule] = {
     "optimiser": _one_of(OPTIMISERS),
     "learning_rate": _POSITIVE,
     "drop_every": _COUNT,
-    "drop_divisor": _POSITIVE,
+    "drop_divisor": (
+        lambda value: _is_number(value) and value >= 1,
+        "a number of at least 1",
+    ),
     "last_layer_rate": _POSITIVE,
     "momentum": _SHARE,
     "reset_momentum": _SWITCH,

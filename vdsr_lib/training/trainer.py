@@ -119,6 +119,9 @@ def train(
             )
         place = processes.device
         choice = choose_precision(place, precision)
+        # Whoever measures beside has switched gradients off for itself, not for us.
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
         stack.enter_context(as_current(place))
         if choice.dtype is torch.float32:
             stack.enter_context(exact_convolutions())
