@@ -19,6 +19,9 @@ from typer.testing import CliRunner
 
 from vdsr_lib.cli import app, main
 from vdsr_lib.errors import LabError
+from vdsr_lib.experiments import get_experiment
+from vdsr_lib.models import build
+from vdsr_lib.training import TrainingConfig
 from vdsr_lib.weights import load_model, read_card
 
 
@@ -34,10 +37,13 @@ def pictures(tmp_path_factory) -> Path:
 
 
 def options(pictures: Path, *more: str) -> list[str]:
+    return ["train", "--depth", "3", "--width", "4", *common(pictures), *more]
+
+
+def common(pictures: Path) -> list[str]:
     return [
-        *("train", "--depth", "3", "--width", "4", "--data", str(pictures)),
-        *("--validate", str(pictures), "--scales", "2", "--batch-size", "32"),
-        *("--device", "cpu", "--precision", "float32", *more),
+        *("--data", str(pictures), "--validate", str(pictures), "--scales", "2"),
+        *("--batch-size", "32", "--device", "cpu", "--precision", "float32"),
     ]
 
 
@@ -65,8 +71,8 @@ def test_it_trains_and_writes_weights_with_their_card(pictures, tmp_path):
 
 def test_the_network_and_its_recipe_are_chosen(pictures):
     result = call(
-        *options(pictures, "--network", "srcnn", "--max-steps", "1", "--patch-size"),
-        *("15", "--validate", "none", "--batch-size", "2"),
+        *("train", *common(pictures), "--network", "srcnn", "--max-steps", "1"),
+        *("--patch-size", "15", "--validate", "none", "--batch-size", "2"),
     )
     assert result.exit_code == 0, result.output
     assert "SRCNN(kernels=(9, 1, 5)" in result.output
@@ -77,6 +83,50 @@ def test_the_network_and_its_recipe_are_chosen(pictures):
     plain = call(*options(pictures, "--no-residual", "--augment", "--max-steps", "1"))
     assert "residual=False" in plain.output
     assert "x 8 orientations" in plain.output
+
+
+class PlannedError(Exception):
+    """Ends the command where the training would begin."""
+
+
+def planned(monkeypatch, *arguments: str):
+    """Return what a command would train: network, patches, recipe."""
+
+    def stop(model, patches, config, **_):
+        raise PlannedError(model, patches, config)
+
+    monkeypatch.setattr("vdsr_lib.training.train", stop)
+    caught = call(*arguments).exception
+    assert isinstance(caught, PlannedError), caught
+    return caught.args
+
+
+@pytest.mark.parametrize("kernels", ["915", "955"])
+def test_a_command_trains_an_srcnn_as_those_that_ship(pictures, monkeypatch, kernels):
+    """Recipe, initial weights and patches are those of the experiment `srcnn`."""
+    shape = "-".join(kernels)
+    runs = get_experiment("srcnn").runs("paper")
+    run = next(each for each in runs if each.name == f"SRCNN {shape}, x3")
+    model, patches, config = planned(
+        monkeypatch,
+        *("train", *common(pictures), "--network", f"srcnn-{kernels}"),
+        *("--recipe", "modern", "--scales", "3", "--stride", "14"),
+        *("--batch-size", "16"),
+    )
+    assert config == run.training
+    generator = torch.Generator().manual_seed(0)
+    wanted = build(run.architecture, generator=generator)
+    assert str(model) == str(wanted)
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(tensor, wanted.state_dict()[name], rtol=0, atol=0)
+    assert patches.patch_size == run.patch_size
+    assert run.stride == 14
+    assert len(patches) == 2 * 2 * 3  # of 66 x 54 pixels: at 0, 14, 28 and at 0, 14
+
+
+def test_a_modern_vdsr(pictures, monkeypatch):
+    _, _, config = planned(monkeypatch, *options(pictures, "--recipe", "modern"))
+    assert config == TrainingConfig.modern(batch_size=32)
 
 
 def test_the_same_command_with_resume_is_idempotent(pictures, tmp_path):
@@ -112,8 +162,10 @@ def test_weights_that_are_there_are_replaced_on_request_alone(pictures, tmp_path
         (["--output", f"{__file__}/w.safetensors"], "w.safetensors cannot be written"),
         (["--scales", "2;3"], "--scales must be like 2,3,4, got '2;3'"),
         (["--scales", "9"], "scale must be in [1.1, 8], got 9"),
-        (["--network", "edsr"], "--network must be vdsr or srcnn, got 'edsr'"),
-        (["--recipe", "adam"], "--recipe must be paper, review, srcnn, got 'adam'"),
+        (["--network", "edsr"], "must be one of vdsr, srcnn, srcnn-915, srcnn-935, "),
+        (["--network", "srcnn"], "--depth is VDSR's: srcnn has three layers of its"),
+        (["--recipe", "adam"], "must be paper, review, srcnn, modern, got 'adam'"),
+        (["--stride", "0"], "patch_size and stride must be at least 1, got 7, 0"),
         (["--theta", "0"], "theta must be a number above 0, got 0.0"),
         (["--depth", "1"], "depth must be at least 2, got 1"),
         (["--patch-size", "0"], "patch_size and stride must be at least 1, got 0"),
