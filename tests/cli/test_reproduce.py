@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner, Result
 
 from vdsr_lib.cli import app
@@ -57,6 +58,7 @@ def test_a_good_lesson(reproduce: Reproduce, tmp_path: Path) -> None:
         str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")
     }
     assert files == {
+        ".lock",
         "claims.json",
         "claims/01.json",
         "executed/01_good.ipynb",
@@ -157,6 +159,20 @@ def test_an_output_that_cannot_be_written_ends_before_any_lesson(
     assert "out/report.html cannot be written (Not a directory)" in str(
         result.exception
     )
+
+
+def test_two_reports_are_not_mixed_in_one_folder(
+    reproduce: Reproduce, tmp_path: Path
+) -> None:
+    reproduce("good")
+    before = (tmp_path / "out" / "report.html").read_bytes()
+    with FileLock(tmp_path / "out" / ".lock"):  # as the other process holds it
+        error = reproduce("good").exception
+    assert isinstance(error, LabError)
+    assert str(error).startswith("another process runs lessons into ")
+    assert str(error).endswith("/out: wait for it, or give another --output")
+    assert (tmp_path / "out" / "report.html").read_bytes() == before
+    assert reproduce("good").exit_code == 0
 
 
 def test_signals_are_left_as_they_were(reproduce: Reproduce) -> None:
@@ -265,7 +281,7 @@ def test_stopped_in_the_middle_nothing_is_left(
     assert process.returncode == code
     wait_for(lambda: not any(member.is_running() for member in family), 60)
     left = [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()]
-    assert left == ["01.json"], "no report, no notebook, no temporary file"
+    assert sorted(left) == [".lock", "01.json"], "no report, notebook, temporary file"
     json.loads(records.read_text())
     if number != signal.SIGKILL:
         assert err == "interrupted: no report was written\n"

@@ -160,8 +160,10 @@ def _run_many(
 ) -> None:
     """Make runs of some experiments within a time, and say what is left."""
     from vdsr_lib.experiments import RunStore, make_all, run_cost, tasks_of
+    from vdsr_lib.experiments.sweep import require_budget
     from vdsr_lib.training import Silent
 
+    require_budget(budget)
     start = time.monotonic()
     tasks, kept = tasks_of(names, profile, seed), RunStore(store)
     costs = [run_cost(task.run) for task in tasks if task.key not in kept]
@@ -204,8 +206,8 @@ def _run_many(
 
 def _what_is_left(budget: float | None, *, since: float) -> float | None:
     """Return the rest of a budget: measuring the machine took some of it."""
-    if budget is None or not budget > 0:  # refused where it is used
-        return budget
+    if budget is None:
+        return None
     return max(1e-3, budget - (time.monotonic() - since))
 
 

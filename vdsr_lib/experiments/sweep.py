@@ -25,7 +25,7 @@ from vdsr_lib.experiments.running import StoppedError, make_run
 from vdsr_lib.experiments.store import FinishedRun, RunStore
 from vdsr_lib.training import Monitor
 
-__all__ = ["BY_VALUE", "Sweep", "Task", "make_all", "tasks_of"]
+__all__ = ["BY_VALUE", "Sweep", "Task", "make_all", "require_budget", "tasks_of"]
 
 BY_VALUE = (
     "srcnn",  # the other network of Table 3
@@ -128,6 +128,23 @@ def tasks_of(
     return list(tasks.values())
 
 
+def require_budget(budget: float | None) -> None:
+    """Refuse a time in which nothing can be made.
+
+    Parameters
+    ----------
+    budget : float or None
+        Seconds; None for no limit.
+
+    Raises
+    ------
+    ValueError
+        If it is not above 0.
+    """
+    if budget is not None and not budget > 0:
+        raise ValueError(f"budget must be above 0 seconds, got {budget}")
+
+
 def make_all(
     tasks: Sequence[Task],
     seed: int = 0,
@@ -179,8 +196,7 @@ def make_all(
     DataError
         If pictures to train or validate with are absent; nothing has been trained.
     """
-    if budget is not None and not budget > 0:
-        raise ValueError(f"budget must be above 0 seconds, got {budget}")
+    require_budget(budget)
     end = None if budget is None else clock() + budget
     missing = [task for task in tasks if task.key not in store]
     material = Material(resolve_device(device))

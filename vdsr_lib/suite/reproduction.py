@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from vdsr_lib._files import notebooks_dir, require_writable
 from vdsr_lib.claims import PROFILES, load_claims
 from vdsr_lib.devices import describe_machine, resolve_device
-from vdsr_lib.errors import ClaimError
+from vdsr_lib.errors import ClaimError, LabError
 from vdsr_lib.suite.editions import write_editions
 from vdsr_lib.suite.lessons import Lesson, Outcome
 from vdsr_lib.suite.page import duration
@@ -68,7 +72,7 @@ def reproduce(
     ValueError
         If there is no such device, or `timeout` is negative or not finite.
     LabError
-        If nothing can be written to `output_dir`.
+        If nothing can be written to `output_dir`, or another process is at work there.
     KeyboardInterrupt
         On Ctrl-C: no kernel stays, and no file is half written.
     """
@@ -80,10 +84,6 @@ def reproduce(
     claims = load_claims(claims_file)
     machine = describe_machine(resolve_device(device))
     output = Path(output_dir).resolve()
-    times = earlier_times(output / "claims.json", profile)
-    for stale in ("claims.json", "report.html"):
-        (output / stale).unlink(missing_ok=True)
-    started, clock = datetime.now(UTC), time.monotonic()
     parameters = {
         "profile": profile,
         "device": device,
@@ -91,10 +91,47 @@ def reproduce(
         "output_dir": str(output),
     }
     limit = TIMEOUTS[profile] if timeout is None else timeout
-    environment = _environment(claims_file)
-    outcomes: list[Outcome] = []
+    with _alone_in(output):
+        times = earlier_times(output / "claims.json", profile)
+        for stale in ("claims.json", "report.html"):
+            (output / stale).unlink(missing_ok=True)
+        started, clock = datetime.now(UTC), time.monotonic()
+        outcomes = _in_turn(
+            lessons,
+            parameters,
+            output,
+            timeout=limit,
+            environment=_environment(claims_file),
+            times=times,
+        )
+        report = Report(
+            profile=profile,
+            device=device,
+            seed=seed,
+            started=started.strftime("%Y-%m-%d %H:%M UTC"),
+            seconds=time.monotonic() - clock,
+            machine=machine,
+            outcomes=outcomes,
+            rows=verdicts(claims, outcomes, output, profile),
+            editions=write_editions(outcomes, output),
+        )
+        write_report(report, output)
+    return report
+
+
+def _in_turn(
+    lessons: Sequence[Lesson],
+    parameters: Mapping[str, Any],
+    output: Path,
+    *,
+    timeout: float | None,
+    environment: dict[str, str],
+    times: Mapping[str, list[float]],
+) -> list[Outcome]:
+    """Run lessons one after another, and say how each went."""
     ours = all(each.path.parent == notebooks_dir() for each in lessons)
-    typical = typical_times(profile) if ours else {}
+    typical = typical_times(parameters["profile"]) if ours else {}
+    outcomes: list[Outcome] = []
     with Progress(lessons, times, typical) as progress:
         progress.say(_outlook(len(lessons), progress, known=bool(times)))
         for lesson in lessons:
@@ -104,26 +141,32 @@ def reproduce(
                 lesson,
                 parameters,
                 output,
-                timeout=limit,
+                timeout=timeout,
                 environment=environment,
                 progress=progress,
             )
             outcomes.append(outcome)
             progress.end(outcome)
             progress.say(_line(outcome) + _rest(lesson, lessons, progress))
-    report = Report(
-        profile=profile,
-        device=device,
-        seed=seed,
-        started=started.strftime("%Y-%m-%d %H:%M UTC"),
-        seconds=time.monotonic() - clock,
-        machine=machine,
-        outcomes=outcomes,
-        rows=verdicts(claims, outcomes, output, profile),
-        editions=write_editions(outcomes, output),
-    )
-    write_report(report, output)
-    return report
+    return outcomes
+
+
+@contextmanager
+def _alone_in(output: Path) -> Iterator[None]:
+    """Hold the folder of a report, so that two of them are not mixed."""
+    output.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(output / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LabError(
+            f"another process runs lessons into {output}: wait for it, or give "
+            "another --output"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _environment(claims_file: str | os.PathLike[str] | None) -> dict[str, str]:
