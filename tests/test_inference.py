@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -132,6 +134,48 @@ def test_large_pictures_are_cut_by_themselves(monkeypatch) -> None:
     seen.clear()
     super_resolve(model, ilr, tile=0)
     assert seen == [(50, 70)]
+
+
+class Onlooker(nn.Module):
+    """Gives back what it is shown, and notes the sides of it."""
+
+    receptive_field = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, ...]] = []
+
+    def forward(self, ilr: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tuple(ilr.shape[-2:]))
+        return ilr
+
+
+@pytest.mark.parametrize(
+    ("precision", "reason", "largest", "tile"),
+    [
+        ("float32", "asked for", (512, 1024), 512),
+        ("bfloat16", "AVX512-BF16", (384, 512), 384),
+        ("bfloat16", devices.AMX, (256, 256), 192),
+    ],
+)
+def test_pictures_are_cut_from_the_sizes_on_that_are_said(
+    monkeypatch, precision: str, reason: str, largest: tuple[int, int], tile: int
+) -> None:
+    chosen = replace(devices.choose_precision("cpu", precision), reason=reason)
+    monkeypatch.setattr(inference, "choose_precision", lambda *_: chosen)
+    model, (height, width) = Onlooker(), largest
+    super_resolve(model, picture(1, 1, height, width), precision=precision)
+    assert model.seen == [largest]
+    model.seen.clear()
+    above = picture(1, 1, height, width + 1)
+    assert torch.equal(super_resolve(model, above, precision=precision), above)
+    assert len(model.seen) > 1
+    model.seen.clear()
+    super_resolve(model, picture(1, 1, 3 * tile, 3 * tile), precision=precision)
+    assert len(model.seen) == 9
+    assert model.seen[4] == (tile + 2, tile + 2)  # a pixel of overlap on each side
+    super_resolve(model, picture(1, 1, 3 * tile, 3 * tile + 1), precision=precision)
+    assert len(model.seen) == 9 + 12
 
 
 def test_a_network_of_unknown_reach_is_never_cut(monkeypatch) -> None:

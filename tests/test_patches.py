@@ -97,6 +97,7 @@ def test_an_epoch_holds_every_example_once(small):
     assert order.tolist() != list(range(len(small)))
     steps = small.steps_per_epoch(7)
     assert steps == len(small) // 7
+    assert small.steps_per_epoch(1) == len(small)
     drawn = torch.cat([hr for _, hr in small.batches(7, generator())])
     torch.testing.assert_close(drawn, small.hr[order[: 7 * steps]])
 

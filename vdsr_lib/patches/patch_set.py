@@ -261,8 +261,9 @@ class PatchSet:
         -------
         str
             16 hexadecimal digits, from the exact sum of the bits of each patch in
-            turn: the same on every device. It tells one data set from another; it is
-            no protection against forgery.
+            turn: the same on every device. It tells one data set from another, but
+            not patches from the same ones turned or mirrored; and it is no protection
+            against forgery.
         """
         digest = hashlib.sha256(f"{tuple(self.ilr.shape)} {self.augment}".encode())
         for plane in (self.ilr, self.hr, self.scales[:, None]):
