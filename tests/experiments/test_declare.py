@@ -24,7 +24,12 @@ EVERY_RUN = [
     for profile in PROFILES
     for run in experiment.runs(profile)
 ]
-OVERLAPPING = [run for p in PROFILES for run in get_experiment("overlap").runs(p)]
+OVERLAPPING = [
+    run
+    for name in ("overlap", "overlap_scales")
+    for profile in PROFILES
+    for run in get_experiment(name).runs(profile)
+]
 
 
 def a_run(**changes: object) -> Run:
@@ -175,6 +180,20 @@ def test_overlap_is_table_1_from_four_times_as_many_patches():
     assert [replace(run, stride=None) for run in overlap] == residual
     steps = [run_cost(run).steps for run in (*overlap, *residual)]
     assert steps == [48_640] * 3 + [13_840] * 3
+
+
+def test_table_2_again_from_more_patches():
+    """What differs is the step between patches: half of their side, rounded up."""
+    columns = {run.name: run for run in get_experiment("table2").runs("paper")}
+    again = get_experiment("overlap_scales").runs("paper")
+    assert [run.name for run in again] == ["x2", "x3", "x4", "x2, x3, x4"]
+    assert [replace(r, stride=None) for r in again] == [columns[r.name] for r in again]
+    assert {run.stride for run in again} == {21}
+    steps = [run_cost(run).steps for run in (again[-1], columns["x2, x3, x4"])]
+    assert steps == [34_880, 9_920]  # 3.5 times as many
+    for profile in PROFILES:
+        for run in get_experiment("overlap_scales").runs(profile):
+            assert 2 * run.stride == run.patch_size + 1
 
 
 def test_clipping_start_is_clipping_ended_after_two_epochs():

@@ -24,6 +24,7 @@ __all__ = [
     "clipping_start_runs",
     "modern_runs",
     "overlap_runs",
+    "overlap_scales_runs",
     "schedule_runs",
     "shallow_runs",
     "side_by_side_runs",
@@ -41,6 +42,21 @@ def overlap_runs(size: Size) -> Iterable[Run]:
     for rate in RATES:
         recipe = size.recipe(**short, learning_rate=rate)
         yield at_scale_2(size, 10, True, recipe, stride=11)
+
+
+def overlap_scales_runs(size: Size) -> Iterable[Run]:
+    """Table 2's networks for one scale and for all, from patches that overlap by half.
+
+    At depth 20 the paper prints the ends of its runs and no curve, so that only whole
+    runs can tell whether its patches overlapped there too.
+    """
+    smaller = SMALLER[size.profile]
+    if size.profile == "classroom":
+        smaller = replace(smaller, training={"epochs": 1})
+    for scales in ((2,), (3,), (4,), (2, 3, 4)):
+        name = "x" + ", x".join(map(str, scales))
+        declared: dict[str, Any] = {"scales": scales, "stride": smaller.depth + 1}
+        yield smaller.vdsr(name, {"trained_on": name}, **declared)
 
 
 def shallow_runs(size: Size) -> Iterable[Run]:

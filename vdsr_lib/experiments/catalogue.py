@@ -14,6 +14,7 @@ from vdsr_lib.experiments._own_runs import (
     clipping_start_runs,
     modern_runs,
     overlap_runs,
+    overlap_scales_runs,
     schedule_runs,
     shallow_runs,
     side_by_side_runs,
@@ -66,6 +67,11 @@ _DECLARED: dict[str, tuple[str, str, Callable[[Size], Iterable[Run]]]] = {
         "The residual networks from patches that overlap by half",
         "ours; what Figure 4 fits",
         overlap_runs,
+    ),
+    "overlap_scales": (
+        "Networks for one scale and for all from patches that overlap by half",
+        "ours; would Table 2 fit it too?",
+        overlap_scales_runs,
     ),
     "shallow": (
         "The same comparison at depth 3, trained gently and long",

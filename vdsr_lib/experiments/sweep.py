@@ -36,6 +36,7 @@ BY_VALUE = (
     "clipping",
     "schedules",
     "table2",
+    "overlap_scales",  # does the same reading fit Table 2?
     "table3",  # the weights that everybody uses
     "ablation",
     "figure3",
