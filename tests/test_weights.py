@@ -240,17 +240,32 @@ def test_the_malicious_pickle_would_have_run(tmp_path: Path) -> None:
     assert witness.exists()
 
 
-def test_a_header_that_looks_like_a_pickle_is_read(model: VDSR, tmp_path: Path) -> None:
+def _like_a_pickle(model: VDSR) -> bytes:
     """A safetensors file may begin with 0x80 0x05, a pickle's first two bytes."""
     for padding in range(2000):
-        path = tmp_path / "net.safetensors"
-        content = pack(model.state_dict(), {"architecture": model.architecture,
-                                            "pad": "x" * padding})  # fmt: skip
-        if content[:2] == b"\x80\x05":
-            break
-    path.write_bytes(content)
-    assert path.read_bytes()[:2] == pickle.dumps(None, protocol=5)[:2]
+        card = {"architecture": model.architecture, "pad": "x" * padding}
+        content = pack(model.state_dict(), card)
+        if content[:2] == pickle.dumps(None, protocol=5)[:2]:
+            return content
+    raise AssertionError("no header of that length")
+
+
+def test_a_header_that_looks_like_a_pickle_is_read(model: VDSR, tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(_like_a_pickle(model))
     assert _same(load_model(path), model)
+
+
+@pytest.mark.parametrize("lost", [7, 1000])
+def test_a_truncated_file_is_not_called_a_pickle(
+    model: VDSR, tmp_path: Path, lost: int
+) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(_like_a_pickle(model)[:-lost])
+    with pytest.raises(WeightsError, match="no safetensors file, or a truncated one"):
+        load_model(path)
+    with pytest.raises(WeightsError, match="is no MATLAB file"):
+        import_matconvnet(path)
 
 
 def _rewrite(path: Path, card: object, tensors: dict[str, torch.Tensor]) -> None:

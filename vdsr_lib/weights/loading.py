@@ -33,6 +33,8 @@ _FOREIGN = (
     (b"MATLAB", "is a MATLAB file: read it with import_matconvnet or import_srcnn"),
     (b"\x93NUMPY", "is a NumPy array"),
 )
+# Bytes 4 to 8 of a safetensors file: its header's length ends, and its header begins.
+_SAFETENSORS = b"\0\0\0\0{"
 
 
 def load_file(
@@ -114,12 +116,15 @@ def explain_foreign_file(path: Path) -> str | None:
     Returns
     -------
     str or None
-        The rest of a sentence that begins with the file's name; None if unknown.
+        The rest of a sentence that begins with the file's name; None if unknown, and
+        for what begins as a safetensors file, whose first bytes may be a pickle's.
     """
     with path.open("rb") as stream:
         start = stream.read(16)
     if not start:
         return "is empty"
+    if start[4:9] == _SAFETENSORS:
+        return None
     return next((text for magic, text in _FOREIGN if start.startswith(magic)), None)
 
 
