@@ -147,11 +147,25 @@ class Halved(VDSR):
         return super().forward(ilr) / 2
 
 
+def _parametrized() -> VDSR:
+    network = VDSR(2, 2)
+    nn.utils.parametrizations.weight_norm(network.body[0])
+    return network
+
+
+def _wider() -> VDSR:
+    network = VDSR(2, 2)
+    network.body[0] = nn.Conv2d(1, 3, 3)
+    return network
+
+
 @pytest.mark.parametrize(
     ("make", "options", "error", "sentence"),
     [
         (lambda: nn.Conv2d(1, 1, 3), {}, TypeError, "a plain VDSR or SRCNN, got Conv2"),
         (lambda: Halved(2, 2), {}, TypeError, "a plain VDSR or SRCNN, got Halved"),
+        (_parametrized, {}, TypeError, r"plain VDSR, .* changed: .*body\.0\.weight"),
+        (_wider, {}, TypeError, r"changed: body\.0\.bias, body\.0\.weight$"),
         (
             lambda: nn.DataParallel(VDSR(2, 2)),
             {},

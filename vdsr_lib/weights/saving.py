@@ -15,7 +15,7 @@ from torch import nn
 
 from vdsr_lib._files import write_atomically
 from vdsr_lib.errors import WeightsError
-from vdsr_lib.models import SRCNN, VDSR
+from vdsr_lib.models import SRCNN, VDSR, build
 
 __all__ = ["save_model"]
 
@@ -57,7 +57,9 @@ def save_model(
     ------
     TypeError
         If `model` is not a network of this library but a subclass or another, or
-        wrapped by torch.compile or DistributedDataParallel, or `card` not a mapping.
+        wrapped by torch.compile or DistributedDataParallel, or has other tensors than
+        its architecture says (layers exchanged or parametrized); or `card` is not a
+        mapping.
     ValueError
         If the suffix or `dtype` is another, or the card holds what JSON cannot.
     WeightsError
@@ -69,6 +71,7 @@ def save_model(
     if type(model) is not VDSR and type(model) is not SRCNN:  # nor a subclass
         kind = type(model).__name__
         raise TypeError(f"save_model takes a plain VDSR or SRCNN, got {kind}")
+    _require_own_layers(model)
     if path.suffix != ".safetensors":
         raise ValueError(f"a weights file ends in .safetensors, got {str(path)!r}")
     if dtype not in STORED_TYPES:
@@ -120,6 +123,21 @@ def _full_card(card: Mapping[str, Any], architecture: dict[str, Any]) -> dict[st
             f"the model card says {card['architecture']}, the model is {architecture}"
         )
     return {**card, "architecture": architecture}
+
+
+def _require_own_layers(model: VDSR | SRCNN) -> None:
+    """Refuse a network that its architecture does not describe: nothing loads it."""
+    with torch.device("meta"):  # shapes without memory
+        described = build(model.architecture)
+    wanted, found = (
+        {name: tuple(tensor.shape) for name, tensor in each.state_dict().items()}
+        for each in (described, model)
+    )
+    if strangers := sorted(dict(wanted.items() ^ found.items())):
+        raise TypeError(
+            f"save_model takes a plain {type(model).__name__}, and the layers of this "
+            f"one were changed: {', '.join(strangers)}"
+        )
 
 
 def _plain_number(value: Any) -> Any:
