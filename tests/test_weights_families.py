@@ -127,7 +127,10 @@ def test_one_network_for_several_scales_is_loaded_once(shelf: Path):
     networks = networks_on("vdsr-t91", (2, 3), "cpu")
     assert networks[2] is networks[3]
     assert networks_on("bicubic", (2, 3), "cpu") == {2: None, 3: None}
-    several = networks_on("srcnn", (2, 3), "cpu")
+    best = networks_on("vdsr", (2, 3), "cpu")
+    assert best[2] is best[3]
+    several = networks_on("srcnn", (2, 2.4, 3), "cpu")
+    assert several[2] is several[2.4]
     assert _is(several[2], "srcnn-955-x2")
     assert _is(several[3], "srcnn-915-x3")
 

@@ -130,7 +130,9 @@ def networks_on(
     """
     scales = list(scales)
     if isinstance(model, str) and model in FAMILIES:
-        return {scale: network_on(model, device, scale=scale) for scale in scales}
+        files = {scale: weights_file(model, scale=scale) for scale in scales}
+        networks = {file: network_on(file, device) for file in set(files.values())}
+        return {scale: networks[file] for scale, file in files.items()}
     return dict.fromkeys(scales, network_on(model, device))
 
 
