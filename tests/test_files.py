@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vdsr_lib._files import require_writable, write_atomically
-from vdsr_lib.errors import LabError
+from vdsr_lib._files import require_writable, user_data_dir, write_atomically
+from vdsr_lib.errors import DataError, LabError
 
 
 def test_a_file_is_written_with_its_folder_and_ordinary_permissions(tmp_path: Path):
@@ -18,6 +18,20 @@ def test_a_file_is_written_with_its_folder_and_ordinary_permissions(tmp_path: Pa
     plain = tmp_path / "plain"
     plain.touch()
     assert path.stat().st_mode == plain.stat().st_mode
+
+
+def test_the_umask_of_the_process_is_obeyed_and_never_touched(
+    tmp_path: Path, monkeypatch
+):
+    """It is shared by all threads: a change for a moment can stay for good."""
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "umask", None)
+            path = write_atomically(tmp_path / "a.txt", "text")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_full_disk_names_the_file_asked_for_and_leaves_what_was_there(
@@ -74,3 +88,18 @@ def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path, monkeypatch
     monkeypatch.setattr("tempfile.TemporaryFile", denied)
     with pytest.raises(LabError, match=r"c.txt cannot be written \(Permission denied"):
         require_writable(tmp_path / "c.txt")
+
+
+def test_a_drive_that_is_not_there_is_refused(monkeypatch):
+    """As on Windows, where not even the last of the parents need exist."""
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    with pytest.raises(LabError, match=r"d.txt cannot be written \(No such file"):
+        require_writable(Path("/no/where/d.txt"))
+
+
+def test_a_data_folder_in_the_home_of_nobody_is_refused(monkeypatch):
+    with pytest.raises(DataError, match="~nobody-here/x is no usable folder"):
+        user_data_dir("~nobody-here/x")
+    monkeypatch.setenv("VDSR_DATA_DIR", "~nobody-here/y")
+    with pytest.raises(DataError, match="~nobody-here/y is no usable folder"):
+        user_data_dir()

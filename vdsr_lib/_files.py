@@ -6,8 +6,9 @@ import errno
 import os
 import tempfile
 from pathlib import Path
+from uuid import uuid4
 
-from vdsr_lib.errors import LabError
+from vdsr_lib.errors import DataError, LabError
 
 __all__ = [
     "PARTIAL",
@@ -71,11 +72,21 @@ def user_data_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
     pathlib.Path
         `data_dir`, else the environment variable ``VDSR_DATA_DIR``, else the cache
         folder of this user (``~/.cache/vdsr_lib`` on Linux). It may not exist yet.
+
+    Raises
+    ------
+    DataError
+        If the folder begins with the home (``~name``) of nobody.
     """
-    if data_dir is not None:
+    if data_dir is None:
+        data_dir = os.environ.get("VDSR_DATA_DIR") or _cache_folder()
+    try:
         return Path(data_dir).expanduser()
-    if named := os.environ.get("VDSR_DATA_DIR"):
-        return Path(named).expanduser()
+    except RuntimeError as error:
+        raise DataError(f"{data_dir} is no usable folder ({error})") from error
+
+
+def _cache_folder() -> Path:
     import pooch
 
     return Path(pooch.os_cache("vdsr_lib"))
@@ -99,7 +110,8 @@ def require_writable(path: str | os.PathLike[str]) -> None:
     if path.is_dir():
         raise LabError(f"{path} is a folder: give the name of a file")
     try:
-        place = next(p for p in path.absolute().parents if p.exists())
+        places = path.absolute().parents  # none of them, on a drive that is not there
+        place = next((p for p in places if p.exists()), path.parent)
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
@@ -150,21 +162,15 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
 def _replace(path: Path, raw: bytes) -> None:
     """Write a temporary file in the same folder, and give it the final name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=PARTIAL, dir=path.parent)
+    temporary = path.with_name(f"{PARTIAL}{uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        # Not by mkstemp, whose files are private: what to share instead, the umask,
+        # cannot be asked for without changing it under other threads' hands.
+        with temporary.open("xb") as stream:
             stream.write(raw)
             stream.flush()
             os.fsync(stream.fileno())
-        _share(temporary)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-
-
-def _share(temporary: str) -> None:
-    """Give a temporary file (made private by ``mkstemp``) the usual permissions."""
-    mask = os.umask(0)
-    os.umask(mask)
-    Path(temporary).chmod(0o666 & ~mask)

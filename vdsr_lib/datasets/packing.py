@@ -56,11 +56,12 @@ def pack(
     Raises
     ------
     DataError
-        If the name is unknown, or the pictures are not here or not right.
+        If the name is unknown, the pictures are not here or not right, or a folder
+        begins with the home (``~name``) of nobody.
     OSError
         If a pack cannot be written; none is there in part.
     """
-    root, folder = user_data_dir(data_dir), Path(output).expanduser()
+    root, folder = user_data_dir(data_dir), user_data_dir(output)
     parts = parts_of(name)
     for source in parts:
         _require_right(source, root)
