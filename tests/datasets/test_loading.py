@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from PIL import Image
 
 from vdsr_lib import datasets
 from vdsr_lib.datasets import identify, load_images
+from vdsr_lib.datasets.loading import fetch_command
 from vdsr_lib.errors import DataError
 from vdsr_lib.images import to_luma
 
@@ -80,6 +83,20 @@ def test_no_picture_takes_the_name_of_another_one(tmp_path: Path):
         save(tmp_path / name)
     found = list(load_images(tmp_path))
     assert found == ["a.bmp", "a.png", "a.png.jpg", "b", "b.png.png", "c.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are Unicode there")
+def test_a_name_that_is_no_utf8_can_be_printed_and_identified(tmp_path: Path):
+    """As an old ZIP archive leaves it: 0xE4 is an umlaut in Latin-1."""
+    save(tmp_path / "a.png")
+    try:
+        (tmp_path / "a.png").rename(tmp_path / os.fsdecode(b"H\xe4user.png"))
+    except OSError:
+        pytest.skip("this file system wants UTF-8")
+    (name,) = load_images(tmp_path)
+    assert name == r"H\udce4user"
+    assert name.encode()
+    assert identify(str(tmp_path)).startswith("folder ")
 
 
 def test_every_bad_file_is_named(tmp_path: Path):
@@ -315,3 +332,9 @@ def test_files_are_read_once_to_identify_them(tmp_path: Path, monkeypatch):
     save(tmp_path / "b.png", (6, 7, 3))
     assert identify(str(tmp_path)) != first
     assert read == ["a.png", "b.png", "b.png"]
+
+
+def test_the_command_for_a_folder_with_a_space_can_be_copied(tmp_path: Path):
+    command = fetch_command("set5", tmp_path / "my data")
+    assert shlex.split(command)[-2:] == ["--data-dir", str(tmp_path / "my data")]
+    assert fetch_command("set5", tmp_path).endswith(f"--data-dir {tmp_path}")

@@ -117,7 +117,7 @@ def identify(name_or_folder: str) -> str:
         for path in _pictures_of(name_or_folder):
             state = path.stat()
             content = _digest(path, state.st_size, state.st_mtime_ns)
-            digest.update(f"{path.name}\0{content}\n".encode())
+            digest.update(_encoded(f"{path.name}\0{content}\n"))
     except (DataError, OSError):
         return name_or_folder
     return f"folder {digest.hexdigest()[:16]}"
@@ -174,8 +174,10 @@ def fetch_command(name: str, root: Path) -> str:
     str
         With an option where it is another folder than that of `user_data_dir`.
     """
-    where = "" if root == user_data_dir() else f" --data-dir {root}"
-    return f"vdsr data fetch {name}{where}"
+    if root == user_data_dir():
+        return f"vdsr data fetch {name}"
+    folder = f'"{root}"' if " " in str(root) else root
+    return f"vdsr data fetch {name} --data-dir {folder}"
 
 
 def natural_order(path: Path) -> tuple[list[tuple[int, int | str]], str]:
@@ -321,7 +323,17 @@ def _names(paths: Sequence[Path]) -> list[str]:
     """Return the files' names without suffix, or with it where two would be equal."""
     stems = Counter(path.stem for path in paths)
     taken = {path.name for path in paths}  # a.png, and a.png.jpg without its suffix
-    return [p.name if stems[p.stem] > 1 or p.stem in taken else p.stem for p in paths]
+    names = [p.name if stems[p.stem] > 1 or p.stem in taken else p.stem for p in paths]
+    return [_encoded(name).decode() for name in names]
+
+
+def _encoded(name: str) -> bytes:
+    r"""Return a name in UTF-8, also one that is none: of a file from an old archive.
+
+    Python holds a byte that is no UTF-8 as half a character, which cannot be encoded,
+    and so neither printed nor written into a table. Here it becomes ``\udce4``.
+    """
+    return name.encode(errors="backslashreplace")
 
 
 def _some(names: Sequence[str]) -> str:
