@@ -261,7 +261,7 @@ def test_benchmarks_that_are_missing_are_explained_and_left_out(
     assert "vdsr data fetch set5" in said[0]
 
 
-def test_benchmarks_are_fetched_only_when_asked(monkeypatch):
+def test_benchmarks_are_fetched_only_when_asked(tmp_path, monkeypatch):
     from vdsr_lib.errors import DataError
     from vdsr_lib.protocol import benchmarks
 
@@ -271,6 +271,7 @@ def test_benchmarks_are_fetched_only_when_asked(monkeypatch):
         fetched.append(name)
         raise DataError("there is no network")
 
+    monkeypatch.setenv("VDSR_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(benchmarks, "fetch", no_network)
     assert "embedded-test" in load_benchmarks(["embedded-test"])
     assert fetched == []

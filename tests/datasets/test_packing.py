@@ -20,6 +20,7 @@ from vdsr_lib.datasets import catalogue, load_images, pack
 from vdsr_lib.errors import DataError
 from vdsr_lib.experiments import Experiment, Pictures, Run, run_experiment
 from vdsr_lib.images import to_luma
+from vdsr_lib.protocol import benchmarks
 from vdsr_lib.training import Silent, TrainingConfig
 
 SETS = {"one": ("t2.bmp", "t10.jpg", "grey.png"), "other": ("a.png", "b.png")}
@@ -149,6 +150,35 @@ def test_a_damaged_pack_is_named_and_refused(root: Path, tmp_path: Path):
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"make it again with 'vdsr data pack one'"):
             load_images("one", data_dir=tmp_path)
+
+
+def test_a_pack_that_claims_to_be_compressed_is_refused(root: Path, tmp_path: Path):
+    """One bit of the table of contents, and zlib is given a PNG to decompress."""
+    (path,) = pack("one", tmp_path, data_dir=root)
+    content = bytearray(path.read_bytes())
+    method = content.rindex(b"PK\x01\x02") + 10
+    assert content[method] == zipfile.ZIP_STORED
+    content[method] = zipfile.ZIP_DEFLATED
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"no pack of one \(.*decompressing.*\): "):
+        load_images("one", data_dir=tmp_path)
+
+
+def test_benchmarks_that_are_here_as_packs_are_not_fetched(
+    root: Path, tmp_path: Path, monkeypatch
+):
+    """Their pictures would win over the packs, however few of them came."""
+    fetched: list[str] = []
+    monkeypatch.setattr(benchmarks, "fetch", fetched.append)
+    monkeypatch.setenv("VDSR_DATA_DIR", str(tmp_path / "packs"))
+    pack("one", tmp_path / "packs", data_dir=root)
+    found = benchmarks.load_benchmarks(["One", "embedded-test"], download=True)
+    assert list(found["One"]) == ["t2", "t10", "grey"]
+    assert fetched == ["embedded-test"]  # which looks for its files alone
+    said: list[str] = []
+    benchmarks.load_benchmarks(["all"], download=True, explain=said.append)
+    assert fetched == ["embedded-test", "all"]  # a part is missing
+    assert len(said) == 1
 
 
 def rewritten(path: Path, **members: bytes) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def read_pack(source: Source, path: Path) -> list[NDArray[np.uint8]]:
             return [_luma(archive, entry) for entry in table["pictures"]]
     except (
         *(OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError),
-        *(EOFError, NotImplementedError, RuntimeError, PictureError),
+        *(EOFError, NotImplementedError, RuntimeError, zlib.error, PictureError),
     ) as error:
         what = error.args[0] if isinstance(error, KeyError) else error
         raise DataError(f"{path} is no pack of {source.name} ({what}): {again}") from (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from vdsr_lib.datasets import fetch, load_images
+from vdsr_lib.datasets import EMBEDDED, fetch, load_images, packed_parts, presence
 from vdsr_lib.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def load_benchmarks(
     names : iterable of str
         Data sets as the paper writes them; by default those of Table 3.
     download : bool
-        Whether to fetch a set that is not here. What is here is not fetched again.
+        Whether to fetch a set that is not here. What is here is not fetched again,
+        also where it is here as a pack.
     explain : callable
         Called with a sentence for each set that is missing: what it is, and how to
         get it.
@@ -42,9 +43,17 @@ def load_benchmarks(
     found = {}
     for name in names:
         try:
-            if download:
+            if download and not _is_here_packed(name):
                 fetch(name)
             found[name] = load_images(name)
         except DataError as missing:
             explain(f"{name} is not measured: {missing}")
     return found
+
+
+def _is_here_packed(name: str) -> bool:
+    """Tell whether `fetch` would get the pictures of a set whose packs are here."""
+    if name.lower() in EMBEDDED:
+        return False
+    here, count = presence(name)
+    return here == count and bool(packed_parts(name))
