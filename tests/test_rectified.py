@@ -93,6 +93,25 @@ def test_a_chain_gives_rectified_layers_to_the_fast_path(monkeypatch) -> None:  
     assert [isinstance(each, Convolution) for each in seen] == [True] * 4
 
 
+def test_a_chain_keeps_what_was_put_in_the_place_of_a_relu(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """A GPU must not take for a ReLU what a CPU does not."""
+    network = VDSR(4, 8)
+    network.body[1] = torch.nn.LeakyReLU(0.5)
+    network.body[3] = torch.nn.Identity()
+    ilr = torch.rand(1, 1, 12, 12)
+    expected = network(ilr)
+    taken: list[int] = []
+
+    def by_torch(maps, weight, bias, side):  # type: ignore[no-untyped-def]
+        taken.append(len(bias))
+        return functional.relu(functional.conv2d(maps, weight, bias, padding=side))
+
+    monkeypatch.setattr(layers, "is_fast_path", lambda *_: True)
+    monkeypatch.setattr(layers, "convolve_and_rectify", by_torch)
+    torch.testing.assert_close(network(ilr), expected)
+    assert taken == [8]  # the third alone
+
+
 def test_a_chain_is_a_sequence_as_it_was() -> None:
     body = VDSR(3, 4).body
     assert isinstance(body, Chain)

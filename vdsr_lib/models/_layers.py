@@ -137,6 +137,8 @@ class Chain(nn.Sequential):
         layer = self[place]
         if place + 1 == len(self) or not isinstance(layer, Convolution):
             return False
+        if type(self[place + 1]) is not nn.ReLU:  # its owner has put another there
+            return False
         if layer.out_channels % 8:  # cuDNN's fused kernels want whole eights
             return False
         return is_fast_path(maps, layer.padding_mode)

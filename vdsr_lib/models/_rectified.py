@@ -196,7 +196,9 @@ def _trial(layer: _Layer, device: torch.device) -> list[torch.Tensor]:
     """Return the gradients of a small net of two such layers, in float32."""
     generator = torch.Generator().manual_seed(0)
     shapes = ((2, 1, 9, 9), (16, 1, 3, 3), (16,), (16, 16, 3, 3), (16,))
-    drawn = (torch.randn(shape, generator=generator) / 4 for shape in shapes)
+    drawn = (
+        torch.randn(shape, generator=generator, device="cpu") / 4 for shape in shapes
+    )
     with torch.inference_mode(False), torch.enable_grad():
         leaves = [each.to(device, torch.bfloat16).requires_grad_() for each in drawn]
         maps, weight, bias, weight_2, bias_2 = leaves
