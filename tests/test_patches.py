@@ -213,3 +213,27 @@ def test_tensors_that_do_not_fit_are_refused(small):
         PatchSet(small.ilr, small.hr, small.scales[:, None])
     with pytest.raises(ValueError, match="at least one"):
         PatchSet(small.ilr[:0], small.hr[:0], small.scales[:0])
+
+
+@pytest.mark.parametrize("default", [torch.float64, torch.bfloat16])
+def test_patches_are_the_same_whatever_torchs_default_type_is(small, default):
+    torch.set_default_dtype(default)
+    try:
+        again = PatchSet.from_images({"a": picture(50, 40)}, (2, 3), patch_size=9)
+        assert again.fingerprint() == small.fingerprint()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert again.scales.dtype == torch.float32
+
+
+def test_patches_are_the_same_whatever_torchs_default_device_is(small):
+    """Nothing holds numbers on "meta": what went there would be lost."""
+    with torch.device("meta"):
+        again = PatchSet.from_images(
+            {"a": picture(50, 40)}, (2, 3), patch_size=9, augment=True
+        )
+        order = again.order(generator())
+        ilr, _ = again.batch(order)
+    assert ilr.device.type == again.scales.device.type == "cpu"
+    assert torch.equal(again.scales, small.scales)
+    assert sorted(order.tolist()) == list(range(len(again)))

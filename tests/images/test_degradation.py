@@ -40,6 +40,19 @@ def test_eight_bits_mean_the_same_as_fractions(luma):
     np.testing.assert_allclose(tensor, degrade(luma, 3), atol=1e-6)
 
 
+@pytest.mark.parametrize("default", [torch.float64, torch.bfloat16])
+def test_eight_bit_tensors_give_float32_whatever_torchs_default_is(luma, default):
+    eight = torch.from_numpy(luma)
+    expected = degrade(eight, 3)
+    torch.set_default_dtype(default)
+    try:
+        found = degrade(eight, 3)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_float_dtypes_are_kept(luma, dtype):
     hr = (luma / 255).astype(dtype)

@@ -139,7 +139,8 @@ def degrade(hr: Image, scale: float) -> Image:
     height, width = _size(hr)
     require_unit_range(hr, "hr")
     if hr.dtype in (np.uint8, torch.uint8):
-        hr = hr / 255
+        # float32, where torch would divide in whatever its default is.
+        hr = (hr.float() if isinstance(hr, torch.Tensor) else hr) / 255
     # 1e-9 keeps 21 / 1.4 = 15.000000000000002 from asking for a sixteenth pixel.
     small = [math.ceil(side / factor - 1e-9) for side in (height, width)]
     lr = imresize(hr, shape=(small[0], small[1]))  # (..., h, w)

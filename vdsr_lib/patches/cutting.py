@@ -57,9 +57,10 @@ def cut_patches(
             _cut(luma, scale, stride, planes[:, start:stop])
         start = stop
     marks = [float(s) for _, s in product(lumas, factors)]
-    sizes = torch.tensor([rows * columns for rows, columns in grids])
+    sizes = [rows * columns for rows, columns in grids]
+    each = torch.from_numpy(np.repeat(np.array(marks, np.float32), sizes))  # (N,)
     ilr, hr = torch.from_numpy(planes).unsqueeze(2)  # (N, 1, p, p) each
-    return ilr, hr, torch.tensor(marks).repeat_interleave(sizes)
+    return ilr, hr, each
 
 
 def _lumas(images: Any) -> list[NDArray[np.uint8]]:

@@ -23,7 +23,7 @@ def orientation_maps(side: int) -> torch.Tensor:
     torch.Tensor
         (8, side * side) int64; the first row is the patch as it is.
     """
-    pixels = torch.arange(side * side).view(side, side)
+    pixels = torch.arange(side * side, device="cpu").view(side, side)
     turned = [torch.rot90(pixels, quarter) for quarter in range(4)]
     turned += [each.flip(1) for each in turned]
     return torch.stack([each.flatten() for each in turned])  # (8, p * p)

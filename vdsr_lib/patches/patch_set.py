@@ -197,7 +197,7 @@ class PatchSet:
         torch.Tensor
             (len,) int64 on the patches' device: a permutation of the examples.
         """
-        shuffled = torch.randperm(len(self), generator=generator)
+        shuffled = torch.randperm(len(self), generator=generator, device="cpu")
         return shuffled.to(self.device)  # (len,)
 
     def batch(self, examples: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
