@@ -97,6 +97,19 @@ def test_what_a_card_records_stands_beside_what_is_measured(
     assert list(table.columns) == ["scale", "measured", "recorded", "seconds"]
 
 
+@pytest.mark.parametrize(
+    "scores", [{"Pictures": 30.1}, {"Pictures": {"x2": "good"}}, {"x2": {}}, [30.1], 7]
+)
+def test_a_card_may_state_scores_in_another_way(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scores: object
+) -> None:
+    card = {"scores": scores, "ssim": scores}
+    weights = save_model(VDSR(3, 8), tmp_path / "w.safetensors", card=card)
+    monkeypatch.chdir(folder.parent)
+    text = vdsr("--model", weights, "--data", "pictures", "--scales", "2")
+    assert list(lines(text).columns) == ["scale", "measured", "seconds"]
+
+
 def test_float32_unless_another_precision_is_asked_for(folder, tmp_path) -> None:
     network = VDSR(3, 8, generator=torch.Generator().manual_seed(0))
     network.body[-1].weight.data *= 100  # far from bicubic, so that rounding shows

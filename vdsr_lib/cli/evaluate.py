@@ -124,8 +124,15 @@ def _recorded(model: str, data: str, scale: float) -> str:
         card = read_card(model, scale=scale)
     except WeightsError:  # bicubic, or a file of the authors
         return ""
-    sets = {name.lower(): name for name in card.get("scores", {})}
-    name, key = sets.get(data.lower(), ""), f"x{scale:g}"
-    psnr = card.get("scores", {}).get(name, {}).get(key)
-    ssim = card.get("ssim", {}).get(name, {}).get(key)
+    psnr, ssim = (
+        _stated(card.get(measure), data, scale) for measure in ("scores", "ssim")
+    )
     return "" if psnr is None or ssim is None else f"{psnr:.2f}/{ssim:.4f}"
+
+
+def _stated(scores: object, data: str, scale: float) -> float | None:
+    """Return a number of a card, which may hold anything under any name."""
+    for name in (data.lower(), f"x{scale:g}"):
+        named = scores.items() if isinstance(scores, dict) else ()
+        scores = next((value for key, value in named if key.lower() == name), None)
+    return scores if isinstance(scores, (int, float)) else None
