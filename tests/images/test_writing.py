@@ -107,3 +107,12 @@ def test_a_side_too_long_for_jpeg_is_named(tmp_path):
 def test_every_suffix_has_a_format_that_pillow_writes():
     Image.init()
     assert set(writing._FORMATS.values()) <= set(Image.SAVE)
+
+
+def test_a_side_that_jpeg_cannot_hold_is_named(tmp_path):
+    longest = np.zeros((1, 65_500), np.uint8)
+    write_picture(tmp_path / "longest.jpg", longest)
+    longer = np.zeros((65_501, 1), np.uint8)
+    with pytest.raises(PictureError, match=r"JPEG holds no side above 65,500.*\.png"):
+        write_picture(tmp_path / "longer.jpg", longer)
+    assert [path.name for path in tmp_path.iterdir()] == ["longest.jpg"]

@@ -32,6 +32,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
 _WITH_ALPHA = ("PNG", "TIFF")
+_LONGEST_JPEG = 65_500  # libjpeg's own limit of a side, in pixels
 
 
 def write_picture(
@@ -67,6 +68,12 @@ def write_picture(
     path = Path(path)
     picture = Picture(pixels, alpha, path.stem)
     kind = check_target(path, alpha=alpha is not None)
+    height, width = picture.pixels.shape[:2]
+    if kind == "JPEG" and max(height, width) > _LONGEST_JPEG:
+        raise PictureError(
+            f"{path} cannot be written: JPEG holds no side above {_LONGEST_JPEG:,} "
+            f"pixels, and this picture has {width:,} x {height:,}; choose .png or .tif"
+        )
     try:
         return write_atomically(path, _encode(picture, kind))
     except OSError as error:
