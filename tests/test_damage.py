@@ -84,3 +84,5 @@ def test_mistakes_are_sentences(luma):
         shrink_otherwise(luma, 0, "bicubic")
     with pytest.raises(ValueError, match=r"whole number here, got 1\.5"):
         shrink_otherwise(luma, 1.5, "bicubic")
+    with pytest.raises(TypeError, match=r"luma must be uint8 in \[0, 255\], got float"):
+        shrink_otherwise(luma / 255, 3, "box average")

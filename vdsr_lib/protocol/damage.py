@@ -48,6 +48,8 @@ def shrink_otherwise(luma: Luma, scale: int, damage: str, *, seed: int = 0) -> L
     ValueError
         If the damage is unknown, the scale no whole number in range, or a side no
         multiple of it.
+    TypeError
+        If the picture is not uint8.
     """
     if not check_scale(scale).is_integer():
         raise ValueError(f"scale must be a whole number here, got {scale}")
@@ -55,6 +57,8 @@ def shrink_otherwise(luma: Luma, scale: int, damage: str, *, seed: int = 0) -> L
     if damage not in DAMAGES:
         known = ", ".join(DAMAGES)
         raise ValueError(f"damage must be one of {known}, got {damage!r}")
+    if luma.dtype != np.uint8:
+        raise TypeError(f"luma must be uint8 in [0, 255], got {luma.dtype}")
     if any(side % scale for side in luma.shape):
         raise ValueError(f"{luma.shape} is no multiple of {scale}: crop it first")
     return DAMAGES[damage](luma, scale, np.random.default_rng(seed))
