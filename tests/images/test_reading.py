@@ -89,6 +89,7 @@ def assert_holds(picture: Picture, pixels: np.ndarray, alpha: np.ndarray | None 
     np.testing.assert_array_equal(picture.pixels, pixels)
     assert picture.pixels.dtype == np.uint8
     assert picture.pixels.flags.c_contiguous
+    assert picture.pixels.flags.writeable
     if alpha is None:
         assert picture.alpha is None
     else:
@@ -280,6 +281,22 @@ class TestFloats:
             fractions = samples.astype(np.float32) / np.float32(255)
             content = tiff(fractions, byteorder=byteorder, compression=compression)
             assert_holds(read_picture(content), samples)
+
+    def test_tiff_where_zero_is_white(self):
+        fractions = GREY.astype(np.float32) / np.float32(255)
+        content = tiff(fractions, photometric="miniswhite")
+        assert_holds(read_picture(content), 255 - GREY)
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.uint16])
+    def test_colours_multiplied_by_their_opacity_are_refused(self, dtype):
+        """Taken as they are they would be too dark; 8 bits Pillow divides."""
+        samples = np.zeros((4, 13, 17), dtype)
+        options = {"photometric": "rgb", "planarconfig": "separate"}
+        content = tiff(samples, extrasamples=["assocalpha"], **options)
+        with pytest.raises(PictureError, match=r"supported \(colours multiplied by"):
+            read_picture(content)
+        content = tiff(samples, extrasamples=["unassalpha"], **options)
+        assert read_picture(content).alpha is not None
 
     @pytest.mark.parametrize("colour", [True, False])
     @pytest.mark.parametrize(

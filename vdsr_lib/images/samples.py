@@ -22,7 +22,7 @@ __all__ = ["decode", "decode_with_tifffile", "needs_tifffile"]
 # Tags of TIFF and EXIF, and the values that matter here.
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION = 258, 262, 274
 _PLANAR_CONFIGURATION = 284
-_WHITE_IS_ZERO, _SEPARATE_PLANES = 0, 2
+_WHITE_IS_ZERO, _SEPARATE_PLANES, _MULTIPLIED = 0, 2, 1
 _FLOAT_TOLERANCE = 1e-3
 # The same samples, read with their two bytes exchanged. N is this machine's order.
 _EXCHANGED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
@@ -65,7 +65,7 @@ def decode(
     elif image.mode.startswith("I"):
         pixels, alpha = _integers(image, where)
     elif image.mode == "F":
-        pixels, alpha = _from_floats(np.asarray(image), where), None
+        pixels, alpha = _fractions(image, where), None
     else:
         pixels, alpha = _eight_bits(image, where)
     return _upright(pixels, alpha, _orientation(image))
@@ -113,7 +113,8 @@ def decode_with_tifffile(
     Raises
     ------
     PictureError
-        If the first page is no grey or RGB picture, or its compression is unknown.
+        If the first page is no grey or RGB picture, its compression is unknown, or
+        its colours are multiplied by their opacity ("associated alpha").
     """
     import tifffile
 
@@ -125,6 +126,8 @@ def decode_with_tifffile(
         known = page.axes in ("YX", "YXS", "SYX") and page.samplesperpixel <= 4
         if not known or colours not in ("MINISBLACK", "RGB"):
             raise _unsupported(where, kind)
+        if _MULTIPLIED in page.extrasamples:
+            raise _unsupported(where, "colours multiplied by their opacity")
         try:
             samples = np.asarray(page.asarray())
         except ValueError as error:  # a compression that needs one more package
@@ -240,6 +243,13 @@ def _integers(image: ImageFile.ImageFile, where: str) -> Decoded:
     return _narrow(samples, maximum), alpha
 
 
+def _fractions(image: ImageFile.ImageFile, where: str) -> NDArray[np.uint8]:
+    """Return grey pixels of samples that are floats."""
+    pixels = _from_floats(np.asarray(image), where)
+    white_is_zero = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    return 255 - pixels if white_is_zero else pixels
+
+
 def _from_floats(samples: Array, where: str) -> NDArray[np.uint8]:
     """Return floats in [0, 1] as uint8."""
     low, high = float(samples.min()), float(samples.max())
@@ -272,11 +282,14 @@ def _orientation(image: ImageFile.ImageFile) -> int:
 def _upright(
     pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, orientation: int
 ) -> Decoded:
-    """Turn and mirror a picture by its EXIF orientation."""
-    upright = np.ascontiguousarray(_turn(pixels, orientation))
+    """Turn and mirror a picture by its EXIF orientation; what comes can be written to.
+
+    What Pillow gives cannot, and torch would warn of it.
+    """
+    upright = np.require(_turn(pixels, orientation), None, ["C", "W"])
     if alpha is None:
         return upright, None
-    return upright, np.ascontiguousarray(_turn(alpha, orientation))
+    return upright, np.require(_turn(alpha, orientation), None, ["C", "W"])
 
 
 def _turn(plane: Array, orientation: int) -> Array:
