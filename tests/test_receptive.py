@@ -66,6 +66,13 @@ def test_two_linear_layers_by_hand(picture):
     np.testing.assert_allclose(with_skip, expected, rtol=1e-6)
 
 
+def test_gradients_are_measured_inside_no_grad_too(picture):
+    net = open_net(2)
+    expected = effective_field(net, picture, 2)
+    with torch.no_grad():
+        np.testing.assert_array_equal(effective_field(net, picture, 2), expected)
+
+
 def test_a_unit_that_is_off_passes_nothing(picture):
     net = open_net(2)
     with torch.no_grad():
