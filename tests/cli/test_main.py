@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from itertools import pairwise
@@ -51,6 +52,15 @@ def test_a_broken_library_keeps_its_traceback(monkeypatch, capsys):
     error = ModuleNotFoundError("No module", name="vdsr_lib.gone")
     with pytest.raises(ModuleNotFoundError):
         said(monkeypatch, capsys, error)
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_no_work(monkeypatch):
+    """As on Windows, where the output of a pipe is in an old encoding."""
+    stream = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(stream, "cp1252"))
+    monkeypatch.setattr(vdsr_lib.cli, "app", lambda: typer.echo("\xe4\u5199.png"))
+    main()
+    assert stream.getvalue().split() == [b"\xe4\\u5199.png"]
 
 
 def every_command(command, *names: str):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -84,6 +85,9 @@ _flow(app)
 
 def main() -> None:
     """Run the command line and turn a user's mistake into one sentence."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A file's name that the terminal cannot show must not end a finished work.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except (LabError, ValueError, OSError, ModuleNotFoundError) as error:
