@@ -66,11 +66,25 @@ def test_two_linear_layers_by_hand(picture):
     np.testing.assert_allclose(with_skip, expected, rtol=1e-6)
 
 
-def test_gradients_are_measured_inside_no_grad_too(picture):
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_gradients_are_measured_where_none_are_recorded(picture, mode):
     net = open_net(2)
     expected = effective_field(net, picture, 2)
-    with torch.no_grad():
+    with mode():
         np.testing.assert_array_equal(effective_field(net, picture, 2), expected)
+
+
+class Blur(torch.nn.Module):
+    """A module without a parameter: the mean of 3 x 3 pixels."""
+
+    receptive_field = 3
+
+    def forward(self, ilr: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(ilr, 3, stride=1, padding=1)
+
+
+def test_a_module_needs_no_parameters(picture):
+    np.testing.assert_allclose(effective_field(Blur(), picture, 2), 1 / 9, rtol=1e-6)
 
 
 def test_a_unit_that_is_off_passes_nothing(picture):

@@ -202,9 +202,10 @@ def _gradient(
     model: nn.Module, windows: torch.Tensor, middle: Place, *, skip: bool
 ) -> torch.Tensor:
     """Return the gradient of one output pixel of each window, (N, 1, h, w)."""
-    like = next(model.parameters())
-    source = windows.to(like.device, like.dtype).requires_grad_()  # (N, 1, h, w)
-    with torch.enable_grad():
+    like = next(model.parameters(), windows)
+    with torch.inference_mode(False), torch.enable_grad():
+        # A copy: what was made in inference mode can have no gradient.
+        source = windows.to(like.device, like.dtype).clone().requires_grad_()
         output = model(source)  # (N, 1, h, w)
         if getattr(model, "residual", False) and not skip:
             output = output - source  # (N, 1, h, w)
