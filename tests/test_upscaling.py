@@ -188,9 +188,12 @@ def test_a_diverged_network_is_refused(rgb) -> None:
         upscale(rgb, 2, model=Brighter(math.nan))
 
 
-def test_overshooting_networks_are_clipped(noise) -> None:
+def test_overshooting_networks_are_clipped(noise, rgb) -> None:
     assert (upscale(noise, 2, model=Brighter(4000)) == 255).all()
     assert (upscale(noise, 2, model=Brighter(-4000)) == 0).all()
+    # Of a colour picture the luma, 0 or 1: the colours stay, as far as they can.
+    assert upscale(rgb, 2, model=Brighter(4000)).min() > 190
+    assert upscale(rgb, 2, model=Brighter(-4000)).max() < 70
 
 
 # ---- bad input ----
