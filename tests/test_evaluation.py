@@ -230,6 +230,16 @@ def test_means_are_means_of_pictures_not_medians(grey) -> None:
     assert means(table).ssim[2] == pytest.approx(sum(table.ssim) / 3)
 
 
+def test_a_network_that_overshoots_is_clipped_to_black_and_white(grey) -> None:
+    beyond = np.where(grey > 128, 300.0, -40.0)
+    expected = np.where(grey > 128, 255, 0)[2:-2, 2:-2] - grey[2:-2, 2:-2].astype(float)
+    decibels = 10 * math.log10(255**2 / np.mean(expected**2))
+    network = Answer(beyond)
+    assert validator([grey], [2], "cpu")(network)["psnr_x2"] == pytest.approx(decibels)
+    table = evaluate(network, [grey], [2], device="cpu")
+    assert table.psnr[0] == pytest.approx(decibels)
+
+
 def test_validator_of_the_truth_is_infinite(grey) -> None:
     assert validator([grey], [2], "cpu")(Answer(grey)) == {"psnr_x2": math.inf}
 

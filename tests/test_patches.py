@@ -57,6 +57,12 @@ def test_a_stride_below_the_patch_size_overlaps():
     torch.testing.assert_close(patches.hr[4, 0], hr[6:14, 6:14])
 
 
+def test_a_picture_smaller_than_the_scale_gives_none():
+    """It has room for a patch, and cropped to a multiple of 4 it has no pixel."""
+    both = PatchSet.from_images([picture(3, 9), picture(8, 8)], (4,), patch_size=2)
+    assert len(both) == 16
+
+
 def test_pictures_smaller_than_a_patch_give_none_and_the_others_stay_in_order():
     images = {"large": picture(24, 24), "tiny": picture(3, 30), "next": picture(8, 9)}
     patches = PatchSet.from_images(images, (2, 3.5), patch_size=8)

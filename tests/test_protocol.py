@@ -130,6 +130,11 @@ def test_pillows_bicubic_is_pillows(colours):
     assert np.mean(error > 0) < 0.02
 
 
+def test_full_range_is_not_clamped_to_studio_range():
+    white = np.full((24, 24, 3), 255, np.uint8)
+    assert bicubic_psnr(white, 2, Protocol(luma="full")) == np.inf
+
+
 def test_full_range_stretches_every_error_by_255_over_219(colours):
     flat = np.repeat(np.repeat(colours[:10, :10], 6, 0), 6, 1)  # large, rounded errors
     stretched = bicubic_psnr(flat, 2, Protocol(luma="full"))
