@@ -183,6 +183,7 @@ def test_a_file_of_that_very_name_wins(shelf: Path):
 
 
 @pytest.mark.parametrize("scale", [0, -2.0, float("nan"), float("inf")])
-def test_a_scale_that_is_none_is_named(scale: float):
+@pytest.mark.parametrize("name", ["srcnn", "vdsr", "vdsr-t91"])
+def test_a_scale_that_is_none_is_named(name: str, scale: float):
     with pytest.raises(ValueError, match="scale must be a number above 0, got"):
-        load_model("srcnn", scale=scale)
+        load_model(name, scale=scale)

@@ -59,8 +59,8 @@ def best_of(name: str, files: Iterable[Path], scale: float | None) -> Path | Non
     files : iterable of pathlib.Path
         All that ship.
     scale : float or None
-        At which the network is to be used. Where each network is for one scale, those
-        of the nearest scale are meant.
+        At which the network is to be used, above 0. Where each network is for one
+        scale, those of the nearest scale are meant.
 
     Returns
     -------
@@ -71,8 +71,6 @@ def best_of(name: str, files: Iterable[Path], scale: float | None) -> Path | Non
     ------
     WeightsError
         If each network is for one scale and no scale was given, or a file is damaged.
-    ValueError
-        If the scale is not above 0.
     """
     cards = members(name, files)
     groups: dict[tuple[float, ...], list[Path]] = {}
@@ -85,8 +83,6 @@ def best_of(name: str, files: Iterable[Path], scale: float | None) -> Path | Non
                 f"{name!r} is one network for each scale: name one of {listed} "
                 f"(upscale and evaluate find the right one for {name!r} by themselves)"
             )
-        if not 0 < scale < math.inf:
-            raise ValueError(f"scale must be a number above 0, got {scale}")
         nearest = min(groups, key=lambda scales: abs(math.log(scales[0] / scale)))
         return max(groups[nearest], key=lambda file: _validated(cards[file]))
     return max(cards, key=lambda file: _validated(cards[file]), default=None)

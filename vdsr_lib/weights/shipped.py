@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -185,7 +186,11 @@ def weights_file(
     ------
     WeightsError
         If no weights have the name.
+    ValueError
+        If the scale is not above 0.
     """
+    if scale is not None and not 0 < scale < math.inf:
+        raise ValueError(f"scale must be a number above 0, got {scale}")
     path = Path(name_or_path)
     is_name = isinstance(name_or_path, str) and name_or_path == path.name == path.stem
     if not is_name or not path.name:
