@@ -365,6 +365,22 @@ def test_psnr_of_the_region_in_view_is_pythons(visit, page_file, pictures):
             assert float(said.removesuffix(" dB")) == pytest.approx(expected, abs=0.01)
 
 
+def test_a_page_that_is_hidden_keeps_its_region(visit, page_file):
+    """A kernel takes whole numbers: without room there would be none."""
+    opened = visit(page_file)
+    page = opened.page
+    before = page.evaluate("trait('region')")
+    place = page.locator(".vdsr-compare").locator("..")
+    place.evaluate("node => { node.style.display = 'none'; }")
+    page.set_viewport_size({"width": 1000, "height": 900})
+    page.evaluate("still()")
+    assert page.evaluate("trait('region')") == before
+    place.evaluate("node => { node.style.display = ''; }")
+    page.evaluate("still()")
+    assert page.evaluate("trait('region')") == before
+    assert page.locator(".vc-canvas").bounding_box()["width"] > 300
+
+
 def test_frames_slide_play_and_follow_the_curve(visit, series_file):
     opened = visit(series_file, clock=True)
     page = opened.page

@@ -318,6 +318,24 @@ def test_keyboard_alone_reaches_everything_and_shows_where_it_is(
     assert [each for each, outlined in reached.items() if not outlined] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("switchboard", "\N{MULTIPLICATION SIGN}3"),
+        ("receptive", "Original"),
+        ("clipping", "norm"),
+    ],
+)
+def test_a_button_that_was_pressed_by_key_keeps_the_focus(open_page, name, label):
+    page = open_page(name).page
+    button = page.get_by_role("button", name=label, exact=True)
+    button.focus()
+    page.keyboard.press("Enter")
+    page.evaluate("still()")
+    assert button.get_attribute("aria-pressed") == "true"
+    assert button.evaluate("node => node === document.activeElement")
+
+
 @pytest.mark.parametrize("name", ["switchboard", "receptive", "clipping"])
 def test_without_scripts_the_static_picture_stays(visit, pages, name):
     opened = visit(java_script_enabled=False)

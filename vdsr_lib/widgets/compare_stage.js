@@ -21,6 +21,10 @@ class CompareStage extends ComparePage {
         (error) => this.giveUp(`A picture cannot be decoded: ${error.message}`));
       return;
     }
+    if (!this.body.clientWidth) { // hidden: there is no region in view
+      this.settle();
+      return;
+    }
     this.now = now;
     this.size = this.get("size");
     const mode = this.get("mode");

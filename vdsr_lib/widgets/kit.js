@@ -55,6 +55,9 @@ class Explorer extends Page {
     const group = h("div", { class: "vk-group", role: "group", "aria-label": label });
     const node = h("div", { class: "vk-field" }, h("span", { class: "vk-label" }, label), group);
     const fill = (options) => {
+      const key = JSON.stringify(options);
+      if (group.dataset.filled === key) return; // a new button would lose the focus
+      group.dataset.filled = key;
       group.replaceChildren(...options.map(([value, text, title]) => {
         const button = h("button", { type: "button", title: title ?? null }, text);
         button.value = value;
