@@ -248,6 +248,22 @@ def test_rule_and_rate_choose_the_training(open_page):
     assert "None of " in page.locator(".vl-verdict").inner_text()
 
 
+def test_the_psnr_says_of_which_step_it_is(open_page):
+    """The first eight steps have their gradients counted, every fourth its PSNR."""
+    page = open_page("clipping").page
+    for rule, rate in [("value", "0.01"), ("none", "10")]:
+        page.get_by_role("button", name=rule, exact=True).click()
+        page.get_by_role("button", name=rate, exact=True).click()
+        page.evaluate("still()")
+        trace = made["clipping"].traces[page.evaluate("trait('chosen')")]
+        measured = dict(trace["psnr"])
+        for moment, step in enumerate(trace["steps"]):
+            page.get_by_role("slider", name="Step").fill(str(moment))
+            page.evaluate("still()")
+            last = max(s for s in measured if s <= step)
+            assert facts(page)[f"PSNR at step {last}"] == f"{measured[last]:.2f} dB"
+
+
 def test_the_count_of_clipped_elements_follows_theta(open_page):
     page = open_page("clipping").page
     page.get_by_role("button", name="0.01", exact=True).click()

@@ -54,13 +54,14 @@ class ClippingExplorer extends ClippingCharts {
     setText(this.rule, `${trace.rule}: ${RULES[trace.rule]}.` + (none
       ? ` ${none.toLocaleString("en")} elements are 0, or too small for the axis.` : ""));
     const row = trace.measured[moment];
-    const score = [...trace.psnr].reverse().find(([s]) => s <= trace.steps[moment]);
+    const step = trace.steps[moment];
+    const [at, psnr] = trace.psnr.findLast(([s]) => s <= step) ?? [step, null];
     this.table.write([
       ["outcome", trace.outcome],
       ["loss", short(row.loss)],
       ["gradient's norm", short(row.gradient_norm)],
       ["longest step of a weight, before momentum", short(longestStep(trace, moment, theta))],
-      ["PSNR at this step", score && score[1] !== null ? `${score[1].toFixed(2)} dB` : "not a number"],
+      [`PSNR at step ${at}`, psnr === null ? "not a number" : `${psnr.toFixed(2)} dB`],
     ]);
   }
 
