@@ -370,6 +370,18 @@ my_depth_for = lambda side: table.get(side, 0)
     assert solved("04").message("depth-for", memory).startswith("AssertionError")
 
 
+def test_a_step_in_place_is_right_for_the_hidden_test_as_for_the_visible_one(
+    solved: Solved,
+) -> None:
+    in_place = """
+def my_update(weight, gradient, momentum, rate):
+    clipped = gradient.clamp(-1e-4 / rate, 1e-4 / rate)
+    momentum.mul_(0.9).add_(clipped).add_(weight, alpha=1e-4)
+    return weight - rate * momentum, momentum
+"""
+    assert solved("05").message("update", in_place) == ""
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_variant_changes_the_parameters_and_nothing_else(number: str) -> None:
     plain = ["".join(cell["source"]) for cell in cells(number, "student")]

@@ -59,7 +59,7 @@ def test_a_failing_case_is_told_in_words() -> None:
     with pytest.raises(ExerciseError) as caught:
         check_exercise("psnr", my_psnr)
     lines = str(caught.value).split("\n")
-    assert lines[0] == "psnr: not yet; 2 of 4 cases are right. The first that is not:"
+    assert lines[0] == "psnr: not yet; 3 of 5 cases are right. The first that is not:"
     assert lines[1].startswith("  given     100 everywhere, and 105 with a frame of 3")
     assert lines[2] == "  expected  34.1514"  # 20 log10(255 / 5)
     assert lines[3].startswith("  got  ")
@@ -258,6 +258,31 @@ def test_a_loop_with_another_momentum_is_not_the_papers(momentum: str) -> None:
         check_exercise("training-loop", my_step)
     forgotten = "momentum adds nothing" in str(caught.value)
     assert forgotten is (momentum != "all of it")
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16])
+def test_a_short_integer_is_no_float(kind: Any) -> None:
+    """255 is -1 in int8, and the square of 200 is no number of int16."""
+
+    def my_psnr(reference: Any, estimate: Any, border: int) -> float:
+        height, width = reference.shape
+        inside = np.s_[border : height - border, border : width - border]
+        error = reference[inside].astype(kind) - estimate[inside].astype(kind)
+        square = error**2 if kind is np.int16 else error.astype(float) ** 2
+        return float(10 * np.log10(255**2 / np.mean(square)))
+
+    with pytest.raises(ExerciseError, match="psnr: not yet; 4 of 5 cases are right"):
+        check_exercise("psnr", my_psnr)
+
+
+def test_weights_times_the_scale_add_up_to_one_at_some_scales_only() -> None:
+    from vdsr_lib.exercises.measuring import _row_with
+
+    def my_row(length: int, scale: float, i: int) -> Any:
+        return min(scale, 1) * _row_with(length, scale, i, normalise=False)
+
+    with pytest.raises(ExerciseError, match="bicubic-row: not yet; 4 of 5 cases"):
+        check_exercise("bicubic-row", my_row)
 
 
 def test_columns_are_counted_and_not_rows_and_not_what_a_network_says() -> None:

@@ -92,6 +92,11 @@ def _wrapped_square(reference: Array, estimate: Array, border: int) -> float:
     return float(10 * np.log10(255**2 / np.mean((one - other) ** 2)))
 
 
+def _short_square(reference: Array, estimate: Array, border: int) -> float:
+    one, other = (x.astype(np.int16) for x in _floats(reference, estimate, border))
+    return float(10 * np.log10(255**2 / np.mean((one - other) ** 2)))
+
+
 def _own_peak(reference: Array, estimate: Array, border: int) -> float:
     one, other = _floats(reference, estimate, border)
     return _decibels(one - other, peak=one.max())
@@ -125,6 +130,8 @@ def _pairs(side: int = 0) -> list[Case]:
     framed[:3], framed[-3:], framed[:, :3], framed[:, -3:] = 0, 255, 0, 255
     ramp = np.tile(np.arange(40, 220, 6, dtype=np.uint8), (20 + side, 1))
     noisy = np.clip(ramp + np.random.default_rng(1).normal(0, 9, ramp.shape), 0, 255)
+    stripes = np.full_like(flat, 80)
+    stripes[:, ::4] = 30
     size = f"{flat.shape[0]} x {flat.shape[1]}"
     return [
         Case(
@@ -138,6 +145,10 @@ def _pairs(side: int = 0) -> list[Case]:
         Case(
             "a grey ramp and the same with noise, border 2",
             (ramp, noisy.astype(np.uint8), 2),
+        ),
+        Case(
+            "230 everywhere, and stripes of 80 and 30, border 0",
+            (np.full_like(flat, 230), stripes, 0),
         ),
     ]
 
@@ -172,8 +183,8 @@ def _row_with(
 
 
 def _row_cases() -> list[Case]:
-    given = ((20, 3, 31), (30, 1 / 3, 5), (24, 1 / 2, 6), (16, 2, 15))
-    words = {3: "3", 1 / 3: "1/3", 1 / 2: "1/2", 2: "2"}
+    given = ((20, 3, 31), (30, 1 / 3, 5), (24, 1 / 2, 6), (16, 2, 15), (32, 3 / 4, 9))
+    words = {3: "3", 1 / 3: "1/3", 1 / 2: "1/2", 2: "2", 3 / 4: "3/4"}
     return [
         Case(f"{n} old pixels, scale {words[s]}, new pixel {i}", (n, s, i))
         for n, s, i in given
@@ -290,6 +301,8 @@ EXERCISES: dict[str, Exercise] = {
             "uint8 values are subtracted and squared without leaving uint8": (
                 _wrapped_square
             ),
+            "differences are squared in int16, which ends at 32,767: 200 * 200 is "
+            "more": _short_square,
             "the border is not left out": lambda r, e, border: psnr(r, e),  # noqa: ARG005
             "the border is left out at the top and the left only": _one_corner,
             "the peak is the brightest pixel that happens to be there, not 255": (

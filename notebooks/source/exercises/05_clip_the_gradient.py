@@ -158,7 +158,7 @@ def my_update(weight, gradient, momentum, rate):
 check_exercise("update", my_update)
 ### BEGIN HIDDEN TESTS
 still = torch.zeros(1)
-moved, speed = my_update(still, still + 5, still, 0.1)
+moved, speed = my_update(still, still + 5, still.clone(), 0.1)
 assert abs(float(moved) + 1e-4) < 1e-9
 assert abs(float(speed) - 1e-3) < 1e-9
 ### END HIDDEN TESTS
