@@ -75,7 +75,7 @@ figures.show(chart, alt="Inputs of one size; the larger the scale, the softer")
 # %% [markdown]
 # All three inputs are of one size, and so is what is asked for. No number
 # tells the network which scale it has before it: if it is to act differently
-# at 2 and at 4, it has to see from the blur which of them it is.
+# at 2 and at 4, it has to see from the blur which it is.
 #
 # So a network for several scales needs no new layer. It needs patches of
 # several scales. The paper puts all of them in one pile, and mixes them within
@@ -457,7 +457,7 @@ book.record("ours-compromises-too", spread["one network"])
 # | a specialist | at its own scale | below | above |
 # |---|---|---|---|
 # | dose | right | too much | too little |
-# | against bicubic | better | worse | -0.1 to +0.4 dB |
+# | against bicubic | better | mostly worse | -0.1 to +0.5 dB |
 #
 # Where the evidence is weak: the paper has one run a cell, and three times the
 # steps for the one of three.
