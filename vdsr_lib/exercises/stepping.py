@@ -210,6 +210,7 @@ def _first_steps(step: Callable[..., Any]) -> dict[str, float]:
         * float((first > 0.99e-4).sum())
         / len(first),
         "longest way in three steps": float(ways().max()) * 1e4,
+        "mean way in three steps": float(ways().mean()) * 1e4,
     }
 
 
@@ -221,17 +222,31 @@ def _practice_step(
     *,
     divide: str = "batch",
     momentum: float = 0.9,
+    clip_last: bool = False,
 ) -> None:
     """Take the paper's step, with the error averaged over what `divide` says."""
     error = (network(ilr) - hr).square()  # (B, 1, p, p)
     parts = {"batch": len(hr), "everything": hr.numel(), "nothing": 1}
     weights = list(network.parameters())
     slopes = torch.autograd.grad(error.sum() / parts[divide], weights)
-    rate, theta = 0.1, 1e-4
+    rate, bound = 0.1, 1e-3
     with torch.no_grad():
         for weight, slope, speed in zip(weights, slopes, velocity, strict=True):
-            speed.mul_(momentum).add_(slope.clamp(-theta / rate, theta / rate))
+            push = slope if clip_last else slope.clamp(-bound, bound)
+            speed.mul_(momentum).add_(push)
+            if clip_last:
+                speed.clamp_(-bound, bound)
             weight.sub_(rate * speed)
+
+
+def _kept_gradients(
+    network: Any, ilr: Tensor, hr: Tensor, velocity: list[Tensor]
+) -> None:
+    """Take the paper's step with the gradients of all steps until now."""
+    ((network(ilr) - hr).square().sum() / len(hr)).backward()
+    for weight, speed in zip(network.parameters(), velocity, strict=True):
+        speed.mul_(0.9).add_(weight.grad.clamp(-1e-3, 1e-3))
+        weight.data.sub_(0.1 * speed)
 
 
 def _no_step(*_: Any) -> None:
@@ -365,10 +380,15 @@ EXERCISES: dict[str, Exercise] = {
             "the error is summed over the batch, too": partial(
                 _practice_step, divide="nothing"
             ),
-            "momentum adds nothing: it is clipped itself, or forgotten from one step "
-            "to the next (the tensors in `velocity` must be changed in place)": partial(
+            "momentum adds nothing: it is forgotten from one step to the next (the "
+            "tensors in `velocity` must be changed in place)": partial(
                 _practice_step, momentum=0.0
             ),
+            "the momentum is clipped instead of the gradient": partial(
+                _practice_step, clip_last=True
+            ),
+            "the gradients of the steps before are added in: backward() adds to what "
+            "is there, unless zero_grad() comes first": _kept_gradients,
             "no weight moves": _no_step,
         },
         (
