@@ -79,5 +79,7 @@ def test_gradients_change_colour_at_the_bound():
     assert first.texts[0].get_text() == "40 % clipped\n30 dB"
     assert not second.lines
     assert second.patches[1].get_data().values.sum() == 0
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["rate 0.1", "rate 0.01"]
+    assert [axes.get_ylabel() for axes in (first, second)] == ["value", "none"]
     with pytest.raises(ValueError, match="no training to draw"):
         figures.gradient_sizes({}, MAGNITUDES)

@@ -378,6 +378,25 @@ def test_one_more_training_is_made_in_a_thread_and_shown(traces, study):
     assert "value at rate 0.1" in widget.description
 
 
+def test_trainings_that_differ_in_theta_alone_are_all_drawn_and_told(
+    traces, study, monkeypatch
+):
+    magnitudes = sys.modules["vdsr_lib.figures.magnitudes"]
+    drawn, draw = [], magnitudes.gradient_sizes
+    monkeypatch.setattr(
+        magnitudes, "gradient_sizes", lambda p, e: drawn.append(list(p)) or draw(p, e)
+    )
+    wider = study.trace("adjustable", 0.1, 0.01)
+    widget = clipping_explorer([*traces, wider], study=study)
+    widget._draw()
+    assert len(drawn[-1]) == 7
+    assert ("adjustable\n\N{GREEK SMALL LETTER THETA} 0.01", "rate 0.1") in drawn[-1]
+    assert ("norm", "rate 0.1") in drawn[-1]
+    assert "adjustable at rate 0.1, theta 0.0001, " in widget.description
+    assert "adjustable at rate 0.1, theta 0.01, " in widget.description
+    assert "norm at rate 0.1, theta" not in widget.description
+
+
 def test_a_training_stops_when_asked(traces):
     study = ClippingStudy(**{**TINY, "steps": 10**6, "every": 10**5})
     widget = clipping_explorer(traces, study=study)

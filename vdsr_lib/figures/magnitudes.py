@@ -78,13 +78,13 @@ def gradient_sizes(
         for j, column in enumerate(columns):
             axes = grid[i][j]
             axes.set_xlim(low, high)
+            if i == 0:
+                axes.set_title(column)
             if (row, column) not in panels:
                 axes.set_axis_off()
                 continue
             _panel(axes, panels[row, column], places)
-            if i == 0:
-                axes.set_title(column)
-            if j == 0:
+            if not any((row, before) in panels for before in columns[:j]):
                 axes.set_ylabel(row)
     grid[0][0].set_ylim(0, 1.55 * grid[0][0].get_ylim()[1])  # room for the words
     figure.supxlabel("size of a gradient's element, power of ten", fontsize=10.5)

@@ -63,6 +63,8 @@ def described(traces: Sequence[Mapping[str, Any]]) -> str:
     phrases = []
     for trace in traces[:_MOST]:
         name = f"{trace['rule']} at rate {trace['learning_rate']:g}"
+        if _one_of_several(trace, traces):
+            name += f", theta {trace['theta']:g},"
         if trace["outcome"].startswith("diverged"):
             phrases.append(f"{name} {trace['outcome']}")
             continue
@@ -108,7 +110,9 @@ def clipping_picture(
         said = trace["outcome"].replace("finished", "")
         if not said and score is not None:
             said = f"{score:.2f} dB"
-        title = (rule, f"rate {trace['learning_rate']:g}")
+        limit = f"\n\N{GREEK SMALL LETTER THETA} {trace['theta']:g}"
+        row = rule + limit * _one_of_several(trace, traces)
+        title = (row, f"rate {trace['learning_rate']:g}")
         at = _last_number(trace)
         padded = [0] * trace["first"] + trace["counts"][at]
         panels[title] = Magnitudes(
@@ -118,6 +122,14 @@ def clipping_picture(
             said,
         )
     return png_of(gradient_sizes(panels, edges))
+
+
+def _one_of_several(
+    trace: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Tell whether the rule of a training was tried with more than one theta."""
+    same = [other for other in traces[:_MOST] if other["rule"] == trace["rule"]]
+    return len({other["theta"] for other in same}) > 1
 
 
 def _last_number(trace: Mapping[str, Any]) -> int:
