@@ -255,10 +255,11 @@ assert len(my_numbers()) == 3
 #
 # Four trainings at rate 0.1 report, after 100 steps: A, PSNR at bicubic's,
 # 0 % of the gradient's elements clipped. B, the loss is NaN since step 3. C,
-# PSNR above bicubic, 40 % clipped. D, PSNR at bicubic's, and every step
-# has exactly the norm $10^{-4} \cdot 0.1$. Say for each what its clipping rule
-# and its loss probably are, and from which sign you can tell. Which of the
-# failed ones would *not* be repaired by a higher rate, and why?
+# PSNR above bicubic, 40 % clipped. D, PSNR at bicubic's, and every step,
+# before momentum, has exactly the norm $10^{-4} \cdot 0.1$. Say for each what
+# its clipping rule and its loss probably are, and from which sign you can
+# tell. Which of the failed ones would *not* be repaired by a higher rate, and
+# why?
 
 # %% [markdown] answer="signs" points=5
 # ### BEGIN SOLUTION
