@@ -4,10 +4,11 @@
 # **Assignment 5: gradient clipping.** About 75 minutes, on any computer,
 # offline. It belongs to lesson 05.
 #
-# The paper trains at a rate 1,000 times higher than usual and does not
-# explode, because no step can be long. You write its clip and a rival, take
-# one full step in the order of the authors' code, and repair a training loop
-# that has the most frequent fault of all reimplementations.
+# The paper trains at a rate 1,000 times that of SRCNN (10,000 times that of
+# SRCNN's last layer) and does not explode, because no step can be long. You
+# write its clip and a rival, take one full step in the order of the authors'
+# code, and repair a training loop that has the most frequent fault of all
+# reimplementations.
 #
 # **How it works.** Replace each `raise NotImplementedError()` by your code
 # and run the cell, then the one below it, which checks your function and says
