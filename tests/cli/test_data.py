@@ -71,6 +71,18 @@ def test_verify_without_any_set_says_how_to_get_one(tmp_path: Path):
     assert "get one with 'vdsr data fetch NAME'" in text
 
 
+def test_verify_passes_over_no_set_that_is_damaged_from_end_to_end(tmp_path: Path):
+    """Not one file has its length: the set is here all the same."""
+    (tmp_path / "set5").mkdir()
+    for file in datasets.sources()["set5"].files:
+        (tmp_path / "set5" / file.name).write_bytes(b"cut short")
+    status, text = vdsr("verify", "--data-dir", tmp_path)
+    assert status == 1
+    assert text.count("wrong: set5/") == 5
+    assert "set5: 0 of 5 files are right; repair it with 'vdsr data fetch" in text
+    assert "set14" not in text
+
+
 def test_verify_names_wrong_and_missing_files(tmp_path: Path):
     folder = tmp_path / "set5"
     folder.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -91,17 +92,17 @@ def verify_sets(
     """
     from vdsr_lib import datasets
 
-    chosen = names or [
-        name
-        for name in datasets.sources()
-        if datasets.presence(name, data_dir=data_dir)[0]
-    ]
-    if not chosen:
+    none_is_here, whole = True, True
+    for name in names or datasets.sources():
+        found = datasets.verify(name, data_dir=data_dir)
+        if names or found["right"] or found["wrong"]:
+            none_is_here = False
+            whole &= _print_verified(name, found, data_dir)
+    if none_is_here:
         typer.echo(
             "no downloaded data set is here: get one with 'vdsr data fetch NAME'"
         )
-    whole = [_verified(name, data_dir) for name in chosen]
-    raise typer.Exit(0 if all(whole) else 1)
+    raise typer.Exit(0 if whole else 1)
 
 
 def pack_sets(
@@ -139,13 +140,13 @@ def where(data_dir: DataDir = None) -> None:
     typer.echo(user_data_dir(data_dir))
 
 
-def _verified(name: str, data_dir: Path | None) -> bool:
-    """Check one set, print what was found, and tell whether all of it is right."""
+def _print_verified(
+    name: str, found: Mapping[str, Sequence[str]], data_dir: Path | None
+) -> bool:
+    """Print what was found of one set, and tell whether all of it is right."""
     from vdsr_lib._files import user_data_dir
-    from vdsr_lib.datasets import verify
     from vdsr_lib.datasets.loading import fetch_command
 
-    found = verify(name, data_dir=data_dir)
     for state in ("wrong", "missing"):
         for file in found[state]:
             typer.echo(f"{state}: {file}")
