@@ -81,5 +81,7 @@ def test_gradients_change_colour_at_the_bound():
     assert second.patches[1].get_data().values.sum() == 0
     assert [axes.get_title() for axes in figure.axes[:2]] == ["rate 0.1", "rate 0.01"]
     assert [axes.get_ylabel() for axes in (first, second)] == ["value", "none"]
+    for axes in (first, second):  # each is the lowest of its column
+        assert axes.xaxis.get_tick_params()["labelbottom"]
     with pytest.raises(ValueError, match="no training to draw"):
         figures.gradient_sizes({}, MAGNITUDES)

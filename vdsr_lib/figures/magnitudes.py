@@ -86,6 +86,8 @@ def gradient_sizes(
             _panel(axes, panels[row, column], places)
             if not any((row, before) in panels for before in columns[:j]):
                 axes.set_ylabel(row)
+            if not any((below, column) in panels for below in rows[i + 1 :]):
+                axes.tick_params(labelbottom=True)  # the lowest of its column
     grid[0][0].set_ylim(0, 1.55 * grid[0][0].get_ylim()[1])  # room for the words
     figure.supxlabel("size of a gradient's element, power of ten", fontsize=10.5)
     return figure
