@@ -97,6 +97,29 @@ def test_receptive_field_counts_strides_and_dilations() -> None:
     assert receptive_field([]) == 1
 
 
+def test_receptive_field_counts_pooling_long_kernels_and_what_is_nested() -> None:
+    pool = nn.AvgPool2d(2)  # its gradient reaches all that it sees
+    inner = nn.Sequential(nn.Conv2d(1, 1, 3), nn.ReLU(), pool)
+    layers = [inner, nn.Conv2d(1, 1, (1, 5))]
+    assert receptive_field(layers) == 3 + 1 + 2 * 4
+    model = nn.Sequential(*layers).double()
+    assert _measured_receptive_field(model, side=31) == (4, 12)
+    inner[2] = nn.MaxPool2d(2)
+    assert receptive_field(layers) == 12
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [VDSR(2, 4), nn.ConvTranspose2d(1, 1, 3), nn.PixelShuffle(2), nn.Upsample(None, 2)],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_receptive_field_refuses_what_it_cannot_walk_through(layer: nn.Module) -> None:
+    with pytest.raises(
+        TypeError, match=f"one after another, not {type(layer).__name__}"
+    ):
+        receptive_field([nn.Conv2d(1, 1, 3), layer])
+
+
 # --- initialisation -------------------------------------------------------------------
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -26,31 +27,64 @@ __all__ = [
     "receptive_field",
 ]
 
+_WINDOWED = nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d
+_OTHERWISE = (  # they change the grid in ways of their own
+    *(nn.ConvTranspose2d, nn.Upsample, nn.PixelShuffle, nn.PixelUnshuffle),
+    *(nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
+)
+
 
 def receptive_field(layers: Iterable[nn.Module]) -> int:
     """Return the side of the square of input pixels that one output pixel sees.
 
-    Walks through the convolutions: each adds ``dilation * (kernel - 1)`` pixels, as
-    wide as the strides before it have made them.
+    Walks through convolutions and pooling: each adds ``dilation * (kernel - 1)``
+    pixels, as wide as the strides before it have made them.
 
     Parameters
     ----------
     layers : iterable of torch.nn.Module
-        The layers in the order of the data. Whatever is not a convolution (ReLU, for
-        instance) works on single pixels and is passed over.
+        The layers in the order of the data, ``Sequential`` ones among them too.
+        Whatever else works on single pixels (ReLU, for instance) and is passed over.
 
     Returns
     -------
     int
         Side in pixels: ``2 * depth + 1`` for VDSR (Kim et al. 2016, section 4.1), 13
-        for SRCNN 9-1-5.
+        for SRCNN 9-1-5. Of a window that is not square the longer side counts.
+
+    Raises
+    ------
+    TypeError
+        If a layer makes pictures larger, pools to a given size, or holds convolutions
+        in an order that it alone knows.
     """
     side, jump = 1, 1
-    for layer in layers:
-        if isinstance(layer, nn.Conv2d):
-            side += jump * layer.dilation[0] * (layer.kernel_size[0] - 1)
-            jump *= layer.stride[0]
+    for layer in _in_order(layers):
+        if isinstance(layer, _WINDOWED):
+            kernel, stride, dilation = (
+                np.max(getattr(layer, name, 1))
+                for name in ("kernel_size", "stride", "dilation")
+            )
+            side += jump * int(dilation * (kernel - 1))
+            jump *= int(stride)
     return side
+
+
+def _in_order(layers: Iterable[nn.Module]) -> Iterator[nn.Module]:
+    """Walk through layers, and through those inside a ``Sequential``."""
+    for layer in layers:
+        if isinstance(layer, nn.Sequential):
+            yield from _in_order(layer)
+            continue
+        hidden = not isinstance(layer, _WINDOWED) and any(
+            isinstance(part, _WINDOWED) for part in layer.modules()
+        )
+        if hidden or isinstance(layer, _OTHERWISE):
+            raise TypeError(
+                "receptive_field walks through convolutions and pooling one after "
+                f"another, not {type(layer).__name__}"
+            )
+        yield layer
 
 
 class Convolution(nn.Conv2d):
