@@ -112,6 +112,14 @@ def test_value_and_adjustable_agree_with_torch(rule: str, theta: float) -> None:
     torch.testing.assert_close(result.gradient_norm, before.norm())
 
 
+def test_a_limit_beyond_the_gradients_own_numbers_clips_nothing() -> None:
+    """A rate of 1e-50, which many drops leave, makes a limit that no float32 holds."""
+    parameter = _with_gradient([3.0, -4.0])
+    result = clip_gradients(parameter, "adjustable", theta=1e-4, learning_rate=1e-50)
+    assert parameter.grad.tolist() == [3.0, -4.0]  # type: ignore[union-attr]
+    assert (float(result.gradient_norm), float(result.clipped_share)) == (5, 0)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("tensor_type", [torch.tensor, float])
 def test_a_limit_in_a_tensor_clips_as_a_number_does(tensor_type) -> None:  # type: ignore[no-untyped-def]
     """On a GPU the limit stays a tensor; its path runs on any device."""

@@ -145,7 +145,9 @@ def _clamp(gradients: list[torch.Tensor], bound: float | torch.Tensor) -> None:
     """Bring each element into [-bound, bound], in place."""
     lowest = -bound
     for gradient in gradients:
-        gradient.clamp_(lowest, bound)  # type: ignore[arg-type]
+        largest = torch.finfo(gradient.dtype).max
+        if isinstance(bound, torch.Tensor) or bound <= largest:  # torch refuses others
+            gradient.clamp_(lowest, bound)  # type: ignore[arg-type]
 
 
 def _scale_down(
