@@ -157,6 +157,26 @@ def test_layers_that_draw_random_numbers_resume_too(
     assert equal_weights(whole, resumed)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_layer_that_is_used_twice_is_saved_and_resumed(
+    patches, tmp_path, recorder, equal_weights, precision
+):
+    """Kim's other network, the recursive one, has its layers in common."""
+
+    def make() -> torch.nn.Module:
+        torch.manual_seed(5)
+        first, last = torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.Conv2d(4, 1, 1)
+        again = torch.nn.Conv2d(4, 4, 3, padding=1)
+        return torch.nn.Sequential(first, again, torch.nn.ReLU(), again, last)
+
+    whole, resumed = make(), make()
+    given = {"precision": precision}
+    run(whole, patches, None, **given)
+    run(make(), patches, tmp_path, monitor=recorder(stop_at=10), **given)
+    assert run(resumed, patches, tmp_path, resume=True, **given).finished
+    assert equal_weights(whole, resumed)
+
+
 def test_a_finished_run_is_returned_at_once(make_model, patches, tmp_path, recorder):
     trained, again = make_model(), make_model(seed=99)
     history = run(trained, patches, tmp_path)

@@ -192,8 +192,8 @@ class RunFolder:
             If it cannot be written, for instance on a full disk; the checkpoint
             before is then still there.
         """
-        tensors = {
-            name: tensor.detach().cpu().contiguous()
+        tensors = {  # copies: safetensors refuses two names of one memory
+            name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
             for name, tensor in checkpoint.tensors.items()
         }
         state = json.dumps({"identity": self._identity, **checkpoint.state})
