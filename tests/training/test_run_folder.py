@@ -276,6 +276,23 @@ def test_the_checkpoint_of_another_run_is_refused_by_what_differs(
     assert "patches.count was 144 and is 143" in message(make_model(), fewer, CONFIG)
 
 
+@pytest.mark.parametrize("frozen", ["before", "now"])
+def test_other_parameters_to_train_are_refused(
+    make_model, patches, tmp_path, recorder, frozen
+):
+    """Their moments are absent, or of weights that were never to move."""
+
+    def make(is_frozen: bool) -> VDSR:
+        model = make_model()
+        model.body[2].requires_grad_(not is_frozen)
+        return model
+
+    run(make(frozen == "before"), patches, tmp_path, monitor=recorder(stop_at=10))
+    with pytest.raises(RunError, match=r"body\.2\.bias, body\.2\.weight") as caught:
+        run(make(frozen == "now"), patches, tmp_path, resume=True)
+    assert "trained other parameters" in str(caught.value)
+
+
 def test_the_checkpoint_is_no_pickle(stopped):
     with safe_open(stopped / "checkpoint.safetensors", "pt") as stream:
         assert set(stream.metadata()) == {"format", "state", "sha256"}

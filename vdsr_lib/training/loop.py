@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from vdsr_lib.devices import Precision
+from vdsr_lib.errors import RunError
 from vdsr_lib.patches import PatchSet
 from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.history import History
@@ -151,11 +152,22 @@ class Loop:
         ----------
         checkpoint : Checkpoint
             What `checkpoint` returned for a run of the same identity.
+
+        Raises
+        ------
+        RunError
+            If other parameters were trained then: the identity does not tell.
         """
         tensors, state = checkpoint.tensors, checkpoint.state
-        rate = state["learning_rate"]
+        rate, update = state["learning_rate"], _under("update.", tensors)
+        if differing := update.keys() ^ self.step.update.state().keys():
+            names = sorted({name.partition(".")[2] for name in differing})
+            raise RunError(
+                "the run to go on with trained other parameters, it differs in "
+                f"{', '.join(names)}: freeze what was frozen then, and nothing else"
+            )
         self.model.load_state_dict(_under("model.", tensors))
-        self.step.update.load_state(_under("update.", tensors), rate)
+        self.step.update.load_state(update, rate)
         self.step.average.load_state(_under("average.", tensors))
         restore_random_states(_under("random.", tensors), self.processes.device)
         self.order_state = tensors["order"]

@@ -93,8 +93,8 @@ def train(
     DivergedError
         If loss or gradient are no longer numbers; it holds the history until then.
     RunError
-        If `run_dir` is in use or holds another run, its checkpoint is damaged, or the
-        disk is full.
+        If `run_dir` is in use or holds another run, or one that trained other
+        parameters, its checkpoint is damaged, or the disk is full.
     ValueError
         If the patches do not fill one batch, device or precision are wrong, or
         `validate` gives a score the name of one of the history's own columns.
