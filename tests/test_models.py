@@ -118,6 +118,9 @@ def test_receptive_field_refuses_what_it_cannot_walk_through(layer: nn.Module) -
         TypeError, match=f"one after another, not {type(layer).__name__}"
     ):
         receptive_field([nn.Conv2d(1, 1, 3), layer])
+    block = nn.ModuleDict({"inside": layer})  # it alone knows what it does with it
+    with pytest.raises(TypeError, match="one after another, not ModuleDict"):
+        receptive_field([nn.Conv2d(1, 1, 3), block])
 
 
 # --- initialisation -------------------------------------------------------------------

@@ -55,8 +55,8 @@ def receptive_field(layers: Iterable[nn.Module]) -> int:
     Raises
     ------
     TypeError
-        If a layer makes pictures larger, pools to a given size, or holds convolutions
-        in an order that it alone knows.
+        If a layer makes pictures larger, pools to a given size, or holds such layers
+        or convolutions in an order that it alone knows.
     """
     side, jump = 1, 1
     for layer in _in_order(layers):
@@ -76,10 +76,9 @@ def _in_order(layers: Iterable[nn.Module]) -> Iterator[nn.Module]:
         if isinstance(layer, nn.Sequential):
             yield from _in_order(layer)
             continue
-        hidden = not isinstance(layer, _WINDOWED) and any(
-            isinstance(part, _WINDOWED) for part in layer.modules()
-        )
-        if hidden or isinstance(layer, _OTHERWISE):
+        if not isinstance(layer, _WINDOWED) and any(
+            isinstance(part, _WINDOWED + _OTHERWISE) for part in layer.modules()
+        ):
             raise TypeError(
                 "receptive_field walks through convolutions and pooling one after "
                 f"another, not {type(layer).__name__}"
