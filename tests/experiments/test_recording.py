@@ -77,6 +77,21 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
+def test_runs_without_test_pictures_are_recorded_twice_with_an_empty_table(
+    run: Run, material: Material, tmp_path: Path
+) -> None:
+    untested = replace(run, test=())
+    own = Experiment("own", "Tiny", "none", dict.fromkeys(PROFILES, (untested,)))
+    kept = RunStore(tmp_path / "runs")
+    made = make_run(untested, store=kept, material=material, monitor=Silent())
+    for store in (kept, RunStore(tmp_path / "none")):  # the second time from the file
+        recording = record(own, store, tmp_path).recording
+        assert recording.table.empty
+        assert {"run", "dataset", "scale", "psnr"} <= set(recording.table)
+        assert recording.record["runs"]["tiny"]["key"] == made.record["key"]
+        assert len(recording.curve("tiny")) == len(made.history.validations)
+
+
 def test_what_was_finished_is_recorded_and_the_rest_named_with_its_cost(
     ablation, store, measured, tmp_path
 ):

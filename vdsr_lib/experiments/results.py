@@ -35,6 +35,8 @@ __all__ = ["ExperimentResult", "Recording", "recorded"]
 _FORMAT = "vdsr-lib experiment 2"
 _HEAD = ("experiment", "profile", "seed", "runs")
 _RUN = ("key", "factors", "outcome", "provenance")
+_SHOWN = ("dataset", "scale", "psnr", "ssim", "bicubic")
+_TABLE = ["run", *_SHOWN, "outcome", "seconds"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -243,7 +245,7 @@ class ExperimentResult(Recording):
         head = {"experiment": experiment.name, "profile": profile, "seed": seed}
         return cls(
             head | {"runs": runs},
-            pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(),
+            pd.concat(tables, ignore_index=True) if tables else _empty(),
             {n: pd.DataFrame(run.history.validations) for n, run in finished.items()},
             {name: run.history for name, run in finished.items()},
             {n: run.frames for n, run in finished.items() if run.frames is not None},
@@ -281,7 +283,7 @@ def _from_content(content: dict[str, Any], folder: Path) -> Recording:
     require_names(record, _HEAD)
     for entry in record["runs"].values():
         require_names(entry, _RUN)
-    table = pd.DataFrame(content["table"])
+    table = pd.DataFrame(content["table"]) if content["table"] else _empty()
     for scores in {"psnr", "ssim", "bicubic"} & set(table):
         table[scores] = table[scores].astype(float)
     file = folder / content.get("histories_in", "")
@@ -302,6 +304,13 @@ def _from_content(content: dict[str, Any], folder: Path) -> Recording:
     }
     shown = {name: pd.DataFrame(curve) for name, curve in curves.items()}
     return Recording(record, table, shown, histories, frames)
+
+
+def _empty() -> pd.DataFrame:
+    """Return the table of runs without test pictures: the columns of others, no row."""
+    import pandas as pd
+
+    return pd.DataFrame(columns=_TABLE)
 
 
 def _device(provenance: Mapping[str, Any]) -> str:
