@@ -69,6 +69,30 @@ def test_it_trains_and_writes_weights_with_their_card(pictures, tmp_path):
     assert load_model(output).depth == 3
 
 
+def test_the_card_names_the_device_that_trained(pictures, tmp_path, monkeypatch):
+    """Where there is a GPU too, "auto" is another than the one that was asked for."""
+    asked: list[object] = []
+    monkeypatch.setattr(
+        "vdsr_lib.devices.describe_machine",
+        lambda device=None: asked.append(device) or {"commit": None},
+    )
+    output = tmp_path / "net.safetensors"
+    result = call(*options(pictures, "--max-steps", "1", "--output", str(output)))
+    assert result.exit_code == 0, result.output
+    assert asked == ["cpu"]
+
+
+def test_a_rank_without_torchrun_is_no_rank(pictures, tmp_path, monkeypatch):
+    """Some cluster managers set it; each process then trains alone, and must save."""
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    output = tmp_path / "net.safetensors"
+    result = call(*options(pictures, "--max-steps", "1", "--output", str(output)))
+    assert result.exit_code == 0, result.output
+    assert f"weights: {output}" in result.output
+    assert load_model(output).depth == 3
+
+
 def test_the_network_and_its_recipe_are_chosen(pictures):
     result = call(
         *("train", *common(pictures), "--network", "srcnn", "--max-steps", "1"),

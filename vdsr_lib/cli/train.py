@@ -116,7 +116,7 @@ def train(
     import vdsr_lib.training
     from vdsr_lib.cli._numbers import numbers
     from vdsr_lib.cli._targets import require_target
-    from vdsr_lib.devices import choose_precision, resolve_device
+    from vdsr_lib.devices import choose_precision, describe_machine, resolve_device
     from vdsr_lib.patches import PatchSet
     from vdsr_lib.training.run_folder import holds_run
 
@@ -171,7 +171,8 @@ def train(
         _say(f"stopped before the end; {way}")
         raise typer.Exit(INTERRUPTED)
     if output is not None and _is_first():
-        _save(model, output, data=data, config=config, history=history)
+        machine = describe_machine(device)
+        _save(model, output, data=data, config=config, history=history, machine=machine)
 
 
 def _require_folder(run_dir: Path, *, resume: bool) -> None:
@@ -246,7 +247,9 @@ def _validator(name: str, scales: list[float], device: str) -> Any:
 
 def _is_first() -> bool:
     """Say whether this is the process that speaks, among those of torchrun."""
-    return os.environ.get("RANK", "0") == "0"
+    # Others set RANK too; a process that torchrun did not start trains alone.
+    spread = "TORCHELASTIC_RUN_ID" in os.environ
+    return not spread or os.environ.get("RANK", "0") == "0"
 
 
 def _say(text: str) -> None:
@@ -261,12 +264,11 @@ def _save(
     data: str,
     config: TrainingConfig,
     history: History,
+    machine: dict[str, Any],
 ) -> None:
     """Write the weights with a card that says where they come from."""
-    from vdsr_lib.devices import describe_machine
     from vdsr_lib.weights import save_model
 
-    machine = describe_machine()
     last = history.epochs[-1]
     card = {
         "recipe": config.to_dict(),
