@@ -13,6 +13,7 @@ from vdsr_lib.errors import DataError, LabError
 __all__ = [
     "PARTIAL",
     "data_file",
+    "from_home",
     "notebooks_dir",
     "require_writable",
     "user_data_dir",
@@ -80,10 +81,32 @@ def user_data_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
     """
     if data_dir is None:
         data_dir = os.environ.get("VDSR_DATA_DIR") or _cache_folder()
+    return from_home(data_dir, DataError)
+
+
+def from_home(path: str | os.PathLike[str], kind: type[LabError] = LabError) -> Path:
+    """Return a folder's path with the home that a ``~`` in front of it means.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder; it may not exist.
+    kind : type
+        The class of the error.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    LabError
+        Of this kind, if it begins with the home (``~name``) of nobody.
+    """
     try:
-        return Path(data_dir).expanduser()
+        return Path(path).expanduser()
     except RuntimeError as error:
-        raise DataError(f"{data_dir} is no usable folder ({error})") from error
+        raise kind(f"{path} is no usable folder ({error})") from error
 
 
 def _cache_folder() -> Path:

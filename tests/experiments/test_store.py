@@ -118,6 +118,14 @@ def test_the_default_store_can_be_named(monkeypatch: pytest.MonkeyPatch):
     assert RunStore().folder.parts[-2:] == ("vdsr_lib", "runs")
 
 
+def test_the_home_of_nobody_is_no_store(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(RunError, match="~nobody-here/x is no usable folder"):
+        RunStore("~nobody-here/x")
+    monkeypatch.setenv("VDSR_RUNS_DIR", "~nobody-here/y")
+    with pytest.raises(RunError, match="~nobody-here/y is no usable folder"):
+        RunStore()
+
+
 def test_a_detail_outside_the_picture_is_refused(tmp_path: Path):
     watch = Watch("set", "small", 2, (0, 0, 16, 40))
     with pytest.raises(ValueError, match=r"leaves small, which has 32 x 32 pixels"):

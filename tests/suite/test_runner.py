@@ -19,7 +19,7 @@ from vdsr_lib.errors import LabError
 from vdsr_lib.suite import runner
 from vdsr_lib.suite.kernel import Kernel
 from vdsr_lib.suite.lessons import Lesson, Outcome, find_lessons, read_notebook
-from vdsr_lib.suite.reproduction import _environment
+from vdsr_lib.suite.reproduction import _environment, reproduce
 
 Build = Callable[[str], Lesson]
 PARAMETERS = {"profile": "quick", "device": "cpu", "seed": 7}
@@ -343,6 +343,16 @@ def test_paths_for_the_kernels_are_absolute(
         "VDSR_RUNS_DIR": str(tmp_path / "runs"),
     }
     assert _environment("c.toml")["VDSR_CLAIMS_FILE"] == str(tmp_path / "c.toml")
+
+
+def test_a_folder_that_nobody_has_ends_the_suite_before_the_last_report_goes(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VDSR_RUNS_DIR", "~nobody-here/runs")
+    (tmp_path / "report.html").write_text("of yesterday")
+    with pytest.raises(LabError, match="~nobody-here/runs is no usable folder"):
+        reproduce([], tmp_path, device="cpu")
+    assert (tmp_path / "report.html").read_text() == "of yesterday"
 
 
 # ---- finding lessons ----

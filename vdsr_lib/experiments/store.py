@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vdsr_lib._files import write_atomically
+from vdsr_lib._files import from_home, write_atomically
 from vdsr_lib.datasets import identify
 from vdsr_lib.errors import RunError
 from vdsr_lib.experiments.frames import Frames
@@ -42,9 +42,14 @@ def default_store() -> Path:
     pathlib.Path
         The environment variable ``VDSR_RUNS_DIR``, else ``runs`` in the user's cache
         folder (``~/.cache/vdsr_lib/runs`` on Linux). It may not exist yet.
+
+    Raises
+    ------
+    RunError
+        If the folder begins with the home (``~name``) of nobody.
     """
     if named := os.environ.get("VDSR_RUNS_DIR"):
-        return Path(named).expanduser()
+        return from_home(named, RunError)
     import pooch
 
     return Path(pooch.os_cache("vdsr_lib")) / "runs"
@@ -81,10 +86,15 @@ class RunStore:
     ----------
     folder : path-like, optional
         Made when the first run is written; `default_store` if not given.
+
+    Raises
+    ------
+    RunError
+        If the folder begins with the home (``~name``) of nobody.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        self.folder = default_store() if folder is None else Path(folder).expanduser()
+        self.folder = default_store() if folder is None else from_home(folder, RunError)
 
     def __repr__(self) -> str:
         return f"RunStore({str(self.folder)!r})  # {len(list(iter(self)))} runs"

@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from vdsr_lib._files import notebooks_dir, require_writable
+from vdsr_lib._files import from_home, notebooks_dir, require_writable
 from vdsr_lib.claims import PROFILES, load_claims
 from vdsr_lib.devices import describe_machine, resolve_device
 from vdsr_lib.errors import ClaimError, LabError
@@ -72,7 +72,8 @@ def reproduce(
     ValueError
         If there is no such device, or `timeout` is negative or not finite.
     LabError
-        If nothing can be written to `output_dir`, or another process is at work there.
+        If nothing can be written to `output_dir`, another process is at work there, or
+        a folder that the environment names cannot be.
     KeyboardInterrupt
         On Ctrl-C: no kernel stays, and no file is half written.
     """
@@ -91,6 +92,7 @@ def reproduce(
         "output_dir": str(output),
     }
     limit = TIMEOUTS[profile] if timeout is None else timeout
+    environment = _environment(claims_file)
     with _alone_in(output):
         times = earlier_times(output / "claims.json", profile)
         for stale in ("claims.json", "report.html"):
@@ -101,7 +103,7 @@ def reproduce(
             parameters,
             output,
             timeout=limit,
-            environment=_environment(claims_file),
+            environment=environment,
             times=times,
         )
         report = Report(
@@ -177,9 +179,7 @@ def _environment(claims_file: str | os.PathLike[str] | None) -> dict[str, str]:
         "VDSR_RUNS_DIR": os.environ.get("VDSR_RUNS_DIR"),
     }
     return {
-        name: str(Path(path).expanduser().resolve())
-        for name, path in named.items()
-        if path
+        name: str(from_home(path).resolve()) for name, path in named.items() if path
     }
 
 
