@@ -342,10 +342,27 @@ def test_a_worker_that_does_not_see_the_store_is_named(
 ):
     from vdsr_lib.experiments.worker import Order, carry_out
 
-    order = Order(run, 0, 0, str(tmp_path), "cpu", "unknown")
+    order = Order(run, 0, 0, run.key(), str(tmp_path), "cpu", "unknown")
     with (
         distributed.Client(cluster, set_as_default=False) as client,
         pytest.raises(RunError, match=r"does not see the store in .*: give a folder"),
     ):
         client.submit(carry_out, order).result()
     assert list(RunStore(tmp_path)) == []
+
+
+@pytest.mark.slow
+def test_a_worker_with_other_pictures_is_named_before_it_trains(
+    cluster: Any, run: Run, tmp_path: Path
+):
+    """Its folder of the same name holds others: it would train another run."""
+    from vdsr_lib.experiments.worker import Order, carry_out
+
+    (tmp_path / ".sweep-known").touch()
+    order = Order(run, 0, 0, "0" * 16, str(tmp_path), "cpu", "known")
+    with (
+        distributed.Client(cluster, set_as_default=False) as client,
+        pytest.raises(RunError, match="would make another run of 'tiny'"),
+    ):
+        client.submit(carry_out, order).result()
+    assert list(tmp_path.glob("*/*")) == []

@@ -83,7 +83,16 @@ def spread(
     try:
         with _connected(scheduler, len(missing), device) as (client, threads):
             orders = [
-                Order(run, seed, number, str(folder), str(device), sweep, threads)
+                Order(
+                    run,
+                    seed,
+                    number,
+                    run.key(seed),
+                    str(folder),
+                    str(device),
+                    sweep,
+                    threads,
+                )
                 for number, run in missing
             ]
             _Sweep(client, orders, [run.key(seed) in store for run in runs]).run(

@@ -43,6 +43,8 @@ class Order:
         The experiment's.
     number : int
         Which run of the experiment it is, from 0.
+    key : str
+        The run's, as it is where it was asked for.
     folder : str
         The store's, absolute.
     device : str
@@ -56,6 +58,7 @@ class Order:
     run: Run
     seed: int
     number: int
+    key: str
     folder: str
     device: str
     sweep: str
@@ -83,7 +86,8 @@ def carry_out(order: Order) -> bool:
     Raises
     ------
     RunError
-        If this worker does not see the store, or has several threads for tasks.
+        If this worker does not see the store, has several threads for tasks, or would
+        make another run.
     DataError
         If a data set is absent here.
     """
@@ -100,7 +104,12 @@ def carry_out(order: Order) -> bool:
         device = _device(order.device, worker.name)
         material = _materials.setdefault(device, Material(device))
         material.require((order.run,))
-        _await_folder(store.path(order.run.key(order.seed)) / "training")
+        if order.run.key(order.seed) != order.key:
+            raise RunError(
+                f"{worker.address} would make another run of {order.run.name!r}: give "
+                "its machine the same pictures and the same vdsr_lib as here"
+            )
+        _await_folder(store.path(order.key) / "training")
         reporter = _Reporter(order, worker)
         try:
             made = make_run(
