@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import chdir, suppress
@@ -299,3 +300,11 @@ def test_a_course_is_not_written_over_somebody_elses(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"nbgrader_config.py is not of this project"):
         make_course(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["nbgrader_config.py"]
+
+
+def test_without_nbgrader_the_extra_of_this_project_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nbgrader.apps.api", None)
+    with pytest.raises(LabError, match=r"pip install 'vdsr-lib\[classroom\]'"):
+        release_versions(tmp_path)

@@ -139,7 +139,7 @@ def _teacher(folder: Path) -> Any:
         )
         from traitlets.config import Config
     except ImportError as error:
-        text = "nbgrader is not installed: pip install 'vdsr-lab[classroom]'"
+        text = "nbgrader is not installed: pip install 'vdsr-lib[classroom]'"
         raise LabError(text) from error
     # nbgrader calls the program alembic, which stands beside this interpreter
     beside = str(Path(sys.executable).parent)
