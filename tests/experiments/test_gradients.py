@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vdsr_lib.experiments import ClippingStudy
+from vdsr_lib.experiments import ClippingStudy, gradients
 from vdsr_lib.experiments.gradients import MAGNITUDES, count_magnitudes
 from vdsr_lib.training import Silent, training_loss
 
@@ -17,6 +17,15 @@ from vdsr_lib.training import Silent, training_loss
 def study() -> ClippingStudy:
     """As small as it can be: a second for all trainings of this file."""
     return ClippingStudy(depth=3, width=4, steps=6, every=2, batch_size=4, scales=(2,))
+
+
+@pytest.mark.parametrize("device", ["cuda", "auto"])
+def test_a_study_on_a_gpu_is_refused(monkeypatch: pytest.MonkeyPatch, device: str):
+    """Its counts would be those of later steps, or of none."""
+    there = torch.device("cuda")
+    monkeypatch.setattr(gradients, "resolve_device", lambda _: there, raising=False)
+    with pytest.raises(ValueError, match=f"device must be 'cpu', got '{device}'"):
+        ClippingStudy(device=device)
 
 
 def test_sizes_fall_into_their_bins():

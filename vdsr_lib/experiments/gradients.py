@@ -14,6 +14,7 @@ from torch import nn
 
 from vdsr_lib.clipping import RULES
 from vdsr_lib.datasets import load_images
+from vdsr_lib.devices import resolve_device
 from vdsr_lib.evaluation import Validator, validator
 from vdsr_lib.experiments.material import middle
 from vdsr_lib.models import VDSR
@@ -108,7 +109,13 @@ class ClippingStudy:
     seed : int
         Decides the first weights and the order of the patches.
     device : str or torch.device
-        "auto" takes a GPU if there is one.
+        The CPU. A GPU tells of its steps some time after they were made, and takes
+        its gradients where they are not counted.
+
+    Raises
+    ------
+    ValueError
+        If `device` is another than the CPU, or not there.
 
     Examples
     --------
@@ -125,6 +132,13 @@ class ClippingStudy:
     scales: Sequence[int] = (2, 3, 4)
     seed: int = 0
     device: str | torch.device = "cpu"
+
+    def __post_init__(self) -> None:
+        if resolve_device(self.device).type != "cpu":
+            raise ValueError(
+                "a study counts gradients step by step, which a GPU does not tell: "
+                f"device must be 'cpu', got {str(self.device)!r}"
+            )
 
     def trace(
         self,
