@@ -103,9 +103,9 @@ def call(*arguments: str, store: Path):
 
 
 def cells(output: str, first: str) -> list[str]:
-    """The cells of the line that begins so."""
-    line = next(line for line in output.splitlines() if line.startswith(first))
-    return re.split(r"  +", line)
+    """The cells of the line whose first is this."""
+    lines = (re.split(r"  +", line) for line in output.splitlines())
+    return next(line for line in lines if line[0] == first)
 
 
 def test_the_list_tells_what_is_here_and_what_is_to_do(tiny: Experiment, tmp_path):
