@@ -72,22 +72,28 @@ def test_without_a_fused_kernel_torch_s_operations_do_it() -> None:
     assert _rectified._passed_trial(torch.device("cpu"))  # forward and backward
 
 
-def test_a_chain_gives_rectified_layers_to_the_fast_path(monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    """The walk over the pairs, with the operation replaced by torch's own."""
-    network = VDSR(4, 8)
-    ilr = torch.rand(1, 1, 12, 12)
-    expected = network(ilr)
+def fast_path_by_torch(monkeypatch) -> list[int]:  # type: ignore[no-untyped-def]
+    """Put torch's own operations on the fast path; return the widths that took it."""
     taken: list[int] = []
 
     def by_torch(maps, weight, bias, side):  # type: ignore[no-untyped-def]
         taken.append(len(bias))
         return functional.relu(functional.conv2d(maps, weight, bias, padding=side))
 
+    monkeypatch.setattr(layers, "is_fast_path", lambda *_: True)
+    monkeypatch.setattr(layers, "convolve_and_rectify", by_torch)
+    return taken
+
+
+def test_a_chain_gives_rectified_layers_to_the_fast_path(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """The walk over the pairs, with the operation replaced by torch's own."""
+    network = VDSR(4, 8)
+    ilr = torch.rand(1, 1, 12, 12)
+    expected = network(ilr)
     seen: list[torch.nn.Module] = []
     for each in network.body:
         each.register_forward_hook(lambda module, *_: seen.append(module))
-    monkeypatch.setattr(layers, "is_fast_path", lambda *_: True)
-    monkeypatch.setattr(layers, "convolve_and_rectify", by_torch)
+    taken = fast_path_by_torch(monkeypatch)
     torch.testing.assert_close(network(ilr), expected)
     assert taken == [8, 8, 8]  # all layers but the last
     assert [isinstance(each, Convolution) for each in seen] == [True] * 4
@@ -100,14 +106,7 @@ def test_a_chain_keeps_what_was_put_in_the_place_of_a_relu(monkeypatch) -> None:
     network.body[3] = torch.nn.Identity()
     ilr = torch.rand(1, 1, 12, 12)
     expected = network(ilr)
-    taken: list[int] = []
-
-    def by_torch(maps, weight, bias, side):  # type: ignore[no-untyped-def]
-        taken.append(len(bias))
-        return functional.relu(functional.conv2d(maps, weight, bias, padding=side))
-
-    monkeypatch.setattr(layers, "is_fast_path", lambda *_: True)
-    monkeypatch.setattr(layers, "convolve_and_rectify", by_torch)
+    taken = fast_path_by_torch(monkeypatch)
     torch.testing.assert_close(network(ilr), expected)
     assert taken == [8]  # the third alone
 

@@ -141,7 +141,8 @@ def train(
         theta=theta,
         seed=seed,
     )
-    model = _network(network, recipe, seed, depth, width, residual)
+    shape = {"depth": depth, "width": width, "residual": residual}
+    model = _network(network, shape, recipe=recipe, seed=seed)
     # A mistake is named before the long work; no GPU is begun with, as under torchrun
     # each process has its own, and that is decided later.
     resolve_device(device)
@@ -189,20 +190,14 @@ def _require_folder(run_dir: Path, *, resume: bool) -> None:
 
 
 def _network(
-    name: str,
-    recipe: str | None,
-    seed: int,
-    depth: int | None,
-    width: int | None,
-    residual: bool | None,
+    name: str, shape: dict[str, Any], *, recipe: str | None, seed: int
 ) -> VDSR | SRCNN:
-    """Return a fresh network whose weights the seed decides."""
+    """Return a fresh network, VDSR of some shape, whose weights the seed decides."""
     import torch
 
     from vdsr_lib.models import SRCNN, VDSR
 
     generator = torch.Generator().manual_seed(seed)
-    shape: dict[str, Any] = {"depth": depth, "width": width, "residual": residual}
     given = {option: value for option, value in shape.items() if value is not None}
     if name == "vdsr":
         return VDSR(**given, generator=generator)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vdsr_lib._files import user_data_dir, write_atomically
+from vdsr_lib._files import from_home, user_data_dir, write_atomically
 from vdsr_lib.datasets.catalogue import Source
 from vdsr_lib.datasets.loading import fetch_command, load_images, parts_of
 from vdsr_lib.datasets.packed import FORMAT, TABLE, luma_digest, member, pack_path
@@ -61,7 +61,7 @@ def pack(
     OSError
         If a pack cannot be written; none is there in part.
     """
-    root, folder = user_data_dir(data_dir), user_data_dir(output)
+    root, folder = user_data_dir(data_dir), from_home(output, DataError)
     parts = parts_of(name)
     for source in parts:
         _require_right(source, root)
