@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
+from safetensors import safe_open
 
 from vdsr_lib.training import DivergedError, History, Silent, TrainingConfig, train
+from vdsr_lib.training.ledger import Ledger
 
 MEASURED = "loss", "gradient_norm", "clipped_share"
 
@@ -65,6 +68,38 @@ def test_a_resumed_run_has_the_trace_of_a_whole_one(
     expected = run(make_model(), patches, recipe())
     given = {"run_dir": tmp_path}
     run(make_model(), patches, recipe(), monitor=recorder(stop_at=stop), **given)
+    history = run(make_model(seed=99), patches, recipe(), resume=True, **given)
+    assert history.steps == expected.steps
+
+
+def test_a_trace_does_not_lengthen_the_head_of_a_checkpoint(
+    make_model, patches, recorder, tmp_path
+):
+    """A head of 100 MB, some 880,000 rows of a trace, would not be read again."""
+    heads = []
+    for trace in True, False:
+        folder = tmp_path / str(trace)
+        stop = recorder(stop_at=10)
+        run(make_model(), patches, recipe(trace=trace), run_dir=folder, monitor=stop)
+        with safe_open(folder / "checkpoint.safetensors", framework="pt") as stream:
+            heads.append(json.loads(stream.metadata()["state"])["history"])
+    assert heads[0].keys() == heads[1].keys()
+
+
+def test_a_run_of_an_older_checkpoint_goes_on_with_its_trace(
+    make_model, patches, recorder, tmp_path, monkeypatch
+):
+    """They held it among the rows of their state."""
+    expected = run(make_model(), patches, recipe())
+    state, given = Ledger.state, {"run_dir": tmp_path}
+
+    def older(self):
+        return state(self) | {"history": self.history.to_dict()}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "state", older)
+        patch.setattr(Ledger, "tensors", lambda self: {"sums": self.sums})
+        run(make_model(), patches, recipe(), monitor=recorder(stop_at=10), **given)
     history = run(make_model(seed=99), patches, recipe(), resume=True, **given)
     assert history.steps == expected.steps
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -170,16 +171,29 @@ class Ledger:
         return {
             "step": self.position.step,
             "position": asdict(self.position),
-            "history": self.history.to_dict(),
+            "history": replace(self.history, steps=[]).to_dict(),
         }
 
-    def load_state(self, state: dict[str, Any], sums: torch.Tensor) -> None:
-        """Put back what `state` returned, and the sums; the precision is today's."""
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the sums, and the trace as (steps, 3): too long for a file's head."""
+        rows = [[row[name] for name in MEASURED] for row in self.history.steps]
+        trace = {"trace": torch.tensor(rows, dtype=torch.float64)} if rows else {}
+        return {"sums": self.sums} | trace
+
+    def load_state(
+        self, state: dict[str, Any], tensors: Mapping[str, torch.Tensor]
+    ) -> None:
+        """Put back what `state` and `tensors` returned; the precision is today's."""
         precision = self.history.precision
-        self.history = History.from_dict(state["history"])
+        self.history = History.from_dict(state["history"])  # older ones hold the trace
         self.history.precision = precision
         self.position = Position(**state["position"])
-        self.sums = sums.to(self.sums)
+        self.sums = tensors["sums"].to(self.sums)
+        if "trace" in tensors:
+            self.history.steps = [
+                {"step": step, **dict(zip(MEASURED, measured, strict=True))}
+                for step, measured in enumerate(tensors["trace"].tolist(), 1)
+            ]
 
     def _row(self, measured: torch.Tensor) -> Row:
         """Return where the run stands, with three measured numbers."""

@@ -141,7 +141,7 @@ class Loop:
             ("random", random_states(self.processes.device)),
         ):
             tensors |= {f"{prefix}.{name}": tensor for name, tensor in part.items()}
-        tensors |= {"order": self.order_state, "sums": self.ledger.sums}
+        tensors |= {"order": self.order_state, **self.ledger.tensors()}
         rate = {"learning_rate": self.step.update.learning_rate}
         return Checkpoint(tensors, self.ledger.state() | rate)
 
@@ -171,7 +171,7 @@ class Loop:
         self.step.average.load_state(_under("average.", tensors))
         restore_random_states(_under("random.", tensors), self.processes.device)
         self.order_state = tensors["order"]
-        self.ledger.load_state(state, tensors["sums"])
+        self.ledger.load_state(state, tensors)
 
     def _run_epoch(self, interruption: Interruption) -> bool:
         """Make the steps of an epoch that are left; False if stopped before its end."""
