@@ -5,12 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import zipfile
+import zlib
 from pathlib import Path
 from uuid import uuid4
 
 from vdsr_lib.errors import DataError, LabError
 
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python built without it, whose zipfile reads nothing so packed
+    LZMAError = RuntimeError  # type: ignore[assignment, misc]
+
 __all__ = [
+    "DAMAGED_ARCHIVE",
     "PARTIAL",
     "data_file",
     "from_home",
@@ -22,6 +30,12 @@ __all__ = [
 
 PARTIAL = ".partial-"
 """How the name of a file begins while it is being written."""
+
+DAMAGED_ARCHIVE = (
+    *(OSError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, LZMAError),
+)
+"""What reading a damaged zip file raises: one bit can claim another compression."""
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -143,6 +143,24 @@ def test_frames_survive_being_written(tmp_path: Path):
     np.testing.assert_array_equal(again.bicubic, pictures[1])
 
 
+def test_frames_with_any_byte_changed_are_read_or_refused(tmp_path: Path):
+    """A zip's readers raise whatever their decompressors do."""
+    flat = np.full((1, 2, 2), 7, np.uint8)
+    path = Frames((1,), flat, flat[0], flat[0]).save(tmp_path / "frames.npz")
+    whole = path.read_bytes()
+    refused = []
+    for place in range(len(whole)):
+        broken = bytearray(whole)
+        broken[place] ^= 0x0E  # 0 becomes 14, the number of LZMA
+        path.write_bytes(broken)
+        try:
+            Frames.load(path)
+        except RunError as error:
+            refused.append(str(error))
+    assert len(refused) > len(whole) // 4
+    assert all("holds no frames" in each for each in refused)
+
+
 @pytest.mark.parametrize(
     ("steps", "count", "titles"),
     [

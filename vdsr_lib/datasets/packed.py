@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vdsr_lib._files import DAMAGED_ARCHIVE
 from vdsr_lib.datasets.catalogue import Source
 from vdsr_lib.errors import DataError, PictureError
 from vdsr_lib.images import read_picture
@@ -112,10 +112,7 @@ def read_pack(source: Source, path: Path) -> list[NDArray[np.uint8]]:
             table = json.loads(archive.read(TABLE))
             _check(table, source)
             return [_luma(archive, entry) for entry in table["pictures"]]
-    except (
-        *(OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError),
-        *(EOFError, NotImplementedError, RuntimeError, zlib.error, PictureError),
-    ) as error:
+    except (*DAMAGED_ARCHIVE, TypeError, PictureError) as error:
         what = error.args[0] if isinstance(error, KeyError) else error
         raise DataError(f"{path} is no pack of {source.name} ({what}): {again}") from (
             error

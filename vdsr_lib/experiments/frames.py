@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from vdsr_lib._files import write_atomically
+from vdsr_lib._files import DAMAGED_ARCHIVE, write_atomically
 from vdsr_lib.errors import RunError
 from vdsr_lib.images import crop_to_multiple, degrade, to_luma, to_uint8
 from vdsr_lib.inference import super_resolve
@@ -124,14 +124,12 @@ class Frames:
         RunError
             If the file is absent or holds something else.
         """
-        import zipfile
-
         try:
             with np.load(path, allow_pickle=False) as archive:
                 steps = tuple(int(step) for step in archive["steps"])
                 rest = (archive[n] for n in ("pictures", "reference", "bicubic"))
                 return cls(steps, *rest)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED_ARCHIVE as error:
             raise RunError(f"{path} holds no frames: {error}") from error
 
 
