@@ -138,7 +138,8 @@ def test_the_papers_experiments_are_listed_without_their_pictures(
     assert shown_days == pytest.approx(days, rel=0.02)  # Set5 and rounding
     assert "Not counted" not in shown.output
     assert "4.0 GFLOP/s for VDSR" in shown.output
-    assert "1.0 GFLOP/s for SRCNN" in shown.output
+    assert "1.0 GFLOP/s for SRCNN 9-1-5 and" in shown.output
+    assert "1.0 GFLOP/s for SRCNN 9-5-5" in shown.output
 
 
 def test_what_is_not_counted_is_said(tmp_path, monkeypatch):

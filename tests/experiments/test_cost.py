@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -170,8 +171,24 @@ def test_a_rate_is_measured_once_and_is_that_of_training(one_thread):
     assert fastest / 1000 < rate.training < 2 * fastest
     assert fastest / 1000 < rate.measuring < 2 * fastest
     assert str(rate).endswith("GFLOP/s (float32: asked for)")
-    with pytest.raises(ValueError, match="network must be VDSR or SRCNN, got 'EDSR'"):
-        measure_rate("cpu", "EDSR")
+    for name in ("EDSR", "SRCNN", "SRCNN 9-", "VDSR 20"):
+        with pytest.raises(ValueError, match=f"VDSR or SRCNN 9-1-5, got '{name}'"):
+            measure_rate("cpu", name)
+
+
+def test_each_shape_of_srcnn_has_a_rate_of_its_own(monkeypatch: pytest.MonkeyPatch):
+    """9-5-5 makes four times as many operations a second as 9-1-5."""
+    from vdsr_lib.experiments import rate
+
+    built: list[dict[str, Any]] = []
+    monkeypatch.setattr(rate, "_measured", rate._measured.__wrapped__)  # not cached
+    monkeypatch.setattr(rate, "_step_seconds", lambda *_: 1.0)
+    monkeypatch.setattr(rate, "_picture_seconds", lambda *_: 1.0)
+    monkeypatch.setattr(rate, "build", lambda a, **o: built.append(a) or build(a, **o))
+    for run in EXPERIMENTS["srcnn"].runs("quick"):
+        measure_rate("cpu", run_cost(run).network, precision="float32")
+        assert built[-1]["kernels"] == run.architecture["kernels"]
+        assert built[-1]["widths"] == run.architecture["widths"]
 
 
 def test_a_gpus_steps_are_timed_as_it_tells_of_them(monkeypatch: pytest.MonkeyPatch):
@@ -228,10 +245,10 @@ def test_seconds_are_operations_over_the_rate(monkeypatch: pytest.MonkeyPatch):
         return Rate(training=4e9, measuring=1e9, precision="float32: asked for")
 
     monkeypatch.setattr(cost, "measure_rate", pretended)
-    one = Cost("SRCNN", 10, training=8e9, measuring=3e9)
+    one = Cost("SRCNN 9-5-5", 10, training=8e9, measuring=3e9)
     assert one.seconds("cpu") == pytest.approx(2 + 3)
     assert one.operations == 11e9
-    assert asked == [("cpu", "SRCNN")]
+    assert asked == [("cpu", "SRCNN 9-5-5")]
 
 
 def test_ctrl_c_while_measuring_is_not_swallowed(monkeypatch: pytest.MonkeyPatch):
@@ -240,7 +257,7 @@ def test_ctrl_c_while_measuring_is_not_swallowed(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(rate, "train", lambda *_, **__: History())
     with pytest.raises(KeyboardInterrupt):
-        measure_rate("cpu", "SRCNN", precision="float32")
+        measure_rate("cpu", "SRCNN 9-1-5", precision="float32")
 
 
 def test_picture_sizes_of_a_folder_are_read(pictures: Path):

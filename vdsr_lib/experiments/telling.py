@@ -10,8 +10,13 @@ from vdsr_lib.experiments.declare import Run
 __all__ = ["command_for", "cost_text"]
 
 # One core of an Intel Xeon (Sapphire Rapids, AMX) that does nothing else; training in
-# bfloat16 (benchmarks/training_step.py), measuring in float32. SRCNN's is coarse.
-_RATES = {"VDSR": (530e9, 110e9), "SRCNN": (40e9, 50e9)}
+# bfloat16 (benchmarks/training_step.py), measuring in float32. SRCNN's are coarse, and
+# those of 9-5-5 an EPYC's, without AMX.
+_RATES = {
+    "VDSR": (530e9, 110e9),
+    "SRCNN 9-1-5": (40e9, 50e9),
+    "SRCNN 9-5-5": (150e9, 85e9),
+}
 
 
 def command_for(experiment: str, profile: str, run: str, seed: int = 0) -> str:
