@@ -25,7 +25,10 @@ __all__ = ["comparison_page"]
 _EPOCHS = (10, 20, 40, 80)
 _SCALES = (2, 3, 4)
 _SHIPPED = {"SRCNN": "srcnn-915-x{scale}", "VDSR": "vdsr-291"}
-_BESIDE = ("vdsr-t91", "vdsr-291-short", "vdsr-modern", "vdsr-modern-80")
+_BESIDE = {  # column: name of the weights
+    "srcnn-955": "srcnn-955-x{scale}",
+    **{n: n for n in ("vdsr-t91", "vdsr-291-short", "vdsr-modern", "vdsr-modern-80")},
+}
 
 
 def comparison_page(known: Known | None = None) -> str:
@@ -264,19 +267,23 @@ def _table3(known: Known) -> str:
         for row in paper.table("table3").to_dict("records")
     }
     count = Count()
-    extra = [name for name in _BESIDE if name in known.cards]
+    extra = {
+        name: pattern
+        for name, pattern in _BESIDE.items()
+        if any(pattern.format(scale=scale) in known.cards for scale in _SCALES)
+    }
     rows = []
     for dataset in MEASURED_SETS.values():
         for scale in _SCALES:
             row = [dataset, f"x{scale}"]
             for method, pattern in _SHIPPED.items():
                 theirs = printed[dataset, scale, method]
-                ours = _card_scores(known, pattern.format(scale=scale), dataset, scale)
+                ours = _card_scores(known, pattern, dataset, scale)
                 count.cell(theirs["psnr"], ours[0] if ours else None)
                 row += [_pair((theirs["psnr"], theirs["ssim"])), _pair(ours)]
             row += [
-                _pair(_card_scores(known, name, dataset, scale), "not measured")
-                for name in extra
+                _pair(_card_scores(known, pattern, dataset, scale), "not measured")
+                for pattern in extra.values()
             ]
             rows.append(row)
     heads = [
@@ -289,37 +296,26 @@ def _table3(known: Known) -> str:
         "Table 3: the benchmark",
         "PSNR in dB / SSIM. The paper's SRCNN is 9-5-5, trained on ImageNet; ours is "
         "9-1-5, trained on T91 (`srcnn-915-x2` and so on), so that column compares two "
-        f"different networks{_same_shape(known)}. The paper's VDSR is trained on 291 "
-        f"pictures with augmentation: {known.how('table3', table3)}. `vdsr-291-short` "
-        "is that network after 20 of 80 epochs, with the rate falling four times as "
-        "fast, and `vdsr-modern` the same pictures and as many steps by a recipe of "
-        "today. `vdsr evaluate --model NAME --data set5` measures a cell again. "
-        "Bicubic's column is not shown: "
-        "tests hold its 24 values, PSNR and SSIM, to the last digit but for one: the "
-        "SSIM of Urban100 at x3 is 0.7348 here and 0.7349 in the paper. The paper's "
-        "seconds are those of different programs on different devices, and are not "
-        "compared.",
+        "different networks; `srcnn-955-x2` and so on have the paper's shape, and T91 "
+        "again. The paper's VDSR is trained on 291 pictures with augmentation: "
+        f"{known.how('table3', table3)}. `vdsr-291-short` is that network after 20 of "
+        "80 epochs, with the rate falling four times as fast, and `vdsr-modern` the "
+        "same pictures and as many steps by a recipe of today. `vdsr evaluate --model "
+        "NAME --data set5` measures a cell again. Bicubic's column is not shown: tests "
+        "hold its 24 values, PSNR and SSIM, to the last digit but for one: the SSIM of "
+        "Urban100 at x3 is 0.7348 here and 0.7349 in the paper. The paper's seconds "
+        "are those of different programs on different devices, and are not compared.",
         ([*heads, *(f"`{name}`" for name in extra)], rows),
         count,
         how=False,
     )
 
 
-def _same_shape(known: Known) -> str:
-    """Name the networks of ours that have the shape of the paper's SRCNN, 9-5-5."""
-    found = []
-    for scale in _SCALES:
-        name = f"srcnn-955-x{scale}"
-        if (scores := _card_scores(known, name, "Set5", scale)) is not None:
-            found.append(f"`{name}` has {scores[0]:.2f} dB")
-    return f" (of the paper's shape, on Set5: {', '.join(found)})" if found else ""
-
-
 def _card_scores(
-    known: Known, name: str, dataset: str, scale: int
+    known: Known, pattern: str, dataset: str, scale: int
 ) -> tuple[float, float] | None:
-    """Return PSNR and SSIM that a card states, or None."""
-    card, key = known.cards.get(name, {}), f"x{scale}"
+    """Return PSNR and SSIM that the card of a scale's weights states, or None."""
+    card, key = known.cards.get(pattern.format(scale=scale), {}), f"x{scale}"
     psnr = card.get("scores", {}).get(dataset, {}).get(key)
     ssim = card.get("ssim", {}).get(dataset, {}).get(key)
     return None if psnr is None or ssim is None else (float(psnr), float(ssim))
