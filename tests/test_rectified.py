@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
 import pytest
 import torch
 from torch.nn import functional
@@ -11,6 +16,45 @@ from vdsr_lib.models import _layers as layers
 from vdsr_lib.models._layers import Chain, Convolution
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+INTERPRETED = """
+import torch
+from vdsr_lib.models import _kernels
+
+def drawn(shape, dtype):
+    tensor = torch.randn(shape, generator=generator).to(dtype)
+    tensor[torch.rand(shape, generator=generator) < 0.1] = 0
+    return tensor
+
+def check(shape, dtype, blocks):
+    _kernels._BLOCKS = blocks
+    gradient, output = drawn(shape, dtype), drawn(shape, dtype)
+    output = output.contiguous(memory_format=torch.channels_last)
+    # In one map a NaN of the output lets all pass, in another a NaN itself passes; of
+    # a third the ReLU stops the NaN.
+    output[0, 1, 0, 0] = float("nan")
+    gradient[0, 2:4, 0, 0] = float("nan")
+    output[0, 2, 0, 0], output[0, 3, 0, 0] = 1, -1
+    known = torch.where(output <= 0, 0, gradient)
+    masked, total = _kernels.masked_and_summed(gradient, output)
+    kept = {"equal_nan": True}
+    torch.testing.assert_close(masked, known, rtol=0, atol=0, **kept)
+    assert masked.is_contiguous(memory_format=torch.channels_last)
+    assert total.isnan().nonzero().tolist() == [[2]]
+    assert total.dtype == dtype
+    exact = known.double().sum((0, 2, 3))
+    # Of a bfloat16 the interpreter cuts the last digits off, where a GPU rounds.
+    near = {torch.float32: 1e-6, torch.bfloat16: 2**-7}[dtype]
+    torch.testing.assert_close(total.double(), exact, rtol=near, atol=1e-5, **kept)
+
+generator = torch.Generator().manual_seed(0)
+for dtype in (torch.float32, torch.bfloat16):
+    for width in _kernels.WIDTHS:
+        check((3, width, 5, 7), dtype, 4)  # an odd number of pixels, in one turn
+    check((1, 16, 12, 48), dtype, 4)  # pixels for five turns of four blocks
+    check((1, 16, 1, 1), dtype, 4)  # most blocks have none
+check((2, 64, 3, 3), torch.bfloat16, 512)  # as many blocks as on a GPU
+"""
 
 
 def test_three_passes_mask_and_sum_as_autograd_does() -> None:
@@ -122,6 +166,24 @@ def test_a_chain_is_a_sequence_as_it_was() -> None:
         "ReLU",
         "Convolution",
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    find_spec("triton") is None,
+    reason="needs Triton, which interprets on a CPU: pip install --no-deps triton",
+)
+def test_the_kernels_mask_and_sum_as_torch_does_where_triton_interprets_them() -> None:
+    """In a process of its own: Triton reads the variable as it is imported."""
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", INTERPRETED],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @needs_gpu
