@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from vdsr_lib.devices import Precision
 from vdsr_lib.patches import PatchSet
@@ -45,7 +46,9 @@ def training_loss(
     torch.Tensor
         0-dim: summed over the patches given, divided by `batch_size`.
     """
-    total = (estimate - hr).square().sum()  # (); hr is float32, so the rest is too
+    wide = torch.promote_types(estimate.dtype, hr.dtype)  # hr is float32
+    # Half the operations, there and back, of a difference, a square and a sum.
+    total = functional.mse_loss(estimate.to(wide), hr.to(wide), reduction="sum")  # ()
     return total / (batch_size if loss == "sum" else batch_size * hr[0].numel())
 
 
