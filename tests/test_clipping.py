@@ -301,7 +301,7 @@ def test_the_result_is_frozen() -> None:
 # --- on a GPU -------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("rule", RULES)
 def test_a_captured_graph_clips_and_follows_the_learning_rate(rule: str) -> None:
     parameters = [_with_gradient(g.cuda()) for g in _gradients(_random_parameters())]

@@ -283,7 +283,7 @@ def test_a_network_in_place_is_not_copied() -> None:
         placed(model, "abacus")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 def test_gpu_gives_what_the_cpu_gives() -> None:
     model, ilr = network("VDSR of depth 20"), picture(1, 1, 200, 300)
     there = placed(model, "cuda")

@@ -321,7 +321,7 @@ def test_only_luma_batches_are_taken(model: nn.Module, shape: tuple[int, ...]) -
         model(torch.rand(shape))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("model", [VDSR(5, 16), SRCNN()], ids=["VDSR", "SRCNN"])
 def test_a_gpu_computes_the_same(model: nn.Module) -> None:
     ilr = torch.rand(2, 1, 24, 24, dtype=torch.float64)

@@ -15,8 +15,6 @@ from vdsr_lib.models import VDSR, _rectified
 from vdsr_lib.models import _layers as layers
 from vdsr_lib.models._layers import Chain, Convolution
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-
 INTERPRETED = """
 import torch
 from vdsr_lib.models import _kernels
@@ -186,7 +184,7 @@ def test_the_kernels_mask_and_sum_as_torch_does_where_triton_interprets_them() -
     assert done.returncode == 0, done.stderr
 
 
-@needs_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("shape", [(64, 64, 41, 41), (3, 64, 7, 5), (16, 32, 33, 33)])
 def test_the_kernel_masks_and_sums_as_torch_does(shape) -> None:  # type: ignore[no-untyped-def]
     kernels = pytest.importorskip("vdsr_lib.models._kernels")
@@ -201,7 +199,7 @@ def test_the_kernel_masks_and_sums_as_torch_does(shape) -> None:  # type: ignore
     torch.testing.assert_close(total.double(), exact, rtol=2**-8, atol=1e-2)
 
 
-@needs_gpu
+@pytest.mark.gpu
 def test_the_fast_path_gives_what_torch_gives_on_a_gpu(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     network = VDSR(6).cuda().to(memory_format=torch.channels_last)
     device = torch.device("cuda", 0)
@@ -227,7 +225,7 @@ def test_the_fast_path_gives_what_torch_gives_on_a_gpu(monkeypatch) -> None:  # 
     assert len(calls) == 5  # in bfloat16 alone, and all layers but the last
 
 
-@needs_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("width", [4, 12, 16, 24, 64])
 @pytest.mark.parametrize("shape", [(1, 1, 9, 40), (5, 1, 16, 16)])
 def test_every_width_and_shape_trains_and_is_used_on_a_gpu(width: int, shape) -> None:  # type: ignore[no-untyped-def]
@@ -247,7 +245,7 @@ def test_every_width_and_shape_trains_and_is_used_on_a_gpu(width: int, shape) ->
         torch.testing.assert_close(low, network(ilr), rtol=0, atol=0.02)
 
 
-@needs_gpu
+@pytest.mark.gpu
 def test_what_lay_in_memory_does_not_matter() -> None:
     """cuDNN is given the output as a second summand, times 0: NaN must not survive."""
     poison = torch.full((1 << 26,), float("nan"), device="cuda", dtype=torch.bfloat16)

@@ -300,7 +300,7 @@ def test_path_of_accelerators_agrees(random, dtype, shape) -> None:
     assert new.is_contiguous()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
 def test_gpu_agrees_with_cpu_whatever_the_precision_switches(random, dtype) -> None:
     batch = torch.from_numpy(random.integers(0, 256, (2, 3, 65, 70))).to(dtype)

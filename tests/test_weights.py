@@ -506,7 +506,7 @@ def test_what_ships_can_be_loaded() -> None:
         assert load_model(name).parameter_count > 0
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_weights_load_onto_a_gpu(saved: Path) -> None:
     assert load_model(saved, "cuda").body[0].weight.is_cuda
 

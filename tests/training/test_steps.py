@@ -338,7 +338,7 @@ def test_a_divergence_is_found_at_its_own_step(make_model, turning, as_on_a_gpu)
     assert len(as_on_a_gpu) == 1
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_captured_step_trains_as_the_cpu_does(make_model, turning, recorder, name):
     """Step by step at first; later steps blow the differences of rounding up.
@@ -362,7 +362,7 @@ def test_a_captured_step_trains_as_the_cpu_does(make_model, turning, recorder, n
         torch.testing.assert_close(one.detach().cpu(), other, rtol=1e-2, atol=5e-3)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_no_captured_step_waits_for_the_gpu(make_model, turning):
     gpu, config = torch.device("cuda"), RECIPES["modern"]
     model, there = make_model().to(gpu), turning.to(gpu)
@@ -387,7 +387,7 @@ def test_no_captured_step_waits_for_the_gpu(make_model, turning):
     assert torch.stack(steps.take(wait=True)).isfinite().all()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_a_captured_run_resumes_on_a_gpu(make_model, turning, recorder, tmp_path):
     config = RECIPES["modern"]
     expected = run(make_model(), turning, config, device="cuda")
