@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vdsr_lib.devices import choose_precision
+from vdsr_lib.models import VDSR
 from vdsr_lib.patches import PatchSet
 from vdsr_lib.training import DivergedError, Silent, TrainingConfig, loop, train
 from vdsr_lib.training.capture import WARM_UP, CudaGraph, graph_for, put_back
@@ -360,6 +361,20 @@ def test_a_captured_step_trains_as_the_cpu_does(make_model, turning, recorder, n
             assert row[key] == pytest.approx(other[key], rel=rel, abs=5e-3)
     for one, other in zip(there.parameters(), here.parameters(), strict=True):
         torch.testing.assert_close(one.detach().cpu(), other, rtol=1e-2, atol=5e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("width", [1, 3, 4, 8, 12, 24])
+def test_every_width_is_captured_in_bfloat16(turning, width):
+    """In the one row, weights of such widths begin at any even address."""
+    losses = []
+    for precision in ("bfloat16", "float32"):
+        model = VDSR(4, width, generator=torch.Generator().manual_seed(1))
+        options = {"device": "cuda", "precision": precision}
+        history = run(model, turning, RECIPES["modern"], **options)
+        assert history.precision.endswith("; whole steps as a CUDA graph")
+        losses.append([row["loss"] for row in history.epochs])
+    assert losses[0] == pytest.approx(losses[1], rel=2e-3)
 
 
 @pytest.mark.gpu
