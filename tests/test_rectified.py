@@ -153,6 +153,30 @@ def test_a_chain_keeps_what_was_put_in_the_place_of_a_relu(monkeypatch) -> None:
     assert taken == [8]  # the third alone
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dilation": (2, 2), "padding": (2, 2)},
+        {"padding": (0, 0)},
+        {"stride": (2, 2)},
+        {"bias": None},
+    ],
+    ids=" ".join,
+)
+def test_a_convolution_that_was_changed_is_computed_as_it_is(
+    monkeypatch, change
+) -> None:  # type: ignore[no-untyped-def]
+    """The fast path knows but one kind: a GPU must not compute that one instead."""
+    network = VDSR(4, 8, residual=False)
+    for name, value in change.items():
+        setattr(network.body[2], name, value)
+    ilr = torch.rand(1, 1, 12, 12)
+    expected = network(ilr)
+    taken = fast_path_by_torch(monkeypatch)
+    torch.testing.assert_close(network(ilr), expected)
+    assert taken == [8, 8]  # the first and the third
+
+
 def test_a_chain_is_a_sequence_as_it_was() -> None:
     body = VDSR(3, 4).body
     assert isinstance(body, Chain)

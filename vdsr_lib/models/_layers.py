@@ -89,7 +89,19 @@ def _in_order(layers: Iterable[nn.Module]) -> Iterator[nn.Module]:
 class Convolution(nn.Conv2d):
     """A convolution that leaves the drawing of its weights to its network."""
 
-    bias: torch.Tensor  # never None here
+    bias: torch.Tensor  # never None, as `chain` makes it
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it still is as `chain` made it: with a bias, and pixel by pixel."""
+        side = self.kernel_size[0] // 2
+        return (
+            isinstance(self.bias, torch.Tensor)
+            and self.kernel_size[0] == self.kernel_size[1]
+            and self.padding == (side, side)
+            and self.stride == self.dilation == (1, 1)
+            and self.groups == 1
+        )
 
     def reset_parameters(self) -> None:
         """Draw nothing: the generator is touched once, by the paper's rule."""
@@ -171,6 +183,8 @@ class Chain(nn.Sequential):
         if place + 1 == len(self) or not isinstance(layer, Convolution):
             return False
         if type(self[place + 1]) is not nn.ReLU:  # its owner has put another there
+            return False
+        if not layer.is_plain:
             return False
         if layer.out_channels % 8:  # cuDNN's fused kernels want whole eights
             return False
