@@ -67,7 +67,8 @@ def in_words(expected: Any, got: Any, tolerance: float) -> tuple[str, str]:
     -------
     tuple of str
         The two texts. Of large arrays of one shape the first pixel that differs is
-        named; where kind or shape differ, both are described.
+        named; where kind or shape differ, both are described. None that was got is
+        explained, and one that was expected is not.
     """
     expected, got = _plain(expected), _plain(got)
     if _large_and_alike(expected, got):
@@ -83,7 +84,7 @@ def in_words(expected: Any, got: Any, tolerance: float) -> tuple[str, str]:
                 f"{_number(expected[where])}{kinds[0]} at [{place}]",
                 f"{_number(got[where])}{kinds[1]} there",
             )
-    return _described(expected), _described(got)
+    return "None" if expected is None else _described(expected), _described(got)
 
 
 def _plain(value: Any) -> Any:
@@ -156,6 +157,8 @@ def _described(value: Any) -> str:
         more = ", ..." if len(value) > _FEW else ""
         left, right = "()" if isinstance(value, tuple) else "[]"
         return f"{left}{few}{more}{right}"
+    if type(value).__module__.startswith("pandas"):
+        return f"a pandas {type(value).__name__} of {value.size} values"
     return _number(value) if _is_number(value) else repr(value)[:200]
 
 

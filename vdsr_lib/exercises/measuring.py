@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from vdsr_lib.datasets import load_images
 from vdsr_lib.exercises.exercise import Case, Exercise, call_report
-from vdsr_lib.images import crop_to_multiple, rgb_to_luma
+from vdsr_lib.images import crop_to_multiple, degrade, rgb_to_luma, to_uint8
 from vdsr_lib.metrics import psnr, ssim
 from vdsr_lib.protocol import MISTAKES, bicubic_psnr
 from vdsr_lib.resize import imresize
@@ -112,6 +113,16 @@ def _unsquared_peak(reference: Array, estimate: Array, border: int) -> float:
     return float(10 * np.log10(255 / np.mean((one - other) ** 2)))
 
 
+def _peak_of_one(reference: Array, estimate: Array, border: int) -> float:
+    one, other = _floats(reference, estimate, border)
+    return _decibels(one - other, peak=1.0)
+
+
+def _mean_first(reference: Array, estimate: Array, border: int) -> float:
+    one, other = _floats(reference, estimate, border)
+    return _decibels(np.mean(one - other))
+
+
 def _natural(reference: Array, estimate: Array, border: int) -> float:
     return psnr(reference, estimate, border=border) * float(np.log(10))
 
@@ -173,11 +184,13 @@ def _row_with(
     i: int,
     *,
     shift: float = 0.5,
+    back: float = 0.5,
+    widest: float = 1.0,
     stretch: bool = True,
     normalise: bool = True,
 ) -> Array:
-    centre = (i + shift) / scale - shift
-    factor = min(scale, 1) if stretch else 1
+    centre = (i + shift) / scale - back
+    factor = min(scale, widest) if stretch else 1
     weights = _cubic(factor * (centre - np.arange(length)))
     return weights / weights.sum() if normalise else weights
 
@@ -220,6 +233,26 @@ def _mistaken(name: str) -> Callable[..., float]:
     return partial(bicubic_psnr, protocol=MISTAKES[name].protocol)
 
 
+def _luma_score(luma: Array, scale: int) -> float:
+    hr = crop_to_multiple(luma, scale)
+    return psnr(hr, to_uint8(degrade(hr, scale)), border=scale)
+
+
+def _full_range_score(rgb: Array, scale: int) -> float:
+    return _luma_score(_full_range(rgb), scale)
+
+
+def _uncropped_score(rgb: Array, scale: int) -> float:
+    hr = rgb_to_luma(rgb)
+    return psnr(hr, to_uint8(degrade(hr, scale)), border=scale)
+
+
+def _in_two_units(rgb: Array, scale: int) -> float:
+    hr = crop_to_multiple(rgb_to_luma(rgb), scale)
+    one, other = hr.astype(float), degrade(hr, scale)
+    return psnr(one, other, border=scale, data_range=255)
+
+
 def _aliased(rgb: Array, scale: int) -> float:
     other = replace(
         MISTAKES["no border crop"].protocol,
@@ -251,6 +284,11 @@ def _measured_cases(picture: str, scale: int) -> list[Case]:
 def _measured_with(picture: str, scale: int, *, name: str) -> float:
     image = load_images("embedded-test")[picture]
     return round(bicubic_psnr(image, scale, MISTAKES[name].protocol), 2)
+
+
+def _measured_full(picture: str, scale: int) -> float:
+    rgb = load_images("embedded-test")[picture]
+    return round(_full_range_score(rgb, scale), 2)
 
 
 _UNROUNDED = "the estimate is not rounded to 8 bits before it is measured"
@@ -308,7 +346,14 @@ EXERCISES: dict[str, Exercise] = {
             "the peak is the brightest pixel that happens to be there, not 255": (
                 _own_peak
             ),
+            "the peak is 1, that of values in 0 to 1: these end at 255": _peak_of_one,
             "the peak is not squared": _unsquared_peak,
+            "20 log10 is taken of a ratio of squares; 20 goes with 255 / RMSE": (
+                lambda r, e, border: 2 * psnr(r, e, border=border)
+            ),
+            "the mean is taken before the square: errors of both signs cancel": (
+                _mean_first
+            ),
             "the logarithm is the natural one, not that of base 10": _natural,
             "a slice ends at -0: picture[0:-0] is empty, border 0 must work too": (
                 _empty
@@ -330,8 +375,12 @@ EXERCISES: dict[str, Exercise] = {
                 _row_with, stretch=False
             ),
             "a new pixel is put at i / scale: centres are half a pixel off": partial(
-                _row_with, shift=0.0
+                _row_with, shift=0.0, back=0.0
             ),
+            "the half pixel is not taken off again: old pixel j has its centre at "
+            "j + 0.5, too": partial(_row_with, back=0.0),
+            "the kernel is squeezed when enlarging; it is only stretched, and only "
+            "when shrinking": partial(_row_with, widest=math.inf),
             "the weights are not divided by their sum": partial(
                 _row_with, normalise=False
             ),
@@ -379,10 +428,13 @@ EXERCISES: dict[str, Exercise] = {
         _score,
         _score_cases,
         {
-            _FULL: _mistaken("full-range luma"),
+            _FULL: _full_range_score,
             "the picture is shrunk without antialiasing": _aliased,
             "PSNR is measured over RGB instead of luma": _mistaken("PSNR over RGB"),
             "the border is not left out": _mistaken("no border crop"),
+            "the luma is not cropped to a multiple of the scale": _uncropped_score,
+            "the estimate is still in 0 to 1, as degrade returns it, and the original "
+            "in 0 to 255": _in_two_units,
             _UNROUNDED: _mistaken("output not rounded"),
             "the small picture is rounded to 8 bits": _mistaken(
                 "low resolution stored as 8 bits"
@@ -400,7 +452,7 @@ EXERCISES: dict[str, Exercise] = {
         _measured,
         _measured_cases,
         {
-            _FULL: partial(_measured_with, name="full-range luma"),
+            _FULL: _measured_full,
             "the border is not left out": partial(
                 _measured_with, name="no border crop"
             ),

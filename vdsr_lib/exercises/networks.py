@@ -73,6 +73,11 @@ def _unpadded(layers: Layers, ilr: Tensor) -> Tensor:
     return x
 
 
+def _padded_once(layers: Layers, ilr: Tensor) -> Tensor:
+    half = sum(weight.shape[-1] // 2 for weight, _ in layers)
+    return _unpadded(layers, F.pad(ilr, [half] * 4, mode="replicate"))
+
+
 def _forward_cases(kernels: list[int], widths: list[int]) -> list[Case]:
     sizes = ((1, 16, 20), (2, 15, 15))
     channels = [1, *widths, 1]
@@ -120,7 +125,12 @@ def _deviations(
 
 
 def _variances(depth: int, width: int) -> list[float]:
-    return [deviation**2 for deviation in _deviations(depth, width)]
+    *drawn, last = _deviations(depth, width, last=1.0)
+    return [*[deviation**2 for deviation in drawn], last**2 / 1000]
+
+
+def _without_kernel(depth: int, width: int) -> list[float]:
+    return [3 * deviation for deviation in _deviations(depth, width)]
 
 
 def _by_hand(depth: int, width: int) -> tuple[int, int]:
@@ -154,6 +164,9 @@ EXERCISES: dict[str, Exercise] = {
             "the biases are not counted": lambda i, o, k: i * o * k * k,
             "there is a bias for each input channel instead of each output": (
                 lambda i, o, k: i * o * k * k + i
+            ),
+            "there is one bias for the whole layer; each output channel has its own": (
+                lambda i, o, k: i * o * k * k + 1
             ),
             "the kernel is counted along one side only": lambda i, o, k: i * o * k + o,
         },
@@ -195,6 +208,8 @@ EXERCISES: dict[str, Exercise] = {
             "the input is added at the end: that is VDSR's idea, not SRCNN's": (
                 lambda layers, ilr: ilr + _forward(layers, ilr, padding="replicate")
             ),
+            "only the picture is padded, once for all layers; the input of each layer "
+            "has to be": _padded_once,
             "nothing is padded, so that the picture shrinks": _unpadded,
         },
         (
@@ -223,6 +238,9 @@ EXERCISES: dict[str, Exercise] = {
             ),
             "the border pixels are repeated, where VDSR pads with zeros": (
                 lambda layers, ilr: ilr + _forward(layers, ilr, padding="replicate")
+            ),
+            "nothing is padded, so that the prediction is smaller than the input": (
+                lambda layers, ilr: ilr + _unpadded(layers, ilr)
             ),
         },
         (
@@ -257,7 +275,10 @@ EXERCISES: dict[str, Exercise] = {
             "the channels that go out are counted instead of those that come in": (
                 partial(_deviations, out=True)
             ),
-            "variances are returned instead of standard deviations": _variances,
+            "the root is missing: 2 / n is the variance": _variances,
+            "the 9 pixels of the kernel are not counted, only the channels": (
+                _without_kernel
+            ),
         },
         (
             "He's rule: the standard deviation is sqrt(2 / fan_in).",

@@ -108,7 +108,13 @@ def _field_cases() -> list[Case]:
 def _next_cases() -> list[Case]:
     return [
         Case(f"side {s}, jump {j}, a kernel of {k}, stride {t}", (s, j, k, t))
-        for s, j, k, t in ((1, 1, 3, 1), (13, 1, 9, 1), (5, 2, 3, 2))
+        for s, j, k, t in (
+            (1, 1, 3, 1),
+            (13, 1, 9, 1),
+            (5, 2, 3, 2),
+            (7, 2, 3, 1),
+            (3, 1, 5, 2),
+        )
     ]
 
 
@@ -126,6 +132,11 @@ def _uncropped(height: int, width: int, scale: int, patch: int) -> int:  # noqa:
 
 def _by_area(height: int, width: int, scale: int, patch: int) -> int:
     return (height - height % scale) * (width - width % scale) // patch**2
+
+
+def _begun(height: int, width: int, scale: int, patch: int) -> int:
+    rows, columns = height - height % scale, width - width % scale
+    return -(-rows // patch) * -(-columns // patch)
 
 
 def _in_the_small(height: int, width: int, scale: int, patch: int) -> int:
@@ -214,6 +225,13 @@ def _cut(margin: Callable[[int], int]) -> Callable[..., Tensor]:
     return tiles
 
 
+def _padded_picture(network: SmallMemory, ilr: Tensor, tile: int) -> Tensor:  # noqa: ARG001
+    """Put zeros around the whole picture: the biases make values of them."""
+    margin = network.receptive_field // 2
+    wide: Tensor = network.network(nn.functional.pad(ilr, [margin] * 4))
+    return wide[..., margin:-margin, margin:-margin]
+
+
 def _run_tiles(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
     with torch.no_grad():
         return function(*arguments)
@@ -249,6 +267,8 @@ EXERCISES: dict[str, Exercise] = {
             "the jump is left out: after a stride, neighbours are further apart": (
                 lambda side, jump, k, s: (side + k - 1, jump * s)
             ),
+            "the layer's own stride stands for the jump, which the layers before it "
+            "have made": lambda side, jump, k, s: (side + s * (k - 1), jump * s),
             "the layer's own stride widens its own kernel": (
                 lambda side, jump, k, s: (side + jump * s * (k - 1), jump * s)
             ),
@@ -300,6 +320,7 @@ EXERCISES: dict[str, Exercise] = {
         {
             "the picture is not cropped to a multiple of the scale first": _uncropped,
             "areas are divided: a patch must fit as a whole": _by_area,
+            "a patch that is not whole is counted, too": _begun,
             "patches are cut from the small picture; VDSR cuts the enlarged one": (
                 _in_the_small
             ),
@@ -341,6 +362,10 @@ EXERCISES: dict[str, Exercise] = {
                 _cut(lambda field: field // 4)
             ),
             "the margin is one pixel too narrow": _cut(lambda field: field // 2 - 1),
+            "zeros are put around the picture: the layers after the first see what "
+            "the biases made of them, where the whole picture ends in zeros again": (
+                _padded_picture
+            ),
         },
         (
             "How many pixels beside a tile does the network look at?",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -72,6 +73,11 @@ def _cut_off(ilr: Array, residual: Array) -> Array:
     return levels
 
 
+def _in_the_unit(ilr: Array, residual: Array) -> Array:
+    levels: Array = np.floor(np.clip(ilr + residual, 0, 255) + 0.5).astype(np.uint8)
+    return levels
+
+
 def _unexplained(ilr: Array, hr: Array) -> float:
     return float(np.var(hr - ilr) / np.var(hr))
 
@@ -99,6 +105,14 @@ def _first_above(psnrs: Sequence[float], level: float) -> int | None:
 def _from_zero(psnrs: Sequence[float], level: float) -> int | None:
     epoch = _lasting(psnrs, level)
     return None if epoch is None else epoch - 1
+
+
+def _level_counts(psnrs: Sequence[float], level: float) -> int | None:
+    return _lasting(psnrs, float(np.nextafter(level, -math.inf)))
+
+
+def _last_below(psnrs: Sequence[float], level: float) -> int:
+    return max((e for e, v in enumerate(psnrs, 1) if v <= level), default=0)
 
 
 def _curve_cases() -> list[Case]:
@@ -151,6 +165,9 @@ EXERCISES: dict[str, Exercise] = {
             "everything negative": lambda i, r: _restored(i, np.clip(r, 0, 1)),
             "values beyond 0 or 255 wrap around: clip before astype": _wrapped,
             "fractions are cut off instead of rounded": _cut_off,
+            "the sum is not multiplied by 255: white is 1.0 before and 255 after": (
+                _in_the_unit
+            ),
             "the residual is taken for stored with 0.5 added to it": (
                 lambda i, r: _restored(i, r - 0.5)
             ),
@@ -234,6 +251,9 @@ EXERCISES: dict[str, Exercise] = {
                 _first_above
             ),
             "epochs are counted from 0": _from_zero,
+            "the last epoch that is not above the level is returned; the answer is the "
+            "one after it": _last_below,
+            "a value at the level itself counts as above it": _level_counts,
         },
         (
             "Look from the end: which is the last epoch that is NOT above the level?",

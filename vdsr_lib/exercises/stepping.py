@@ -92,10 +92,10 @@ def _update(
     decay_inside: bool = False,
     clip_last: bool = False,
     decay: float = 1e-4,
-    limit: bool = True,
+    limit: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Take one step as the authors' code does, or with one thing wrong."""
-    bound = 1e-4 / rate if limit else math.inf
+    bound = limit or 1e-4 / rate
     slope = gradient + decay * weight if decay_inside else gradient
     if not clip_last:
         slope = slope.clamp(-bound, bound)
@@ -104,6 +104,22 @@ def _update(
     if clip_last:
         momentum = momentum.clamp(-bound, bound)
     return weight - rate * momentum, momentum
+
+
+def _rate_in_momentum(
+    weight: Tensor, gradient: Tensor, momentum: Tensor, rate: float
+) -> tuple[Tensor, Tensor]:
+    bound = 1e-4 / rate
+    slope = gradient.clamp(-bound, bound) + 1e-4 * weight
+    momentum = 0.9 * momentum + rate * slope
+    return weight - momentum, momentum
+
+
+def _clipped_step(
+    weight: Tensor, gradient: Tensor, momentum: Tensor, rate: float
+) -> tuple[Tensor, Tensor]:
+    momentum = 0.9 * momentum + gradient + 1e-4 * weight
+    return weight - (rate * momentum).clamp(-1e-4, 1e-4), momentum
 
 
 def _update_cases() -> list[Case]:
@@ -224,9 +240,10 @@ def _practice_step(
     momentum: float = 0.9,
     clip_last: bool = False,
 ) -> None:
-    """Take the paper's step, with the error averaged over what `divide` says."""
+    """Take the paper's step, with the error divided by what `divide` says."""
     error = (network(ilr) - hr).square()  # (B, 1, p, p)
-    parts = {"batch": len(hr), "everything": hr.numel(), "nothing": 1}
+    batch = len(hr)
+    parts = {"batch": batch, "twice": 2 * batch, "all": hr.numel(), "nothing": 1}
     weights = list(network.parameters())
     slopes = torch.autograd.grad(error.sum() / parts[divide], weights)
     rate, bound = 0.1, 1e-3
@@ -355,7 +372,12 @@ EXERCISES: dict[str, Exercise] = {
                 _update, clip_last=True
             ),
             "the weight decay is left out": partial(_update, decay=0.0),
-            "nothing is clipped": partial(_update, limit=False),
+            "nothing is clipped": partial(_update, limit=math.inf),
+            "the limit is theta, not theta / rate": partial(_update, limit=1e-4),
+            "the step is clipped instead of the gradient, and the weight decay and "
+            "the momentum with it": _clipped_step,
+            "the rate is multiplied into the momentum; it belongs to the step, after "
+            "it": _rate_in_momentum,
         },
         (
             "The order is: clip, decay, momentum, step.",
@@ -375,7 +397,10 @@ EXERCISES: dict[str, Exercise] = {
         {
             "the error is averaged over the pixels as well: the gradient is 441 times "
             "smaller than the paper's, and the network stays at bicubic": partial(
-                _practice_step, divide="everything"
+                _practice_step, divide="all"
+            ),
+            "the paper's factor 1/2 is kept; the authors' code has none": partial(
+                _practice_step, divide="twice"
             ),
             "the error is summed over the batch, too": partial(
                 _practice_step, divide="nothing"

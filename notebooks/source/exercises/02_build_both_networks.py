@@ -86,9 +86,9 @@ assert my_vdsr_parameters(2, 1) == 20
 # ## 3. The forward pass of SRCNN
 #
 # `layers` is a list of (weight, bias). Each layer is a convolution; a ReLU
-# follows all but the last. The output must be as large as the input, so each
-# picture is padded first, and SRCNN's authors repeat the border pixels:
-# `F.pad(x, [left, right, top, bottom], mode="replicate")`.
+# follows all but the last. The output must be as large as the input, so what
+# goes into a layer is padded first, and SRCNN's authors repeat the border
+# pixels: `F.pad(x, [left, right, top, bottom], mode="replicate")`.
 
 
 # %% task="srcnn-forward"

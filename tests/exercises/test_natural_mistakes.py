@@ -1,0 +1,222 @@
+"""Wrong answers as students write them: each is caught, and its cause is the one told.
+
+The functions are written out, and share no line with the mistakes of the exercises.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812 - its usual name
+
+from vdsr_lib.exercises import ExerciseError, check_exercise
+from vdsr_lib.exercises.comparing import in_words
+from vdsr_lib.images import crop_to_multiple, degrade, rgb_to_luma, to_uint8
+
+
+def _error(reference: Any, estimate: Any, border: int) -> Any:
+    height, width = reference.shape
+    inside = np.s_[border : height - border, border : width - border]
+    return reference[inside].astype(float) - estimate[inside].astype(float)
+
+
+def _psnr(reference: Any, estimate: Any, border: int) -> float:
+    return float(
+        10 * np.log10(255**2 / np.mean(_error(reference, estimate, border) ** 2))
+    )
+
+
+def _peak_of_one(reference: Any, estimate: Any, border: int) -> float:
+    return float(10 * np.log10(1 / np.mean(_error(reference, estimate, border) ** 2)))
+
+
+def _twenty_of_squares(reference: Any, estimate: Any, border: int) -> float:
+    return 2 * _psnr(reference, estimate, border)
+
+
+def _mean_before_square(reference: Any, estimate: Any, border: int) -> float:
+    return float(
+        10 * np.log10(255**2 / np.mean(_error(reference, estimate, border)) ** 2)
+    )
+
+
+def _kernel(x: Any) -> Any:
+    x = np.abs(x)
+    near = (1.5 * x - 2.5) * x**2 + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x <= 1, near, np.where(x < 2, far, 0))
+
+
+def _from_the_rim(length: int, scale: float, i: int) -> Any:
+    weights = _kernel(min(scale, 1) * ((i + 0.5) / scale - np.arange(length)))
+    return weights / weights.sum()
+
+
+def _always_stretched(length: int, scale: float, i: int) -> Any:
+    weights = _kernel(scale * ((i + 0.5) / scale - 0.5 - np.arange(length)))
+    return weights / weights.sum()
+
+
+def _in_two_units(rgb: Any, scale: int) -> float:
+    hr = crop_to_multiple(rgb_to_luma(rgb), scale)
+    return _psnr(hr, degrade(hr, scale), scale)
+
+
+def _uncropped(rgb: Any, scale: int) -> float:
+    hr = rgb_to_luma(rgb)
+    return _psnr(hr, to_uint8(degrade(hr, scale)), scale)
+
+
+def _in_full_range(rgb: Any, scale: int) -> float:
+    red, green, blue = np.moveaxis(rgb.astype(float), -1, 0)
+    luma = np.floor(0.299 * red + 0.587 * green + 0.114 * blue + 0.5)
+    hr = crop_to_multiple(luma.astype(np.uint8), scale)
+    return _psnr(hr, to_uint8(degrade(hr, scale)), scale)
+
+
+def _padded_once(layers: Any, ilr: Any) -> Any:
+    half = sum(weight.shape[-1] // 2 for weight, _ in layers)
+    x = F.pad(ilr, [half] * 4, mode="replicate")
+    for weight, bias in layers[:-1]:
+        x = F.conv2d(x, weight, bias).relu()
+    return F.conv2d(x, *layers[-1])
+
+
+def _padding_forgotten(layers: Any, ilr: Any) -> Any:
+    x = ilr
+    for weight, bias in layers[:-1]:
+        x = F.conv2d(x, weight, bias).relu()
+    return ilr + F.conv2d(x, *layers[-1])
+
+
+def _no_nine(depth: int, width: int) -> list[float]:
+    inner = math.sqrt(2 / width)
+    return [math.sqrt(2), *[inner] * (depth - 2), inner / 1000]
+
+
+def _no_root(depth: int, width: int) -> list[float]:
+    inner = 2 / (9 * width)
+    return [2 / 9, *[inner] * (depth - 2), inner / 1000]
+
+
+def _not_in_levels(ilr: Any, residual: Any) -> Any:
+    return np.floor(np.clip(ilr + residual, 0, 255) + 0.5).astype(np.uint8)
+
+
+def _level_counts(psnrs: Any, level: float) -> int | None:
+    for epoch in range(1, len(psnrs) + 1):
+        if min(psnrs[epoch - 1 :]) >= level:
+            return epoch
+    return None
+
+
+def _last_below(psnrs: Any, level: float) -> int:
+    return max((e for e, v in enumerate(psnrs, 1) if v <= level), default=0)
+
+
+def _zeros_around_the_picture(network: Any, ilr: Any, tile: int) -> Any:
+    margin = network.receptive_field // 2
+    height, width = ilr.shape[-2:]
+    wide, result = F.pad(ilr, [margin] * 4), torch.empty_like(ilr)
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            low, right = min(height, top + tile), min(width, left + tile)
+            piece = wide[..., top : low + 2 * margin, left : right + 2 * margin]
+            done = network(piece)[..., margin:-margin, margin:-margin]
+            result[..., top:low, left:right] = done
+    return result
+
+
+def _rate_in_momentum(weight: Any, gradient: Any, momentum: Any, rate: float) -> Any:
+    clipped = gradient.clamp(-1e-4 / rate, 1e-4 / rate)
+    momentum = 0.9 * momentum + rate * (clipped + 1e-4 * weight)
+    return weight - momentum, momentum
+
+
+def _limit_of_theta(weight: Any, gradient: Any, momentum: Any, rate: float) -> Any:
+    momentum = 0.9 * momentum + gradient.clamp(-1e-4, 1e-4) + 1e-4 * weight
+    return weight - rate * momentum, momentum
+
+
+def _clip_after_the_step(weight: Any, gradient: Any, momentum: Any, rate: float) -> Any:
+    momentum = 0.9 * momentum + gradient + 1e-4 * weight
+    return weight - (rate * momentum).clamp(-1e-4, 1e-4), momentum
+
+
+def _with_the_half(network: Any, ilr: Any, hr: Any, velocity: Any) -> None:
+    weights = list(network.parameters())
+    loss = 0.5 * (network(ilr) - hr).square().sum() / len(hr)
+    slopes = torch.autograd.grad(loss, weights)
+    with torch.no_grad():
+        for weight, slope, speed in zip(weights, slopes, velocity, strict=True):
+            speed.mul_(0.9).add_(slope.clamp(-1e-3, 1e-3))
+            weight.sub_(0.1 * speed)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "told"),
+    [
+        ("psnr", _peak_of_one, "the peak is 1"),
+        ("psnr", _twenty_of_squares, "20 log10 is taken of a ratio of squares"),
+        ("psnr", _mean_before_square, "the mean is taken before the square"),
+        ("bicubic-row", _from_the_rim, "the half pixel is not taken off again"),
+        ("bicubic-row", _always_stretched, "the kernel is squeezed when enlarging"),
+        ("bicubic-score", _in_two_units, "the estimate is still in 0 to 1"),
+        ("bicubic-score", _uncropped, "the luma is not cropped"),
+        ("bicubic-score", _in_full_range, "luma spans 0 to 255"),
+        (
+            "layer-parameters",
+            lambda i, o, k: i * o * k * k + 1,
+            "there is one bias for the whole layer",
+        ),
+        ("srcnn-forward", _padded_once, "only the picture is padded"),
+        ("vdsr-forward", _padding_forgotten, "nothing is padded"),
+        ("first-weights", _no_nine, "the 9 pixels of the kernel are not counted"),
+        ("first-weights", _no_root, "the root is missing"),
+        ("add-back", _not_in_levels, "the sum is not multiplied by 255"),
+        ("lasting-epoch", _level_counts, "a value at the level itself"),
+        ("lasting-epoch", _last_below, "the last epoch that is not above"),
+        (
+            "next-layer",
+            lambda s, j, k, t: (s + t * (k - 1), j * t),
+            "the layer's own stride stands for the jump",
+        ),
+        (
+            "patch-count",
+            lambda h, w, s, p: -(-(h - h % s) // p) * -(-(w - w % s) // p),
+            "a patch that is not whole is counted",
+        ),
+        ("exact-tiles", _zeros_around_the_picture, "zeros are put around the picture"),
+        ("update", _rate_in_momentum, "the rate is multiplied into the momentum"),
+        ("update", _limit_of_theta, "the limit is theta, not theta / rate"),
+        ("update", _clip_after_the_step, "the step is clipped instead"),
+        ("training-loop", _with_the_half, "the paper's factor 1/2 is kept"),
+    ],
+)
+def test_a_natural_mistake_is_caught_and_called_by_its_name(
+    name: str, answer: Callable[..., Any], told: str
+) -> None:
+    with pytest.raises(ExerciseError) as caught:
+        check_exercise(name, answer)
+    assert f"This is what comes out when {told}" in str(caught.value)
+
+
+def test_where_none_is_right_nothing_is_said_of_return() -> None:
+    with pytest.raises(ExerciseError) as caught:
+        check_exercise("lasting-epoch", lambda psnrs, level: 4)
+    assert "ends without return" not in str(caught.value)
+    assert in_words(None, 4, 0) == ("None", "4")
+    assert in_words(4, None, 0) == ("4", "None: the function ends without return")
+
+
+def test_a_pandas_series_is_called_one() -> None:
+    """Written out, it has the numbers that were expected, and no word that differs."""
+    series = pd.Series({"Set5": 0.5, "Set14": 0.25})
+    expected = {"Set5": 0.5, "Set14": 0.25}
+    assert in_words(expected, series, 0)[1] == "a pandas Series of 2 values"
