@@ -227,7 +227,7 @@ def my_steps(network, rate, momentum, theta=1e-4):
 moved = {m: my_steps(fresh, 0.1, m) for m in (0.0, 0.9)}
 lines = {f"momentum {m:g}": (range(1, 41), far) for m, far in moved.items()}
 axes = {"xlabel": "step", "ylabel": "longest move of a weight (theta)"}
-bounds = {"bound without momentum": 1, "bound with 0.9": 10}
+bounds = {"bound without momentum": 1, "bound with momentum": 10}
 options = {"reference_lines": bounds, "ylim": (0, 11), **axes}
 alt = "Flat at one theta without momentum; with it, several, below ten."
 figures.show(figures.convergence(lines, **options), alt=alt)
@@ -308,9 +308,9 @@ figures.show(chart, alt="Unclipped, the gradient shoots up; clipped, not.")
 
 # %% [markdown]
 # Under the adjustable rule at rate 0.1 hardly an element is cut at first, and
-# a third of them, more or less, after twenty steps: there the clip is no
-# safety net that rarely catches, it *is* the method. At rate 0.001 it cuts
-# hardly anything, and plain gradient descent remains.
+# a quarter to a half of them after twenty steps: there the clip is no safety
+# net that rarely catches, it *is* the method. At rate 0.001 it cuts hardly
+# anything, and plain gradient descent remains.
 #
 # The explorer holds all twelve: choose a rule and a rate, run through the
 # steps, and drag $\theta$ to see what another limit would cut. One may
