@@ -82,7 +82,7 @@ y = np.concatenate([luma.ravel() for luma in lumas]).astype(float)
 x = np.concatenate([255 * degrade(luma, 2).ravel() for luma in lumas])
 r = y - x
 print(f"picture:  mean {y.mean():6.2f}, standard deviation {y.std():5.2f}")
-print(f"residual: mean {r.mean():6.2f}, standard deviation {r.std():5.2f}")
+print(f"residual: mean {r.mean():6.3f}, standard deviation {r.std():5.2f}")
 print(f"{np.mean(np.abs(r) <= 5):.0%} of the residuals are within 5 levels")
 
 # %% [markdown]
