@@ -10,13 +10,24 @@ from __future__ import annotations
 
 import inspect
 import sys
-from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 import vdsr_lib
+from vdsr_lib.cli import (
+    application,
+    data,
+    doctor,
+    evaluate,
+    exercises,
+    experiments,
+    notebooks,
+    reproduce,
+    train,
+    upscale,
+)
 from vdsr_lib.errors import LabError
 
 __all__ = ["app", "main"]
@@ -50,20 +61,16 @@ def _before(
 ) -> None: ...
 
 
-COMMANDS: tuple[str, ...] = (
-    "application",
-    "data",
-    "doctor",
-    "evaluate",
-    "exercises",
-    "experiments",
-    "notebooks",
-    "reproduce",
-    "train",
-    "upscale",
-)
-for _name in COMMANDS:
-    import_module(f"vdsr_lib.cli.{_name}").register(app)
+app.command(name="app")(application.start)
+app.command()(doctor.doctor)
+app.command()(evaluate.evaluate)
+app.command()(notebooks.notebooks)
+app.command()(reproduce.reproduce)
+app.command()(train.train)
+app.command()(upscale.upscale)
+app.add_typer(data.commands, name="data")
+app.add_typer(exercises.commands, name="exercises")
+app.add_typer(experiments.commands, name="experiments")
 
 
 def _flow(group: typer.Typer) -> None:

@@ -17,7 +17,7 @@ import typer
 
 from vdsr_lib.errors import LabError
 
-__all__ = ["free_port", "prepare", "register", "voila_arguments"]
+__all__ = ["free_port", "prepare", "start", "voila_arguments"]
 
 _IP = "127.0.0.1"
 _FIRST, _MOST = 8866, 50
@@ -27,17 +27,6 @@ _EXTENSIONS = (
     "@jupyter-widgets/jupyterlab-manager",
     "@voila-dashboards/widgets-manager8",
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command ``app`` to the command line.
-
-    Parameters
-    ----------
-    app : typer.Typer
-        The command line.
-    """
-    app.command(name="app")(start)
 
 
 def start(

@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["register"]
+from vdsr_lib.cli._output import print_table
+
+__all__ = ["commands"]
+
+commands = typer.Typer(
+    no_args_is_help=True, help="List, fetch, verify and pack the data sets."
+)
 
 DataDir = Annotated[
     Path | None,
@@ -20,20 +26,7 @@ DataDir = Annotated[
 Row = tuple[str, str, str, str, str, str]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command ``data`` with its subcommands to the command line.
-
-    Parameters
-    ----------
-    app : typer.Typer
-    """
-    group = typer.Typer(no_args_is_help=True)
-    for command in (list_sets, fetch_sets, verify_sets, pack_sets, where):
-        group.command(name=command.__name__.removesuffix("_sets"))(command)
-    text = "List, fetch, verify and pack the data sets."
-    app.add_typer(group, name="data", help=text)
-
-
+@commands.command(name="list")
 def list_sets(data_dir: DataDir = None) -> None:
     """List the data sets: pictures, size, use, terms of use, and what is here."""
     from vdsr_lib import datasets
@@ -42,16 +35,11 @@ def list_sets(data_dir: DataDir = None) -> None:
     rows = [header, *(_embedded_row(name) for name in datasets.EMBEDDED)]
     rows += [_source_row(name, data_dir) for name in datasets.sources()]
     rows += [_composite_row(name, data_dir) for name in datasets.composites()]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if column in (1, 2) else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        typer.echo("  ".join(cells).rstrip())
+    print_table(rows, left={0, 3, 4, 5})
     typer.echo("\nGet a set with 'vdsr data fetch NAME'; any folder of pictures works.")
 
 
+@commands.command(name="fetch")
 def fetch_sets(
     names: Annotated[list[str], typer.Argument(help="Names from 'vdsr data list'.")],
     data_dir: DataDir = None,
@@ -80,6 +68,7 @@ def fetch_sets(
         typer.echo(f"{name}: {len(files)} pictures in {folders}")
 
 
+@commands.command(name="verify")
 def verify_sets(
     names: Annotated[
         list[str] | None, typer.Argument(help="Default: every set that is here.")
@@ -105,6 +94,7 @@ def verify_sets(
     raise typer.Exit(0 if whole else 1)
 
 
+@commands.command(name="pack")
 def pack_sets(
     names: Annotated[list[str], typer.Argument(help="Names from 'vdsr data list'.")],
     output: Annotated[
@@ -133,6 +123,7 @@ def pack_sets(
     )
 
 
+@commands.command()
 def where(data_dir: DataDir = None) -> None:
     """Print the folder of the downloaded data sets, whether or not it exists yet."""
     from vdsr_lib._files import user_data_dir

@@ -8,18 +8,7 @@ import typer
 
 from vdsr_lib.cli._options import Device
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command ``doctor`` to the command line.
-
-    Parameters
-    ----------
-    app : typer.Typer
-        The command line.
-    """
-    app.command(name="doctor")(doctor)
+__all__ = ["doctor"]
 
 
 def doctor(

@@ -7,30 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vdsr_lib.cli._options import Tile
+from vdsr_lib.cli._options import (
+    Device,
+    Model,
+    Scales,
+    Tile,
+    numbers,
+    require_target,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command ``evaluate`` to the command line.
-
-    Parameters
-    ----------
-    app : typer.Typer
-        The command line.
-    """
-    app.command(name="evaluate")(evaluate)
+__all__ = ["evaluate"]
 
 
 def evaluate(
-    model: Annotated[
-        str,
-        typer.Option(help="bicubic, the name of shipped weights, or a file."),
-    ] = "vdsr",
+    model: Model = "vdsr",
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -38,8 +31,8 @@ def evaluate(
             "Default: embedded-test."
         ),
     ] = None,
-    scales: Annotated[str, typer.Option(help="Scales, with commas.")] = "2,3,4",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    scales: Scales = "2,3,4",
+    device: Device = "auto",
     tile: Tile = None,
     precision: Annotated[
         str,
@@ -66,8 +59,6 @@ def evaluate(
 
     from vdsr_lib._files import write_atomically
     from vdsr_lib.cli._networks import network_named
-    from vdsr_lib.cli._numbers import numbers
-    from vdsr_lib.cli._targets import require_target
     from vdsr_lib.datasets import load_images
     from vdsr_lib.evaluation import evaluate as measure
 

@@ -8,9 +8,15 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-__all__ = ["register"]
+from vdsr_lib.cli._options import Check, Overwrite
+from vdsr_lib.cli._output import end_with_problems, print_written
 
-commands = typer.Typer(no_args_is_help=True)
+__all__ = ["commands"]
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    help="The assignments: what there is, notebooks for a class, a trial run.",
+)
 
 Variant: TypeAlias = Annotated[
     int | None,
@@ -20,20 +26,6 @@ Single: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--set", help="One parameter: NAME=VALUE, as scale=4; repeatable."),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command ``exercises`` to the command line.
-
-    Parameters
-    ----------
-    app : typer.Typer
-    """
-    app.add_typer(
-        commands,
-        name="exercises",
-        help="The assignments: what there is, notebooks for a class, a trial run.",
-    )
 
 
 @commands.command(name="list")
@@ -52,14 +44,7 @@ def list_assignments() -> None:
 
 
 @commands.command()
-def generate(
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; name every problem.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite notebooks edited by hand.")
-    ] = False,
-) -> None:
+def generate(check: Check = False, force: Overwrite = False) -> None:
     """Generate the students' notebooks in notebooks/exercises from their sources.
 
     With --check, compare them and check the sources; the exit status is 1 when there
@@ -68,16 +53,8 @@ def generate(
     from vdsr_lib.suite import assignments
 
     if check:
-        problems = assignments.check()
-        for problem in problems:
-            typer.echo(problem)
-        typer.echo(f"problems: {len(problems)}")
-        raise typer.Exit(bool(problems))
-    written = assignments.build(force=force)
-    for path in written:
-        typer.echo(f"wrote {path}")
-    if not written:
-        typer.echo("all exercises are up to date")
+        end_with_problems(assignments.check())
+    print_written(assignments.build(force=force), "exercises")
 
 
 @commands.command()

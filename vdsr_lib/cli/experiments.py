@@ -10,32 +10,19 @@ import typer
 
 from vdsr_lib.cli._estimates import duration, rates
 from vdsr_lib.cli._options import Device, Only, Profile, Seed, Store
+from vdsr_lib.cli._output import print_table
 from vdsr_lib.cli.making import run
 from vdsr_lib.errors import LabError
 
 if TYPE_CHECKING:
     from vdsr_lib.experiments import Cost, Experiment, Recorded, RunStore
 
-__all__ = ["register"]
+__all__ = ["commands"]
+
+commands = typer.Typer(invoke_without_command=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command ``experiments`` with its subcommands to the command line.
-
-    Parameters
-    ----------
-    app : typer.Typer
-    """
-    group = typer.Typer(invoke_without_command=True)
-    group.callback()(list_all)
-    group.command(name="show")(show)
-    group.command(name="run")(run)
-    group.command(name="record")(record)
-    group.command(name="score")(score)
-    group.command(name="compare")(compare)
-    app.add_typer(group, name="experiments")
-
-
+@commands.callback()
 def list_all(
     context: typer.Context,
     profile: Profile = "quick",
@@ -68,13 +55,14 @@ def list_all(
             costs[key] = max(both, key=lambda each: each.operations)
         rows.append((name, *_numbers(own, kept, device), experiment.title))
     rows.append(("all of them", *_numbers(costs, kept, device), "shared runs once"))
-    _print_table(rows, left={0, 6})
+    print_table(rows, left={0, 6})
     typer.echo(f"\nProfile {profile}, at {rates(costs.values(), device)}.")
     _print_uncounted(every)
     typer.echo(f"Finished runs are kept in {kept.folder}.")
     typer.echo("'vdsr experiments run NAME' makes what is to do.")
 
 
+@commands.command()
 def show(
     name: Annotated[str, typer.Argument(help="A name from 'vdsr experiments'.")],
     profile: Profile = "quick",
@@ -95,12 +83,16 @@ def show(
         key, time = each.key(seed), duration(cost.seconds(device))
         here = "yes" if key in kept else "no"
         rows.append((each.name, f"{cost.steps:,}", time, here, key))
-    _print_table(rows, left={0, 3, 4})
+    print_table(rows, left={0, 3, 4})
     typer.echo(f"\nProfile {profile}, at {rates(costs, device)}.")
     _print_uncounted(costs)
     typer.echo(f"Folders are in {kept.folder}.")
 
 
+commands.command()(run)
+
+
+@commands.command()
 def record(
     names: Annotated[
         list[str] | None,
@@ -142,6 +134,7 @@ def record(
         _print_recorded(name, done)
 
 
+@commands.command()
 def score(
     names: Annotated[
         list[str] | None,
@@ -180,6 +173,7 @@ def score(
             typer.echo(f"{path.stem}: nothing to add")
 
 
+@commands.command()
 def compare(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; is the page up to date?")
@@ -283,14 +277,3 @@ def _print_uncounted(costs: Iterable[Cost]) -> None:
     if names:
         sets = ", ".join(names)
         typer.echo(f"Not counted: the final measurement on {sets}, which is not here.")
-
-
-def _print_table(rows: Sequence[Sequence[str]], left: set[int]) -> None:
-    """Print rows in columns, those in `left` aligned to the left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if place in left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        typer.echo("  ".join(cells).rstrip())

@@ -7,26 +7,15 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["register"]
+from vdsr_lib.cli._options import Check, Overwrite
+from vdsr_lib.cli._output import end_with_problems, print_written
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command ``notebooks`` to the command line.
-
-    Parameters
-    ----------
-    app : typer.Typer
-    """
-    app.command(name="notebooks")(notebooks)
+__all__ = ["notebooks"]
 
 
 def notebooks(
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; name every problem.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite notebooks edited by hand.")
-    ] = False,
+    check: Check = False,
+    force: Overwrite = False,
     source: Annotated[
         Path | None, typer.Option(help="Folder of the sources NN_name.py.")
     ] = None,
@@ -52,15 +41,9 @@ def notebooks(
         written = lessons.build(source, target, force=force)
         if has_exercises:
             written += assignments.build(*both, force=force)
-        for path in written:
-            typer.echo(f"wrote {path}")
-        if not written:
-            typer.echo("all notebooks are up to date")
+        print_written(written, "notebooks")
         return
     problems = lessons.check(source, target) + check_all(source)
     if has_exercises:
         problems += assignments.check(*both)
-    for problem in problems:
-        typer.echo(problem)
-    typer.echo(f"problems: {len(problems)}")
-    raise typer.Exit(bool(problems))
+    end_with_problems(problems)

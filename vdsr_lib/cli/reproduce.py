@@ -10,25 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from vdsr_lib.cli._options import INTERRUPTED
+from vdsr_lib.cli._options import INTERRUPTED, Device, Profile
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command ``reproduce`` to the command line.
-
-    Parameters
-    ----------
-    app : typer.Typer
-    """
-    app.command(name="reproduce")(reproduce)
+__all__ = ["reproduce"]
 
 
 def reproduce(
-    profile: Annotated[
-        str, typer.Option(help="quick (two CPU cores), classroom, or paper (a GPU).")
-    ] = "quick",
+    profile: Profile = "quick",
     lesson: Annotated[
         list[str] | None,
         typer.Option(help="Number of a lesson, such as 03; repeatable. Default: all."),
@@ -36,7 +24,7 @@ def reproduce(
     output: Annotated[
         Path, typer.Option(help="Folder for the report and the executed lessons.")
     ] = Path("results"),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Seed of every lesson.")] = 0,
     timeout: Annotated[
         float | None,

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vdsr_lib.cli._options import INTERRUPTED
+from vdsr_lib.cli._options import (
+    INTERRUPTED,
+    Device,
+    Scales,
+    numbers,
+    require_target,
+)
 from vdsr_lib.errors import LabError
 
 if TYPE_CHECKING:
     from vdsr_lib.models import SRCNN, VDSR
     from vdsr_lib.training import History, TrainingConfig
 
-__all__ = ["register"]
+__all__ = ["train"]
 
 _RECIPES = ("paper", "review", "srcnn", "modern")
 _SRCNN_KERNELS = {
@@ -25,16 +31,6 @@ _SRCNN_KERNELS = {
     "srcnn-955": (9, 5, 5),
 }
 _SRCNN_PATCH = 33  # SRCNN's paper; its receptive field is 13
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command ``train`` to the command line.
-
-    Parameters
-    ----------
-    app : typer.Typer
-    """
-    app.command(name="train")(train)
 
 
 def train(
@@ -57,7 +53,7 @@ def train(
     data: Annotated[
         str, typer.Option(help="Training pictures: a set ('vdsr data list') or folder.")
     ] = "embedded-train",
-    scales: Annotated[str, typer.Option(help="Scales, with commas.")] = "2,3,4",
+    scales: Scales = "2,3,4",
     patch_size: Annotated[
         int | None, typer.Option(help="Pixels. Default: the receptive field.")
     ] = None,
@@ -104,7 +100,7 @@ def train(
             "--force", help="Replace the file of --output, as a resumed run does."
         ),
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     precision: Annotated[str, typer.Option(help="auto, bfloat16, float32.")] = "auto",
 ) -> None:
     """Train a network as the paper does.
@@ -114,8 +110,6 @@ def train(
     'torchrun --nproc-per-node=2 -m vdsr_lib train ...'.
     """
     import vdsr_lib.training
-    from vdsr_lib.cli._numbers import numbers
-    from vdsr_lib.cli._targets import require_target
     from vdsr_lib.devices import choose_precision, describe_machine, resolve_device
     from vdsr_lib.patches import PatchSet
     from vdsr_lib.training.run_folder import holds_run

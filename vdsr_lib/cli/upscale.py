@@ -7,20 +7,9 @@ from typing import Annotated
 
 import typer
 
-from vdsr_lib.cli._options import Tile
+from vdsr_lib.cli._options import Device, Model, Tile, require_target
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command ``upscale`` to the command line.
-
-    Parameters
-    ----------
-    app : typer.Typer
-        The command line.
-    """
-    app.command(name="upscale")(upscale)
+__all__ = ["upscale"]
 
 
 def upscale(
@@ -29,10 +18,8 @@ def upscale(
         Path, typer.Argument(help="The picture to write: .png, .tif, .bmp or .jpg.")
     ],
     scale: Annotated[float, typer.Option(help="From 1.1 to 8.")] = 2,
-    model: Annotated[
-        str, typer.Option(help="bicubic, the name of shipped weights, or a file.")
-    ] = "vdsr",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    model: Model = "vdsr",
+    device: Device = "auto",
     tile: Tile = None,
     precision: Annotated[
         str,
@@ -48,7 +35,6 @@ def upscale(
     """
     from vdsr_lib import upscaling
     from vdsr_lib.cli._networks import network_named, what_was_used
-    from vdsr_lib.cli._targets import require_target
     from vdsr_lib.images import check_target, read_picture, write_picture
 
     require_target(target, replace=force)
