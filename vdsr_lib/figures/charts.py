@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from vdsr_lib.figures._parts import CYCLE, FEW, MARKERS, chart, draw_level, xy
 from vdsr_lib.figures.style import COLOURS, styled, whole_ticks
 
 if TYPE_CHECKING:
@@ -19,10 +21,6 @@ if TYPE_CHECKING:
     Table: TypeAlias = pd.DataFrame | Mapping[str, Mapping[str, float]]
 
 __all__ = ["convergence", "dots", "kernel"]
-
-_CYCLE = tuple(COLOURS.values())
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_FEW = 16  # points; a curve with so few shows each of them
 
 
 @styled
@@ -65,23 +63,24 @@ def convergence(
     if not curves and not printed:
         raise ValueError("there is no curve to draw: give at least one")
     labels = list(dict.fromkeys([*curves, *printed]))
-    colour = {label: _CYCLE[i % len(_CYCLE)] for i, label in enumerate(labels)}
-    marker = {label: _MARKERS[i % len(_MARKERS)] for i, label in enumerate(labels)}
-    figure, axes = _chart()
+    colour = dict(zip(labels, cycle(CYCLE), strict=False))
+    marker = dict(zip(labels, cycle(MARKERS), strict=False))
+    figure, axes = chart()
     for label, curve in printed.items():
-        x, y = _xy(label, curve)
+        x, y = xy(f"curve {label!r}", curve)
         name = None if label in curves else f"{label} (paper)"
         axes.plot(x, y, "--", color=colour[label], linewidth=1.3, label=name, alpha=0.9)
     for label, curve in curves.items():
-        x, y = _xy(label, curve)
-        style = marker[label] if len(x) <= _FEW else ""
+        x, y = xy(f"curve {label!r}", curve)
+        style = marker[label] if len(x) <= FEW else ""
         axes.plot(x, y, marker=style, color=colour[label], label=label)
     if any(label in curves for label in printed):
         axes.plot([], [], "--", color="#555555", linewidth=1.3, label="dashed: paper")
     whole_ticks(axes)
     if ylim is not None:
         axes.set_ylim(*ylim)
-    _level_lines(axes, reference_lines or {})
+    for name, value in (reference_lines or {}).items():
+        draw_level(axes, f"{name} {value:.2f}", value)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     figure.legend(loc="outside right upper")
     return figure
@@ -126,14 +125,14 @@ def dots(
     ring_name, ring_table = rings or ("", {})
     known = _mapping(ring_table)
     series = _series(rows)
-    figure, axes = _chart(height=1.0 + 0.55 * len(rows))
+    figure, axes = chart(height=1.0 + 0.55 * len(rows))
     axes.axvline(0, color="#555555", linewidth=1)
     for i, name in enumerate(series):
         heights = np.arange(len(rows)) + 0.26 * (i - (len(series) - 1) / 2)
         values = [row[name] for row in rows.values()]
-        axes.plot(values, heights, _MARKERS[i], color=_CYCLE[i], label=name)
+        axes.plot(values, heights, MARKERS[i], color=CYCLE[i], label=name)
         ringed = [known.get(row, {}).get(name, np.nan) for row in rows]
-        axes.plot(ringed, heights, "o", mfc="none", mec=_CYCLE[i], ms=9.5, mew=1.1)
+        axes.plot(ringed, heights, "o", mfc="none", mec=CYCLE[i], ms=9.5, mew=1.1)
         _column(axes, name, [number.format(v) for v in values], i)
     if known:
         axes.plot([], [], "o", mfc="none", mec="#333333", ms=9, label=ring_name)
@@ -174,8 +173,8 @@ def kernel(
     ValueError
         If `curve` or `samples` is empty or its parts differ in length.
     """
-    (x, y), (places, weights) = _xy("curve", curve), _xy("samples", samples)
-    figure, axes = _chart(height=3.4)
+    (x, y), (places, weights) = xy("curve", curve), xy("samples", samples)
+    figure, axes = chart(height=3.4)
     axes.axhline(0, color="#555555", linewidth=1)
     axes.plot(x, y, color=COLOURS["blue"], label="kernel")
     axes.vlines(places, 0, weights, color=COLOURS["vermilion"], linewidth=1.5)
@@ -193,45 +192,6 @@ def kernel(
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.legend(loc="upper left")
     return figure
-
-
-def _chart(height: float | None = None) -> tuple[Figure, Axes]:
-    """Return an empty chart of the style's width."""
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    if height is not None:
-        figure.set_figheight(height)
-    return figure, figure.add_subplot()
-
-
-def _xy(
-    label: str, curve: tuple[ArrayLike, ArrayLike]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return a curve as two arrays of one length."""
-    x, y = (np.asarray(part, dtype=np.float64).ravel() for part in curve)
-    if len(x) != len(y) or len(x) == 0:
-        raise ValueError(
-            f"curve {label!r} has {len(x)} x and {len(y)} y values: it needs the same "
-            "number of both, and at least one"
-        )
-    return x, y
-
-
-def _level_lines(axes: Axes, lines: Mapping[str, float]) -> None:
-    """Draw named horizontal lines, the name written at the right end of each."""
-    for name, value in lines.items():
-        axes.axhline(value, color="#333333", linestyle=":", linewidth=1.5)
-        axes.annotate(
-            f"{name} {value:.2f}",
-            (1, value),
-            (-2, 3),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha="right",
-            fontsize=9.5,
-            color="#333333",
-        )
 
 
 def _mapping(table: Table) -> Mapping[str, Mapping[str, float]]:
@@ -268,6 +228,6 @@ def _column(axes: Axes, name: str, texts: Sequence[str], index: int) -> None:
         "annotation_clip": False,
     }
     place = (56 + 50 * index, 0)
-    axes.annotate(name, (1, -0.75), place, color=_CYCLE[index], weight="bold", **style)
+    axes.annotate(name, (1, -0.75), place, color=CYCLE[index], weight="bold", **style)
     for row, text in enumerate(texts):
         axes.annotate(text.replace("-", "\N{MINUS SIGN}"), (1, row), place, **style)

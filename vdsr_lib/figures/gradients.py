@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vdsr_lib.figures.style import COLOURS, styled
+from vdsr_lib.figures._parts import (
+    CYCLE,
+    Curves,
+    chart,
+    draw_curves,
+    draw_level,
+    draw_shares,
+    key_lines,
+    panel_row,
+)
+from vdsr_lib.figures.style import styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    Curves: TypeAlias = Mapping[str, tuple[ArrayLike, ArrayLike]]
-
 __all__ = ["gradient_histogram", "traces"]
 
-_CYCLE = tuple(COLOURS.values())
-_MARKERS = "os^DvPX"
-_FEW = 16  # points; a curve with so few shows each of them
 _PER_DECADE = 5  # bins
 _DEEPEST = 1e-9  # decades of the largest element; what is smaller moves no weight
 
@@ -56,8 +61,6 @@ def gradient_histogram(
         If there is no gradient, an element is not finite, all elements are 0, or a
         limit is not above 0.
     """
-    from matplotlib.figure import Figure
-
     arrays = {name: _sizes(name, array) for name, array in elements.items()}
     marks = dict(limits or {})
     if not arrays:
@@ -65,16 +68,13 @@ def gradient_histogram(
     if any(not mark > 0 for mark in marks.values()):
         raise ValueError(f"limits must be above 0, got {marks}")
     edges = _edges([*arrays.values(), np.array([*marks.values()])])
-    figure = Figure()
-    figure.set_figheight(3.8)
-    axes = figure.add_subplot()
-    for (name, sizes), colour in zip(arrays.items(), cycle(_CYCLE), strict=False):
-        shares = np.histogram(sizes, edges)[0] / sizes.size
-        label = f"{name} ({np.mean(sizes == 0):.0%} are 0)"
-        axes.stairs(shares, edges, color=colour, fill=True, alpha=0.25)
-        axes.stairs(shares, edges, color=colour, linewidth=1.8, label=label)
+    figure, axes = chart(height=3.8)
+    labelled = {
+        f"{name} ({np.mean(sizes == 0):.0%} are 0)": sizes
+        for name, sizes in arrays.items()
+    }
+    draw_shares(axes, labelled, edges)
     axes.set(xscale="log", xlabel=xlabel, ylabel="share of the elements")
-    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
     axes.set_ylim(0, 1.22 * axes.dataLim.ymax)
     _mark(axes, marks)
     figure.legend(loc="outside upper center", ncols=len(arrays))
@@ -112,8 +112,6 @@ def traces(
     ValueError
         If there is no curve, or `logarithmic` or `levels` name no quantity.
     """
-    from matplotlib.figure import Figure
-
     lines = dict(levels or {})
     labels = list(dict.fromkeys(n for curves in quantities.values() for n in curves))
     if not labels:
@@ -121,22 +119,18 @@ def traces(
     if unknown := sorted({*logarithmic, *lines} - set(quantities)):
         known = ", ".join(quantities)
         raise ValueError(f"no quantity {unknown[0]!r} is drawn; there are {known}")
-    figure = Figure()
-    figure.set_figheight(3.7)
-    row = figure.subplots(1, len(quantities), squeeze=False)[0]
+    colour = dict(zip(labels, cycle(CYCLE), strict=False))
+    figure, row = panel_row(len(quantities), height=3.7)
     for axes, (name, curves) in zip(row, quantities.items(), strict=True):
         if name in logarithmic:
             axes.set_yscale("log")
         axes.set_title(name)
-        for label, (x, y) in curves.items():
-            place = labels.index(label)
-            marker = _MARKERS[place % len(_MARKERS)] if np.size(x) <= _FEW else ""
-            colour = _CYCLE[place % len(_CYCLE)]
-            axes.plot(np.asarray(x), np.asarray(y), marker=marker, ms=4.5, color=colour)
+        draw_curves(axes, curves, colour)
         if name in lines:
-            _level(axes, *lines[name])
+            draw_level(axes, *lines[name])
     figure.supxlabel(xlabel, fontsize=10.5)
-    _legend(figure, labels)
+    keys = key_lines(colour)
+    figure.legend(handles=keys, loc="outside upper center", ncols=min(4, len(keys)))
     return figure
 
 
@@ -176,31 +170,3 @@ def _mark(axes: Axes, marks: Mapping[str, float]) -> None:
             fontsize=9.5,
             color="#333333",
         )
-
-
-def _level(axes: Axes, name: str, value: float) -> None:
-    """Draw a named level line, the name written at its right end."""
-    axes.axhline(value, color="#333333", linestyle=":", linewidth=1.5)
-    axes.annotate(
-        name,
-        (1, value),
-        (-2, 3),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        ha="right",
-        fontsize=9.5,
-        color="#333333",
-    )
-
-
-def _legend(figure: Figure, labels: list[str]) -> None:
-    """Write one legend above all panels."""
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D([], [], color=_CYCLE[i % len(_CYCLE)], label=name)
-        for i, name in enumerate(labels)
-    ]
-    figure.legend(
-        handles=handles, loc="outside upper center", ncols=min(4, len(labels))
-    )

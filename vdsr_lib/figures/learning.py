@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vdsr_lib.figures.style import COLOURS, styled, whole_ticks
+from vdsr_lib.figures._parts import (
+    CYCLE,
+    Curves,
+    chart,
+    draw_curves,
+    draw_shares,
+    key_lines,
+    panel_row,
+)
+from vdsr_lib.figures.style import styled, whole_ticks
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    Curves: TypeAlias = Mapping[str, tuple[ArrayLike, ArrayLike]]
     Pictures: TypeAlias = Mapping[str, NDArray[np.uint8]]
 
 __all__ = ["filmstrip", "histogram", "panels"]
 
-_CYCLE = tuple(COLOURS.values())
-_FEW = 16  # points; a curve with so few shows each of them
 _STRIP_WIDTH, _GAP, _TITLE, _LABEL = 880, 6, 22, 26  # nominal pixels
 _DPI = 100
 
@@ -64,21 +69,17 @@ def panels(
     ValueError
         If there is no panel or no curve.
     """
-    from matplotlib.figure import Figure
-
     printed = paper or {}
     titles = list(dict.fromkeys([*curves, *printed]))
     every = [panel for kind in (curves, printed) for panel in kind.values()]
     labels = list(dict.fromkeys(label for panel in every for label in panel))
     if not labels:
         raise ValueError("there is no curve to draw: give at least one")
-    colour = {label: _CYCLE[i % len(_CYCLE)] for i, label in enumerate(labels)}
-    figure = Figure()
-    figure.set_figheight(3.7)
-    row = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
+    colour = dict(zip(labels, cycle(CYCLE), strict=False))
+    figure, row = panel_row(len(titles), height=3.7, sharey=True)
     for axes, title in zip(row, titles, strict=True):
-        _draw(axes, printed.get(title, {}), colour, paper=True)
-        _draw(axes, curves.get(title, {}), colour, paper=False)
+        draw_curves(axes, printed.get(title, {}), colour, paper=True)
+        draw_curves(axes, curves.get(title, {}), colour)
         axes.set_title(title)
         whole_ticks(axes)
         if level is not None:
@@ -116,8 +117,6 @@ def histogram(
     ValueError
         If there is nothing to count, or a value is not finite.
     """
-    from matplotlib.figure import Figure
-
     arrays = {label: np.asarray(v, np.float64).ravel() for label, v in values.items()}
     if not arrays or any(
         a.size == 0 or not np.isfinite(a).all() for a in arrays.values()
@@ -126,16 +125,9 @@ def histogram(
     lowest = 4 * np.floor(min(a.min() for a in arrays.values()) / 4) - 2
     highest = max(a.max() for a in arrays.values()) + 4
     edges = np.arange(lowest, highest + 4, 4)  # one bin is centred on 0
-    figure = Figure()
-    figure.set_figheight(3.6)
-    axes = figure.add_subplot()
-    for (label, array), colour in zip(arrays.items(), cycle(_CYCLE), strict=False):
-        shares = np.histogram(array, edges)[0] / array.size
-        axes.stairs(shares, edges, color=colour, fill=True, alpha=0.25)
-        axes.stairs(shares, edges, color=colour, linewidth=1.8, label=label)
-    axes.set_yscale("log")
-    axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
+    figure, axes = chart(height=3.6)
+    axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log")
+    draw_shares(axes, arrays, edges)
     axes.legend(loc="upper right")
     return figure
 
@@ -186,25 +178,6 @@ def filmstrip(rows: Mapping[str, tuple[Pictures, Mapping[str, str]]]) -> Figure:
     return figure
 
 
-def _draw(
-    axes: Axes, curves: Curves, colour: Mapping[str, str], *, paper: bool
-) -> None:
-    """Draw the curves of one panel."""
-    shapes = dict(zip(colour, cycle("os^DvPX"), strict=False))
-    for label, (x, y) in curves.items():
-        marker = shapes[label] if not paper and np.size(x) <= _FEW else ""
-        line, width = ("--", 1.3) if paper else ("-", 2.0)
-        axes.plot(
-            np.asarray(x),
-            np.asarray(y),
-            line,
-            color=colour[label],
-            marker=marker,
-            markersize=4.5,
-            linewidth=width,
-        )
-
-
 def _key(
     figure: Figure,
     colour: Mapping[str, str],
@@ -215,9 +188,7 @@ def _key(
     """Write one legend above all panels."""
     from matplotlib.lines import Line2D
 
-    lines: list[Any] = [
-        Line2D([], [], color=c, label=name) for name, c in colour.items()
-    ]
+    lines = key_lines(colour)
     if dashed:
         name = "dashed: the paper"
         lines += [Line2D([], [], color="#555555", ls="--", lw=1.3, label=name)]

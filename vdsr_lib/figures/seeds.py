@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vdsr_lib.figures._parts import panel_row, xy
 from vdsr_lib.figures.style import COLOURS, styled
 
 if TYPE_CHECKING:
@@ -59,15 +60,11 @@ def seeds(
     ValueError
         If there is no panel, or the x and y of one differ in length.
     """
-    from matplotlib.figure import Figure
-
     printed = dict(paper or {})
     titles = list(dict.fromkeys([*runs, *printed]))
     if not titles:
         raise ValueError("there is nothing to draw: give at least one panel")
-    figure = Figure()
-    figure.set_figheight(3.6)
-    row = figure.subplots(1, len(titles), squeeze=False)[0]
+    figure, row = panel_row(len(titles), height=3.6)
     for axes, title in zip(row, titles, strict=True):
         if title in printed:
             _draw_paper(axes, _points(title, printed[title]), (errors or {}).get(title))
@@ -89,12 +86,7 @@ def _points(
     title: str, points: Points
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return a panel's points as two arrays of one length, the finite ones."""
-    x, y = (np.asarray(part, dtype=np.float64).ravel() for part in points)
-    if len(x) != len(y) or not len(x):
-        raise ValueError(
-            f"panel {title!r} has {len(x)} x and {len(y)} y values: it needs the same "
-            "number of both, and at least one"
-        )
+    x, y = xy(f"panel {title!r}", points)
     good = np.isfinite(y)
     return x[good], y[good]
 

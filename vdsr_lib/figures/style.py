@@ -14,7 +14,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "STYLE_FILE", "show", "styled", "use_style", "whole_ticks"]
+__all__ = [
+    "COLOURS",
+    "DPI",
+    "STYLE_FILE",
+    "show",
+    "styled",
+    "to_png",
+    "use_style",
+    "whole_ticks",
+]
+
+DPI: Final = 200
+"""Dots an inch of a figure that is shown: twice its nominal resolution."""
+
 
 STYLE_FILE: Final = Path(__file__).resolve().parents[1] / "lesson.mplstyle"
 
@@ -113,7 +126,7 @@ def show(figure: Figure, *, alt: str) -> None:
         return
     from IPython.display import display
 
-    png, width, height = _png(figure)
+    png, width, height = to_png(figure)
     display(
         {"image/png": png, "text/plain": f"[figure: {text}]"},
         metadata={"image/png": {"alt": text, "width": width, "height": height}},
@@ -132,9 +145,20 @@ def _in_ipython() -> bool:
     return get_ipython() is not None
 
 
-def _png(figure: Figure) -> tuple[bytes, int, int]:
-    """Return a figure as PNG, and its nominal width and height in pixels."""
+def to_png(figure: Figure) -> tuple[bytes, int, int]:
+    """Draw a figure.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Of any size.
+
+    Returns
+    -------
+    (bytes, int, int)
+        A PNG file, and the nominal width and height in pixels to show it at.
+    """
     stream = BytesIO()
-    figure.savefig(stream, format="png", dpi=200)
+    figure.savefig(stream, format="png", dpi=DPI)
     width, height = figure.get_size_inches() * 100
     return stream.getvalue(), round(width), round(height)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vdsr_lib.experiments.gradients import GradientTrace
-from vdsr_lib.widgets.drawing import png_of
 
 __all__ = ["clipping_picture", "described", "packed_trace"]
 
@@ -98,6 +97,7 @@ def clipping_picture(
         A PNG file, and the nominal width and height in pixels to show it at.
     """
     from vdsr_lib.figures.magnitudes import Magnitudes, gradient_sizes
+    from vdsr_lib.figures.style import to_png
 
     panels = {}
     for trace in traces[:_MOST]:
@@ -121,7 +121,7 @@ def clipping_picture(
             f"step {trace['steps'][at]}: {_spoken(trace, at)}",
             said,
         )
-    return png_of(gradient_sizes(panels, edges))
+    return to_png(gradient_sizes(panels, edges))
 
 
 def _one_of_several(

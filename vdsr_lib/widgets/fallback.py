@@ -19,7 +19,6 @@ __all__ = ["alternative_text", "static_picture"]
 
 _MOST = 8  # pictures in the grid
 _CHART = 2.8  # inches: the pictures are what is looked at
-_DPI = 200  # twice the nominal resolution, as `figures.show`
 
 
 def static_picture(content: Mapping[str, Any]) -> tuple[bytes, int, int]:
@@ -37,6 +36,7 @@ def static_picture(content: Mapping[str, Any]) -> tuple[bytes, int, int]:
         A PNG file, and the nominal width and height in pixels to show it at.
     """
     from vdsr_lib import figures
+    from vdsr_lib.figures.style import DPI
 
     reference = content["reference"] or None
     shown = _chosen(content)
@@ -45,7 +45,10 @@ def static_picture(content: Mapping[str, Any]) -> tuple[bytes, int, int]:
         figures.comparison(shown, reference, crops=crops, border=content["border"])
     ]
     if any(y is not None for curve in content["curves"] for y in curve["y"]):
-        curves = {c["name"]: (c["x"], _gaps(c["y"])) for c in content["curves"]}
+        curves = {
+            c["name"]: (c["x"], np.array(c["y"], float))  # NaN for None
+            for c in content["curves"]
+        }
         chart = figures.convergence(
             curves, xlabel=content["frame_title"], ylabel=content["curve_label"]
         )
@@ -54,7 +57,7 @@ def static_picture(content: Mapping[str, Any]) -> tuple[bytes, int, int]:
     sheet = _stacked([_drawn(figure) for figure in drawings])
     stream = BytesIO()
     sheet.save(stream, "PNG", optimize=True)
-    nominal = 100 / _DPI
+    nominal = 100 / DPI
     return (
         stream.getvalue(),
         round(sheet.width * nominal),
@@ -123,18 +126,13 @@ def _chosen(content: Mapping[str, Any]) -> dict[str, NDArray[np.uint8]]:
     return shown
 
 
-def _gaps(values: list[float | None]) -> list[float]:
-    """Return a curve's values with NaN for gaps."""
-    return [float("nan") if value is None else value for value in values]
-
-
 def _drawn(figure: Figure) -> Image:
     """Render a figure."""
     from PIL import Image
 
-    stream = BytesIO()
-    figure.savefig(stream, format="png", dpi=_DPI)
-    return Image.open(stream).convert("RGB")
+    from vdsr_lib.figures.style import to_png
+
+    return Image.open(BytesIO(to_png(figure)[0])).convert("RGB")
 
 
 def _stacked(drawings: list[Image]) -> Image:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vdsr_lib.figures.style import COLOURS, styled
+from vdsr_lib.figures._parts import CYCLE, FEW
+from vdsr_lib.figures.style import styled, to_png
 from vdsr_lib.widgets.content import decoded
 
 if TYPE_CHECKING:
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["alternative_text", "drawn_score", "static_picture"]
-
-_CYCLE = tuple(COLOURS.values())
-_DPI = 200  # twice the nominal resolution, as `figures.show`
-_FEW = 16  # points; a curve with so few shows each of them
 
 
 def static_picture(facts: Mapping[str, Any]) -> tuple[bytes, int, int]:
@@ -36,11 +32,7 @@ def static_picture(facts: Mapping[str, Any]) -> tuple[bytes, int, int]:
     (bytes, int, int)
         A PNG file, and the nominal width and height in pixels to show it at.
     """
-    figure = _drawing(facts)
-    stream = BytesIO()
-    figure.savefig(stream, format="png", dpi=_DPI)
-    width, height = figure.get_size_inches() * 100
-    return stream.getvalue(), round(width), round(height)
+    return to_png(_drawing(facts))
 
 
 def alternative_text(facts: Mapping[str, Any]) -> str:
@@ -137,9 +129,9 @@ def _draw_loss(axes: Axes, facts: Mapping[str, Any]) -> None:
     """Draw the losses on a logarithmic axis."""
     for i, (run, curves) in enumerate(zip(facts["runs"], facts["past"], strict=True)):
         if curves:
-            steps, values = _numbers(curves["step"]), _numbers(curves["loss"])
-            marker = "." if len(steps) <= _FEW else ""
-            colour = _CYCLE[i % len(_CYCLE)]
+            steps, values = (np.array(curves[n], float) for n in ("step", "loss"))
+            marker = "." if len(steps) <= FEW else ""
+            colour = CYCLE[i % len(CYCLE)]
             axes.plot(steps, values, color=colour, marker=marker, label=run["name"])
     axes.set(xlabel="step", ylabel="loss")
     if any(np.nanmax(line.get_ydata(), initial=0) > 0 for line in axes.lines):
@@ -149,9 +141,9 @@ def _draw_loss(axes: Axes, facts: Mapping[str, Any]) -> None:
 def _draw_score(axes: Axes, facts: Mapping[str, Any], score: str) -> None:
     """Draw the PSNR at each validation, and bicubic's."""
     for i, run in enumerate(facts["runs"]):
-        values = _numbers(run["scores"].get(score, []))
-        marker = "o" if len(values) <= _FEW else ""
-        colour = _CYCLE[i % len(_CYCLE)]
+        values = np.array(run["scores"].get(score, []), float)  # NaN for None
+        marker = "o" if len(values) <= FEW else ""
+        colour = CYCLE[i % len(CYCLE)]
         axes.plot(
             run["steps"][: len(values)], values, color=colour, marker=marker, ms=4
         )
@@ -165,11 +157,6 @@ def _draw_score(axes: Axes, facts: Mapping[str, Any], score: str) -> None:
 def _spoken(score: str) -> str:
     """Return a score's name as it is written: ``psnr_x2`` is "PSNR, x2"."""
     return score.replace("psnr", "PSNR").replace("_x", ", x")
-
-
-def _numbers(values: list[float | None]) -> np.ndarray:
-    """Return a curve with NaN for gaps."""
-    return np.array([np.nan if v is None else v for v in values], dtype=float)
 
 
 def _ends(values: list[float | None]) -> tuple[float, float] | None:

@@ -15,7 +15,6 @@ from vdsr_lib.inference import super_resolve
 from vdsr_lib.metrics import psnr
 from vdsr_lib.receptive import central_share, effective_field
 from vdsr_lib.widgets.content import decoded, most_different, png_bytes
-from vdsr_lib.widgets.drawing import png_of
 
 __all__ = ["described", "field_picture", "pack_fields"]
 
@@ -129,6 +128,7 @@ def field_picture(content: Mapping[str, Any]) -> tuple[bytes, int, int]:
         A PNG file, and the nominal width and height in pixels to show it at.
     """
     from vdsr_lib.figures.receptive import SeenField, receptive_fields
+    from vdsr_lib.figures.style import to_png
 
     picks = _picked(len(content["depths"]))
     row, column = content["point"]
@@ -146,7 +146,7 @@ def field_picture(content: Mapping[str, Any]) -> tuple[bytes, int, int]:
     figure = receptive_fields(
         columns, luma[0], (row, column), f"bicubic {content['bicubic']:.2f} dB"
     )
-    return png_of(figure)
+    return to_png(figure)
 
 
 def _within(shares: list[float]) -> str:

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from vdsr_lib.widgets.drawing import png_of
-
 __all__ = ["described", "switchboard_picture"]
 
 
@@ -53,8 +51,9 @@ def switchboard_picture(content: Mapping[str, Any]) -> tuple[bytes, int, int]:
         A PNG file, and the nominal width and height in pixels to show it at.
     """
     from vdsr_lib.figures.combinations import combinations
+    from vdsr_lib.figures.style import to_png
 
     mean = np.mean(content["decibels"][str(content["scale"])], axis=0)
     label = f"mean PSNR of bicubic at x{content['scale']} (dB)"
     names = [switch["name"] for switch in content["switches"]]
-    return png_of(combinations(mean.tolist(), names, ylabel=label))
+    return to_png(combinations(mean.tolist(), names, ylabel=label))
