@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vdsr_lib.experiments.linear import correlations, examples, least_squares
 from vdsr_lib.images import degrade, to_uint8
 
 if TYPE_CHECKING:
@@ -97,14 +98,7 @@ def best_filter(
     """
     if size < 1 or size % 2 == 0:
         raise ValueError(f"size must be odd and at least 1, got {size}")
-    gram = np.zeros((size**2, size**2))
-    target = np.zeros(size**2)
-    for picture in pictures:
-        seen, residual = _examples(picture, scale, size)
-        gram += seen.T @ seen
-        target += seen.T @ residual
-    ridge = 1e-6 * np.trace(gram) * np.eye(size**2) / size**2
-    return np.linalg.solve(gram + ridge, target).reshape(size, size)
+    return least_squares([correlations(pictures, scale, size)], ridge=1e-6)
 
 
 def context_gains(
@@ -154,24 +148,13 @@ def context_gains(
     return pd.DataFrame(gains).rename_axis("size")
 
 
-def _examples(
-    picture: NDArray[np.uint8], scale: float, size: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return every window of the ILR as a row, and the residual in its middle."""
-    ilr = degrade(picture, scale)  # (H, W)
-    windows = np.lib.stride_tricks.sliding_window_view(ilr - 0.5, (size, size))
-    inner = slice(size // 2, -(size // 2) or None)
-    residual = (picture / 255 - ilr)[inner, inner]
-    return windows.reshape(-1, size**2), residual.ravel()
-
-
 def _gain(
     weights: NDArray[np.float64], pictures: Iterable[NDArray[np.uint8]], scale: float
 ) -> float:
     """Return by how many decibels a filter improves on bicubic."""
     before, after = 0.0, 0.0
     for picture in pictures:
-        seen, residual = _examples(picture, scale, len(weights))
+        seen, residual = examples(picture, scale, len(weights))
         before += float(np.square(residual).sum())
         after += float(np.square(residual - seen @ weights.ravel()).sum())
     return 10 * float(np.log10(before / after))

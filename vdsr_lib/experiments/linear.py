@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from vdsr_lib.images import crop_to_multiple, degrade, to_luma
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Sums: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 __all__ = ["LinearNetwork", "best_linear"]
 
@@ -113,38 +116,48 @@ def best_linear(
     if not all(wanted):
         raise ValueError("a set of scales is empty: give at least one scale in each")
     lumas = [middle(to_luma(image), crop) for image in images.values()]
-    if not any(min(luma.shape) > size for luma in lumas):
+    large = [luma for luma in lumas if min(luma.shape) > size]
+    if not large:
         raise ValueError(f"no picture is larger than the filter of {size} x {size}")
     scales = sorted({scale for scales in wanted for scale in scales})
-    sums = {scale: _correlations(lumas, scale, size) for scale in scales}
-    return {key: _solved([sums[s] for s in key], size) for key in wanted}
+    sums = {
+        scale: correlations([crop_to_multiple(hr, scale) for hr in large], scale, size)
+        for scale in scales
+    }
+    return {
+        key: LinearNetwork(least_squares([sums[s] for s in key], ridge=_RIDGE))
+        for key in wanted
+    }
 
 
-def _correlations(
-    lumas: Sequence[NDArray[np.uint8]], scale: float, size: int
+def examples(
+    hr: NDArray[np.uint8], scale: float, size: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return every window of the ILR as a row, (N, w * w), and the residual, (N,)."""
+    ilr = degrade(hr, scale)  # (H, W)
+    windows = np.lib.stride_tricks.sliding_window_view(ilr - 0.5, (size, size))
+    inner = slice(size // 2, -(size // 2) or None)
+    residual = (hr / 255 - ilr)[inner, inner].ravel()  # (N,)
+    return windows.reshape(-1, size**2), residual
+
+
+def correlations(hrs: Iterable[NDArray[np.uint8]], scale: float, size: int) -> Sums:
     """Return the sums over all windows of pixel by pixel, and of pixel by residual."""
     gram, target = np.zeros((size**2, size**2)), np.zeros(size**2)
-    for luma in lumas:
-        if min(luma.shape) <= size:
-            continue
-        hr = crop_to_multiple(luma, scale)  # (H, W)
-        ilr = degrade(hr, scale)  # (H, W)
-        windows = np.lib.stride_tricks.sliding_window_view(ilr - 0.5, (size, size))
-        seen = windows.reshape(-1, size**2)  # (N, w * w)
-        inner = slice(size // 2, -(size // 2) or None)
-        residual = (hr / 255 - ilr)[inner, inner].ravel()  # (N,)
+    for hr in hrs:
+        seen, residual = examples(hr, scale, size)
         gram += seen.T @ seen
         target += seen.T @ residual
     return gram, target
 
 
-def _solved(
-    sums: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], size: int
-) -> LinearNetwork:
-    """Return the filter with the least squared error over some scales together."""
-    gram = sum((gram for gram, _ in sums), np.zeros((size**2, size**2)))
-    target = sum((target for _, target in sums), np.zeros(size**2))
-    ridge = _RIDGE * np.trace(gram) / size**2 * np.eye(size**2)
-    weights = np.linalg.solve(gram + ridge, target)
-    return LinearNetwork(weights.reshape(size, size))
+def least_squares(sums: Sequence[Sums], *, ridge: float) -> NDArray[np.float64]:
+    """Return the filter, (w, w), with the least squared error over all sums together.
+
+    The ridge is a part of the mean variance.
+    """
+    gram, target = (sum(parts[1:], parts[0]) for parts in zip(*sums, strict=True))
+    count = len(target)
+    damped = gram + ridge * np.trace(gram) / count * np.eye(count)
+    side = math.isqrt(count)
+    return np.linalg.solve(damped, target).reshape(side, side)
