@@ -17,7 +17,7 @@ from vdsr_lib.experiments._paper_runs import (
 )
 from vdsr_lib.experiments._shortening import glimpse, miniature, sparse
 from vdsr_lib.experiments.declare import Factor, Run
-from vdsr_lib.experiments.sizes import SMALLER, Size
+from vdsr_lib.experiments.sizes import CAMERA, SMALLER, Size
 from vdsr_lib.training import TrainingConfig
 
 __all__ = [
@@ -113,10 +113,9 @@ def side_by_side_runs(size: Size) -> Iterable[Run]:
     }
     epochs = {"quick": 3, "classroom": 2, "paper": 80}[size.profile]
     often = 14 if quick else None
-    watch = replace(size.watch, dataset="embedded-test", picture="camera", scale=3)
     seen: dict[str, Any] = {
         "validate": replace(size.validate, scales=(3,)),
-        "watch": watch,
+        "watch": replace(CAMERA, scale=3),
         # First the curves' pictures: what bicubic has there is the level to pass.
         "test": (size.validate, *(size.test if full else ())),
         **patches,

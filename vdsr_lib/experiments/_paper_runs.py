@@ -11,7 +11,7 @@ from typing import Any
 
 from vdsr_lib.experiments._shortening import apart, glimpse, miniature, sparse
 from vdsr_lib.experiments.declare import Pictures, Run
-from vdsr_lib.experiments.sizes import SMALLER, Size
+from vdsr_lib.experiments.sizes import CAMERA, SMALLER, Size
 from vdsr_lib.training import TrainingConfig
 
 __all__ = [
@@ -27,6 +27,8 @@ __all__ = [
 
 RATES = (0.1, 0.01, 0.001)
 """The first rates of Table 1 and Figure 4."""
+
+_REPEATS = 3  # runs of Figure 3 at one depth, which differ by chance alone
 
 
 def residual_runs(size: Size) -> Iterable[Run]:
@@ -56,7 +58,7 @@ def at_scale_2(
         scales=(2,),
         patch_size=21,  # as large as depth 10 sees
         validate=validate,
-        watch=size.watch,
+        watch=CAMERA,
         test=(validate,),  # the curve ends at the table's number
         **changes,
     )
@@ -95,7 +97,7 @@ def depth_runs(size: Size) -> Iterable[Run]:
         "classroom": {"training": size.recipe(epochs=2)},
     }
     for depth in depths:
-        for repeat in range(size.repeats):
+        for repeat in range(_REPEATS):
             factors = {"depth": depth, "repeat": repeat}
             name = f"depth {depth}, run {repeat + 1}"
             made = {"depth": depth, "repeat": repeat, **short.get(size.profile, {})}

@@ -172,7 +172,8 @@ def run_cost(run: Run, sizes: Callable[[str], Sizes] = picture_sizes) -> Cost:
     seen = steps * config.batch_size * run.patch_size**2
     validations = -(-steps // (config.validate_every or max(1, epoch)))
     measured, uncounted = 0, []
-    for pictures, times in ((run.validate, validations + 1), *_once(run.test)):
+    once = ((pictures, 1) for pictures in run.test)
+    for pictures, times in ((run.validate, validations + 1), *once):
         try:
             measured += times * _pixels(pictures, sizes)
         except DataError:
@@ -251,7 +252,3 @@ def _cropped(
         if min(size) >= scale:
             height, width = crop_to_multiple(blank, scale).shape
             yield height, width
-
-
-def _once(pictures: Iterable[Pictures]) -> Iterable[tuple[Pictures, int]]:
-    return ((each, 1) for each in pictures)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vdsr_lib._files import data_file
 from vdsr_lib.experiments.catalogue import EXPERIMENTS
@@ -18,9 +18,6 @@ from vdsr_lib.experiments.declare import Run
 from vdsr_lib.experiments.results import Recording
 from vdsr_lib.experiments.telling import command_for, cost_text
 from vdsr_lib.weights import read_card
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["Found", "Known"]
 
@@ -51,25 +48,18 @@ class Found:
         """Training steps that it took."""
         return int(self.recording.histories[self.name].epochs[-1]["step"])
 
-    def psnr(self, scale: float, dataset: str = "set5") -> float | None:
-        """Return its PSNR on a set, in dB, or None if that was not measured."""
-        return self._score("psnr", scale, dataset)
+    def psnr(self, scale: float) -> float | None:
+        """Return its PSNR on Set5, in dB, or None if that was not measured."""
+        table = self.recording.table
+        rows = table[(table["run"] == self.name) & (table["dataset"] == "set5")]
+        values = rows[rows["scale"] == scale]["psnr"].dropna()
+        return float(values.iloc[0]) if len(values) else None
 
     def at_epoch(self, epoch: int, column: str) -> float | None:
         """Return a score of its curve after an epoch, or None if there is none."""
         curve = self.recording.curve(self.name)
         rows = curve[curve["epoch"] == epoch]
         return float(rows[column].iloc[-1]) if len(rows) and column in rows else None
-
-    def _score(self, column: str, scale: float, dataset: str) -> float | None:
-        table: pd.DataFrame = self.recording.table
-        rows = table[
-            (table["run"] == self.name)
-            & (table["scale"] == scale)
-            & (table["dataset"] == dataset)
-        ]
-        values = rows[column].dropna()
-        return float(values.iloc[0]) if len(values) else None
 
 
 class Known:

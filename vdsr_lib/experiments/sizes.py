@@ -9,7 +9,10 @@ from typing import Any
 from vdsr_lib.experiments.declare import Factor, Pictures, Run, Watch
 from vdsr_lib.training import TrainingConfig
 
-__all__ = ["SIZES", "SMALLER", "Size"]
+__all__ = ["CAMERA", "SIZES", "SMALLER", "Size"]
+
+CAMERA = Watch("embedded-test", "camera", 2, (104, 196, 112, 112))
+"""The detail that can be seen getting sharper: CC0, so that its frames may ship."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,8 @@ class Size:
         Measured as a run goes on; it steers nothing.
     test : tuple of Pictures
         Measured at the end, where the paper has Set5.
-    watch : Watch
-        The detail that can be seen getting sharper.
     training : mapping
         Changes to the paper's recipe: how long, how often it is measured.
-    repeats : int
-        Runs that differ by chance alone, where an experiment asks for them.
     """
 
     profile: str
@@ -41,9 +40,7 @@ class Size:
     train_on: tuple[str, ...]
     validate: Pictures
     test: tuple[Pictures, ...]
-    watch: Watch
     training: Mapping[str, Any]
-    repeats: int
 
     def recipe(self, **changes: Any) -> TrainingConfig:
         """Return the paper's recipe at this size, with some changes."""
@@ -95,7 +92,6 @@ class Size:
 
 
 _ALL = (2, 3, 4)
-_CAMERA = Watch("embedded-test", "camera", 2, (104, 196, 112, 112))
 
 SIZES: dict[str, Size] = {
     # The first steps of the paper's recipe, on pictures that need no download.
@@ -105,9 +101,7 @@ SIZES: dict[str, Size] = {
         train_on=("embedded-train",),
         validate=Pictures("embedded-test", _ALL, crop=160),
         test=(Pictures("embedded-test", _ALL, crop=160),),
-        watch=_CAMERA,
         training={"max_steps": 200, "validate_every": 25},
-        repeats=3,
     ),
     # A tenth of the paper's epochs, with all four rates, on the same pictures.
     "classroom": Size(
@@ -116,9 +110,7 @@ SIZES: dict[str, Size] = {
         train_on=("embedded-train",),
         validate=Pictures("embedded-test", _ALL, crop=160),
         test=(Pictures("embedded-test", _ALL),),
-        watch=_CAMERA,
         training={"epochs": 8},
-        repeats=3,
     ),
     # The paper's own pictures and epochs. Validation stays away from the benchmarks.
     "paper": Size(
@@ -127,9 +119,7 @@ SIZES: dict[str, Size] = {
         train_on=("t91",),
         validate=Pictures("bsd500-test", _ALL, crop=96, count=24),
         test=(Pictures("set5", _ALL),),
-        watch=_CAMERA,  # CC0: its frames may be recorded, those of Set5 may not
         training={"epochs": 80},
-        repeats=3,
     ),
 }
 """The sizes by profile."""
