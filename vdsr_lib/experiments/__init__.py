@@ -12,14 +12,13 @@ from vdsr_lib.experiments.cost import Cost, run_cost
 from vdsr_lib.experiments.declare import PROFILES, Experiment, Pictures, Run, Watch
 from vdsr_lib.experiments.frames import Frames
 from vdsr_lib.experiments.gradients import ClippingStudy, GradientTrace
-from vdsr_lib.experiments.making import StoppedError, make_run
+from vdsr_lib.experiments.making import StoppedError, make_run, untrained
 from vdsr_lib.experiments.material import Material
 from vdsr_lib.experiments.race import race, race_curves, race_frames
 from vdsr_lib.experiments.rate import Rate, measure_rate
 from vdsr_lib.experiments.recording import Recorded, record_experiment
 from vdsr_lib.experiments.results import ExperimentResult, Recording, recorded
 from vdsr_lib.experiments.running import run_experiment
-from vdsr_lib.experiments.start import untrained
 from vdsr_lib.experiments.store import FinishedRun, RunStore, default_store
 from vdsr_lib.experiments.sweep import BY_VALUE, Sweep, Task, make_all, tasks_of
 from vdsr_lib.experiments.timing import depth_costs

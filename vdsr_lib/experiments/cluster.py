@@ -26,7 +26,7 @@ from vdsr_lib.experiments.making import StoppedError
 from vdsr_lib.experiments.store import RunStore
 from vdsr_lib.experiments.worker import Order, carry_out, leave
 from vdsr_lib.training import Monitor
-from vdsr_lib.training.monitors import Interruption
+from vdsr_lib.training.monitors import Interruption, tell
 
 __all__ = ["check_scheduler", "spread"]
 
@@ -220,21 +220,17 @@ class _Sweep:
             self._note(monitor, f"{name}: its worker died; it goes on elsewhere")
         else:
             self._begun.add(number)
-            begin = getattr(monitor, "begin_run", None)
-            if begin is not None:
-                begin(name)
+            tell(monitor, "begin_run", name)
 
     def _show(self, monitor: Monitor) -> None:
         """Let the monitor show how far all runs are."""
-        show = getattr(monitor, "spread", None)
-        if show is not None:
-            show(self._parts, sum(self._parts[n] < 1 for n in self._begun))
+        at_work = sum(self._parts[n] < 1 for n in self._begun)
+        tell(monitor, "spread", self._parts, at_work)
 
     def _note(self, monitor: Monitor, line: str) -> None:
         """Give the monitor a line that it has not had yet."""
-        note = getattr(monitor, "note", None)
-        if note is not None and line not in self._told:
-            note(line)
+        if line not in self._told:
+            tell(monitor, "note", line)
         self._told.add(line)
 
     def _end(self, futures: dict[Any, Order]) -> None:

@@ -18,10 +18,11 @@ from vdsr_lib.experiments.declare import Run
 from vdsr_lib.experiments.frames import Camera, Frames
 from vdsr_lib.experiments.material import Material
 from vdsr_lib.experiments.store import FinishedRun, RunStore
-from vdsr_lib.models import build
+from vdsr_lib.models import SRCNN, VDSR, build
 from vdsr_lib.training import DivergedError, History, Monitor, train
+from vdsr_lib.training.monitors import tell
 
-__all__ = ["StoppedError", "make_run", "tell"]
+__all__ = ["StoppedError", "make_run", "untrained"]
 
 _FRAME = "frame"  # the key under which a validation's row names its frame
 
@@ -71,8 +72,7 @@ def make_run(
     if key in store:
         return store.load(key, declaration)
     folder = store.path(key)
-    model = build(run.architecture, generator=_generator(run, seed))
-    model = model.to(material.device)
+    model = untrained(run, seed).to(material.device)
     machine = describe_machine(material.device)  # now: files may change while it runs
     observer = _Observer(run, model, material, folder)
     tell(monitor, "watch", observer.camera)
@@ -115,27 +115,34 @@ def make_run(
     return made
 
 
+def untrained(run: Run, seed: int = 0) -> VDSR | SRCNN:
+    """Return the network that a run starts from, to hold the trained one against it.
+
+    Parameters
+    ----------
+    run : Run
+        One of an experiment's runs.
+    seed : int
+        The experiment's, 0 or above.
+
+    Returns
+    -------
+    VDSR or SRCNN
+        On the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the seed is below 0.
+    """
+    generator = torch.Generator().manual_seed(run.recipe(seed).seed)
+    return build(run.architecture, generator=generator).eval()
+
+
 def _clear(folder: Path) -> None:
     """Remove checkpoint and single frames of a run that is finished."""
     for leftover in ("training", "frames"):
         shutil.rmtree(folder / leftover, ignore_errors=True)
-
-
-def tell(monitor: Monitor | None, what: str, *news: Any, **more: Any) -> None:
-    """Call a method of a monitor, if it has it.
-
-    Parameters
-    ----------
-    monitor : Monitor or None
-        Who watches; None for nobody.
-    what : str
-        The method's name.
-    *news, **more
-        What it is called with.
-    """
-    method = getattr(monitor, what, None)
-    if method is not None:
-        method(*news, **more)
 
 
 def _attempt(
@@ -186,11 +193,6 @@ class _Observer:
         for row in history.epochs:
             row.pop(_FRAME, None)
         return self.camera.develop(taken) if self.camera is not None else None
-
-
-def _generator(run: Run, seed: int) -> torch.Generator:
-    """Return the generator that a run's initial weights are drawn from."""
-    return torch.Generator().manual_seed(run.recipe(seed).seed)
 
 
 def _provenance(history: History, machine: Mapping[str, Any]) -> dict[str, Any]:

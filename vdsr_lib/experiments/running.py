@@ -16,13 +16,14 @@ from vdsr_lib.experiments.catalogue import get_experiment
 from vdsr_lib.experiments.choosing import narrowed
 from vdsr_lib.experiments.cost import run_cost
 from vdsr_lib.experiments.declare import Experiment, Run
-from vdsr_lib.experiments.making import StoppedError, make_run, tell
+from vdsr_lib.experiments.making import StoppedError, make_run
 from vdsr_lib.experiments.material import Material
 from vdsr_lib.experiments.progress import ExperimentBar
 from vdsr_lib.experiments.results import ExperimentResult
 from vdsr_lib.experiments.scoring import score_run
 from vdsr_lib.experiments.store import FinishedRun, RunStore
 from vdsr_lib.training import Monitor
+from vdsr_lib.training.monitors import tell
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Protocol
 
 from vdsr_lib._bars import progress_bar
 from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.history import History, Row
 
-__all__ = ["Interruption", "Monitor", "ProgressBar", "Silent"]
+__all__ = ["Interruption", "Monitor", "ProgressBar", "Silent", "tell"]
 
 
 class Monitor(Protocol):
@@ -127,6 +127,23 @@ class ProgressBar(Silent):
         self._bar.write(line)
 
 
+def tell(monitor: Monitor | None, what: str, *news: Any, **more: Any) -> None:
+    """Call a method of a monitor, if it has it.
+
+    Parameters
+    ----------
+    monitor : Monitor or None
+        Who watches; None for nobody.
+    what : str
+        The method's name.
+    *news, **more
+        What it is called with.
+    """
+    method = getattr(monitor, what, None)
+    if method is not None:
+        method(*news, **more)
+
+
 class Interruption:
     """A context in which Ctrl-C, or a notebook's stop button, only asks for a stop.
 
@@ -149,12 +166,7 @@ class Interruption:
             self._before = signal.signal(signal.SIGINT, self._ask)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Give the signal back."""
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)

@@ -12,7 +12,7 @@ from torch import nn
 
 from vdsr_lib.training.diagnosis import StuckAtBicubicWarning
 from vdsr_lib.training.history import COLUMNS, Row
-from vdsr_lib.training.monitors import Monitor, Silent
+from vdsr_lib.training.monitors import Monitor, Silent, tell
 
 __all__ = ["OnEpoch", "Validate", "Watchers"]
 
@@ -50,9 +50,7 @@ class Watchers:
 
     def note(self, line: str) -> None:
         """Give the monitor a line, if it takes lines."""
-        note = getattr(self.monitor, "note", None)
-        if note is not None:
-            note(line)
+        tell(self.monitor, "note", line)
 
     def warn(self, text: str) -> None:
         """Warn the caller of `train` that the run is stuck, and tell the monitor."""
@@ -91,9 +89,7 @@ class Watchers:
 
     def fail(self, error: BaseException) -> None:
         """Tell the monitor of the exception that ends the run, if it listens."""
-        fail = getattr(self.monitor, "fail", None)
-        if fail is not None:
-            fail(error)
+        tell(self.monitor, "fail", error)
 
     def tell(self, model: nn.Module, row: Row) -> None:
         """Tell everybody of an epoch that is over."""
