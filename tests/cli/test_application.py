@@ -12,21 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from vdsr_lib.cli import app, main
+from vdsr_lib.cli import app
 from vdsr_lib.cli.application import free_port, prepare, voila_arguments
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def sentence(monkeypatch, capsys, *arguments: object) -> str:
-    """Run the program; return the one line it ends with, with exit status 2."""
-    monkeypatch.setattr(sys, "argv", ["vdsr", "app", *map(str, arguments)])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    return lines[0]
 
 
 def test_help_says_that_it_stays_on_this_computer():
@@ -48,18 +37,18 @@ def test_a_taken_port_is_passed_over_or_refused():
         free_port(0)
 
 
-def test_mistakes_end_in_one_sentence(tmp_path, monkeypatch, capsys):
+def test_mistakes_end_in_one_sentence(tmp_path, mistake):
     pytest.importorskip("voila")
     gone = tmp_path / "gone.safetensors"
-    said = sentence(monkeypatch, capsys, "--no-browser", "--weights", gone)
+    said = mistake("app", "--no-browser", "--weights", gone)
     assert said == f"vdsr: {gone} does not exist; a weights file is wanted here"
-    said = sentence(monkeypatch, capsys, "--no-browser", "--port", 70000)
+    said = mistake("app", "--no-browser", "--port", 70000)
     assert said == "vdsr: port must be in [1, 65535], got 70000"
 
 
-def test_without_voila_the_extra_is_named(monkeypatch, capsys):
+def test_without_voila_the_extra_is_named(monkeypatch, mistake):
     monkeypatch.setitem(sys.modules, "voila.app", None)
-    said = sentence(monkeypatch, capsys, "--no-browser")
+    said = mistake("app", "--no-browser")
     assert 'pip install ".[app]"' in said
 
 

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vdsr_lib import datasets
-from vdsr_lib.cli import app, main
+from vdsr_lib.cli import app
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -138,20 +138,13 @@ def test_fetch_from_the_folder_that_another_machine_serves(
     assert len(datasets.load_images("set14", data_dir=tmp_path)) == 14
 
 
-def test_a_mistake_is_one_sentence_and_status_2(monkeypatch, capsys, tmp_path: Path):
+def test_a_mistake_is_one_sentence_and_status_2(mistake, tmp_path: Path):
     for arguments in (
         ["fetch", "set6"],
         ["fetch", "set5", "--mirror", "file:///tmp", "--data-dir", str(tmp_path)],
         ["fetch", "set5", "--workers", "0", "--data-dir", str(tmp_path)],
     ):
-        monkeypatch.setattr(sys, "argv", ["vdsr", "data", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        assert caught.value.code == 2
-        said = capsys.readouterr()
-        assert said.out == ""
-        assert said.err.startswith("vdsr: ")
-        assert said.err.count("\n") == 1
+        mistake("data", *arguments, silent=True)
 
 
 def test_help_comes_without_torch():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from vdsr_lib.cli import app, main
+from vdsr_lib.cli import app
 from vdsr_lib.datasets import load_images
 from vdsr_lib.evaluation import evaluate, means
 from vdsr_lib.models import VDSR
@@ -157,15 +156,8 @@ def test_authors_files_are_read(folder: Path, oracles: Path) -> None:
         (["--tile", "-8"], "--tile must be 0, or 32 or more, got -8"),
     ],
 )
-def test_mistakes_end_in_one_sentence(monkeypatch, capsys, options, expected) -> None:
-    arguments = ["vdsr", "evaluate", "--model", "bicubic", *options]
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code == 2
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1
-    assert expected in said[0]
+def test_mistakes_end_in_one_sentence(mistake, options, expected) -> None:
+    assert expected in mistake("evaluate", "--model", "bicubic", *options)
 
 
 def test_what_was_used_is_named_once_for_each_file(monkeypatch):

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from vdsr_lib.cli import app, main
+from vdsr_lib.cli import app
 from vdsr_lib.cli._estimates import duration
 from vdsr_lib.experiments import (
     EXPERIMENTS,
@@ -33,14 +32,7 @@ from vdsr_lib.experiments import cost as counting
 from vdsr_lib.experiments.rate import Rate
 from vdsr_lib.training import TrainingConfig
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Keep the other cores free."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(autouse=True)
@@ -248,18 +240,10 @@ def test_other_machines_are_not_measured_here(tiny: Experiment, tmp_path, monkey
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(
-    tiny: Experiment, tmp_path, monkeypatch, capsys, arguments, message
+    tiny: Experiment, tmp_path, monkeypatch, mistake, arguments, message
 ):
-    command = ["vdsr", "experiments", *arguments]
-    monkeypatch.setattr(sys, "argv", command)
     monkeypatch.setenv("VDSR_RUNS_DIR", str(tmp_path))
-    with pytest.raises(SystemExit) as caught:
-        main()
-    said = capsys.readouterr().err
-    assert caught.value.code == 2
-    assert said.startswith("vdsr: ")
-    assert message in said
-    assert len(said.strip().splitlines()) == 1
+    assert message in mistake("experiments", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -411,16 +395,9 @@ def test_a_run_that_fails_does_not_hide_those_that_are_left(long: Experiment, tm
     ],
 )
 def test_a_mistake_about_many_runs(
-    tiny: Experiment, tmp_path, monkeypatch, capsys, arguments, message
+    tiny: Experiment, tmp_path, monkeypatch, mistake, arguments, message
 ):
+    """It is named before the machine is measured and the runs are counted."""
     monkeypatch.setattr("vdsr_lib.experiments.BY_VALUE", ("tiny",))
-    monkeypatch.setattr(sys, "argv", ["vdsr", "experiments", *arguments])
     monkeypatch.setenv("VDSR_RUNS_DIR", str(tmp_path))
-    with pytest.raises(SystemExit) as caught:
-        main()
-    told, said = capsys.readouterr()
-    assert caught.value.code == 2
-    assert told == ""  # before the machine is measured and the runs are counted
-    assert said.startswith("vdsr: ")
-    assert message in said
-    assert len(said.strip().splitlines()) == 1
+    assert message in mistake("experiments", *arguments, silent=True)

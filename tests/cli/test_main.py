@@ -37,13 +37,9 @@ def test_the_system_s_errors_name_the_file(monkeypatch, capsys, number):
     )
 
 
-def test_an_absent_extra_is_named_with_the_way_to_get_it(monkeypatch, capsys):
+def test_an_absent_extra_is_named_with_the_way_to_get_it(monkeypatch, mistake):
     monkeypatch.setitem(sys.modules, "nbformat", None)
-    monkeypatch.setattr(sys, "argv", ["vdsr", "notebooks"])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    assert caught.value.code == 2
-    text = capsys.readouterr().err
+    text = mistake("notebooks")
     assert text.startswith("vdsr: the package nbformat is not installed; ")
     assert 'pip install ".[notebooks]"' in text
 

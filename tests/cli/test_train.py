@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from vdsr_lib.cli import app, main
+from vdsr_lib.cli import app
 from vdsr_lib.errors import LabError
 from vdsr_lib.experiments import get_experiment
 from vdsr_lib.models import build
@@ -199,17 +199,8 @@ def test_weights_that_are_there_are_replaced_on_request_alone(pictures, tmp_path
         (["--batch-size", "9999"], "batch_size must be between 1 and the 126 patches"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_status_2(
-    pictures, monkeypatch, capsys, more, message
-):
-    monkeypatch.setattr(sys, "argv", ["vdsr", *options(pictures, *more)])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    shown = capsys.readouterr().err
-    assert caught.value.code == 2
-    assert shown.startswith("vdsr: ")
-    assert message in shown
-    assert "Traceback" not in shown
+def test_a_mistake_is_one_sentence_and_status_2(pictures, mistake, more, message):
+    assert message in mistake(*options(pictures, *more))
 
 
 @pytest.mark.parametrize(

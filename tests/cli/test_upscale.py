@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from vdsr_lib import upscaling
-from vdsr_lib.cli import app, main
+from vdsr_lib.cli import app
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.weights import save_model, shipped
 
@@ -31,17 +31,6 @@ def vdsr(*arguments: object) -> str:
         raise result.exception
     assert result.exit_code == 0
     return result.stdout
-
-
-def sentence(monkeypatch, capsys, *arguments: object) -> str:
-    """Run the program; return the one line it ends with, with exit status 2."""
-    monkeypatch.setattr(sys, "argv", ["vdsr", "upscale", *map(str, arguments)])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    return lines[0]
 
 
 def test_bicubic_works_at_once(photo: Path, tmp_path: Path) -> None:
@@ -104,10 +93,10 @@ def test_grey_with_alpha_stays_so(tmp_path: Path) -> None:
         assert (result.mode, result.size) == ("LA", (18, 16))
 
 
-def test_nothing_is_replaced_without_force(photo: Path, tmp_path, monkeypatch, capsys):
+def test_nothing_is_replaced_without_force(photo: Path, tmp_path, mistake):
     target = tmp_path / "out.png"
     target.write_bytes(b"precious")
-    said = sentence(monkeypatch, capsys, photo, target, "--model", "bicubic")
+    said = mistake("upscale", photo, target, "--model", "bicubic")
     assert said == f"vdsr: {target} exists: choose another name, or pass --force"
     assert target.read_bytes() == b"precious"
     vdsr(photo, target, "--model", "bicubic", "--force")
@@ -131,24 +120,24 @@ def test_nothing_is_replaced_without_force(photo: Path, tmp_path, monkeypatch, c
     ],
 )
 def test_mistakes_end_in_one_sentence(
-    photo: Path, tmp_path: Path, monkeypatch, capsys, target, options, expected
+    photo: Path, tmp_path: Path, mistake, target, options, expected
 ) -> None:
-    said = sentence(monkeypatch, capsys, photo, tmp_path / target, *options)
+    said = mistake("upscale", photo, tmp_path / target, *options)
     assert expected in said
     assert not (tmp_path / target).exists()
 
 
-def test_absent_picture_is_named(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_absent_picture_is_named(tmp_path: Path, mistake) -> None:
     gone = tmp_path / "gone.png"
-    said = sentence(monkeypatch, capsys, gone, tmp_path / "o.png", "--model", "bicubic")
+    said = mistake("upscale", gone, tmp_path / "o.png", "--model", "bicubic")
     assert str(gone) in said
 
 
 def test_alpha_into_a_jpeg_is_refused_before_the_work(
-    tmp_path: Path, monkeypatch, capsys
+    tmp_path: Path, monkeypatch, mistake
 ) -> None:
     values = np.zeros((8, 9, 4), np.uint8)
     Image.fromarray(values).save(tmp_path / "veil.png")
     monkeypatch.setattr(upscaling, "upscale", None)
-    said = sentence(monkeypatch, capsys, tmp_path / "veil.png", tmp_path / "out.jpg")
+    said = mistake("upscale", tmp_path / "veil.png", tmp_path / "out.jpg")
     assert "JPEG holds no alpha" in said

@@ -34,19 +34,14 @@ from vdsr_lib.training import Silent
 
 distributed = pytest.importorskip("distributed")
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals"),
+    # As many threads as a worker has, so that the bits can be compared.
+    pytest.mark.usefixtures("one_thread"),
+]
 
 
 EPOCHS = 40  # of 8 steps, with a checkpoint after each
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As many threads as a worker has, so that the bits can be compared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

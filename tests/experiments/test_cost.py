@@ -27,15 +27,6 @@ NETWORKS = [
 ]
 
 
-@pytest.fixture
-def one_thread():
-    """Keep the other cores free."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("architecture", NETWORKS)
 def test_operations_are_those_that_torch_counts(architecture):
     network = build(architecture)

@@ -15,14 +15,7 @@ from vdsr_lib.suite import doctor
 from vdsr_lib.training import loop, trainer
 from vdsr_lib.training.steps import DeviceSteps
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Keep the other cores free, and the sums in one order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

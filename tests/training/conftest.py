@@ -12,12 +12,8 @@ from vdsr_lib.training import Silent
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Keep the other cores free, and the sums in one order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def always_one_thread(one_thread: None) -> None:
+    """Use the fixture in every test of training."""
 
 
 def stripes(size: int = 54, seed: int = 0) -> np.ndarray:
