@@ -145,7 +145,7 @@ def test_a_good_source_has_no_problem(source: Path) -> None:
             "",
             "cell 9: has no hidden test",
         ),
-        ("# About", "# " + "x" * 80 + " About", "cell 1: has a line of more than 79"),
+        ("# About", "# " + "x" * 80 + " About", "cell 1: has a line of 100 columns"),
         ("import check_exercise\n", "import check_exercise\n!ls\n", "cell 3: holds a"),
         (
             "import check_exercise\n",

@@ -13,11 +13,11 @@ from vdsr_lib.errors import LabError
 from vdsr_lib.exercises import exercise_names, get_exercise
 from vdsr_lib.suite.assignments import generate, regions
 from vdsr_lib.suite.notebooks import read_source
-from vdsr_lib.suite.style_code import CODE_CHECKS, Problem
+from vdsr_lib.suite.style_code import CODE_CHECKS, Problem, in_words
 
 __all__ = ["check_assignment"]
 
-_BORROWED = ("_python", "_boilerplate", "_figures")
+_BORROWED = ("_lines", "_python", "_boilerplate", "_figures")
 _STUB = ("# YOUR CODE HERE", "raise NotImplementedError()", "YOUR ANSWER HERE")
 _LEAK = 24  # characters: a line this long is no accident
 
@@ -42,13 +42,10 @@ def check_assignment(source: Path) -> list[str]:
         return [str(error)]
     cells = read_source(source).cells
     checks: list[Callable[[list[Any]], Iterator[Problem]]]
-    checks = [_frame, _tasks, _marked, _tests, _lines, _leaks]
+    checks = [_frame, _tasks, _marked, _tests, _leaks]
     checks += [each for each in CODE_CHECKS if each.__name__ in _BORROWED]
     found += [problem for check in checks for problem in check(cells)]
-    return [
-        f"{source}:cell {number}: {text}" if number else f"{source}: {text}"
-        for number, text in sorted(found, key=lambda problem: problem[0])
-    ]
+    return in_words(source, found)
 
 
 def _frame(cells: list[Any]) -> Iterator[Problem]:
@@ -105,16 +102,6 @@ def _tests(cells: list[Any]) -> Iterator[Problem]:
             yield number, f"belongs to {name!r}, which has not three hints"
         if "### BEGIN HIDDEN TESTS" not in cell.source:
             yield number, "has no hidden test"
-
-
-def _lines(cells: list[Any]) -> Iterator[Problem]:
-    """Keep lines within 79 columns of the source; links and tables may be longer."""
-    for number, cell in enumerate(cells, 1):
-        markdown = cell.cell_type == "markdown"
-        for line in cell.source.splitlines():
-            free = markdown and ("://" in line or line.startswith("|"))
-            if len(line) + 2 * markdown > 79 and not free:
-                yield number, f"has a line of more than 79 columns: {line[:40]}"
 
 
 def _leaks(cells: list[Any]) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vdsr_lib.suite.notebooks import Folder, read_source, sources
-from vdsr_lib.suite.style_code import CODE_CHECKS, Problem, code_lines
+from vdsr_lib.suite.style_code import CODE_CHECKS, Problem, code_lines, in_words
 
 __all__ = ["TAGS", "check_all", "check_lesson"]
 
@@ -68,14 +68,10 @@ def check_lesson(source: Path) -> list[str]:
         what concerns the whole lesson.
     """
     cells = read_source(source).cells
-    checks = (_size, _words, _rhythm, _tags, _lines, _frame, _predict, _tail, _pictures)
+    checks = (_size, _words, _rhythm, _tags, _frame, _predict, _tail, _pictures)
     found = [problem for check in checks for problem in check(cells)]
     found += [problem for check in CODE_CHECKS for problem in check(cells)]
-    found.sort(key=lambda problem: problem[0])
-    return [
-        f"{source}:cell {number}: {text}" if number else f"{source}: {text}"
-        for number, text in found
-    ]
+    return in_words(source, found)
 
 
 def _well_named(path: Path) -> bool:
@@ -125,18 +121,6 @@ def _tags(cells: list[Any]) -> Iterator[Problem]:
         for tag in cell.metadata.get("tags", []):
             if tag not in TAGS:
                 yield number, f"has tag {tag!r}; known: {', '.join(sorted(TAGS))}"
-
-
-def _lines(cells: list[Any]) -> Iterator[Problem]:
-    """Keep lines within 79 columns of the source; links and tables may be longer."""
-    for number, cell in enumerate(cells, 1):
-        markdown = cell.cell_type == "markdown"
-        for line in cell.source.splitlines():
-            if markdown and ("://" in line or line.lstrip().startswith("|")):
-                continue
-            width = len(line) + 2 * markdown
-            if width > 79:
-                yield number, f"has a line of {width} columns; at most 79: {line[:40]}"
 
 
 def _frame(cells: list[Any]) -> Iterator[Problem]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 __all__ = ["CODE_CHECKS", "PARAMETERS", "Problem", "code_lines"]
@@ -49,6 +50,26 @@ def code_lines(cell: Any) -> int:
         return 0
     lines = (line.strip() for line in cell.source.splitlines())
     return sum(bool(line) and not line.startswith("#") for line in lines)
+
+
+def in_words(source: Path, found: Iterable[Problem]) -> list[str]:
+    """Return problems with the file and the cell of each, in the order of the cells."""
+    return [
+        f"{source}:cell {number}: {text}" if number else f"{source}: {text}"
+        for number, text in sorted(found, key=lambda problem: problem[0])
+    ]
+
+
+def _lines(cells: list[Any]) -> Iterator[Problem]:
+    """Keep lines within 79 columns of the source; links and tables may be longer."""
+    for number, cell in enumerate(cells, 1):
+        markdown = cell.cell_type == "markdown"
+        for line in cell.source.splitlines():
+            if markdown and ("://" in line or line.lstrip().startswith("|")):
+                continue
+            width = len(line) + 2 * markdown
+            if width > 79:
+                yield number, f"has a line of {width} columns; at most 79: {line[:40]}"
 
 
 def _trees(cells: list[Any]) -> Iterator[tuple[int, ast.Module]]:
@@ -164,6 +185,7 @@ def _has_alt(call: ast.Call) -> bool:
 
 
 CODE_CHECKS: tuple[Callable[[list[Any]], Iterator[Problem]], ...] = (
+    _lines,
     _python,
     _definitions,
     _parameters,
