@@ -132,14 +132,12 @@ def _alone(folder: Path) -> Iterator[None]:
 
     lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0.2)
+        held = lock.acquire(timeout=0.2)
     except Timeout:
         print(f"Another process fetches {folder}: waiting for it.", file=sys.stderr)
-        lock.acquire()
-    try:
+        held = lock.acquire()
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -157,18 +157,15 @@ def _in_turn(
 def _alone_in(output: Path) -> Iterator[None]:
     """Hold the folder of a report, so that two of them are not mixed."""
     output.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(output / ".lock")
     try:
-        lock.acquire(timeout=0)
+        held = FileLock(output / ".lock").acquire(timeout=0)
     except Timeout:
         raise LabError(
             f"another process runs lessons into {output}: wait for it, or give "
             "another --output"
         ) from None
-    try:
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 def _environment(claims_file: str | os.PathLike[str] | None) -> dict[str, str]:
