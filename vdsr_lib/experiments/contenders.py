@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from vdsr_lib.training import Monitor
 
 __all__ = ["Contenders", "contenders"]
 
@@ -128,7 +127,6 @@ def contenders(
     vdsr: nn.Module,
     device: str | torch.device = "auto",
     seed: int = 0,
-    monitor: Monitor | None = None,
 ) -> Contenders:
     """Return bicubic, SRCNN and VDSR: those that ship, or small ones, or one's own.
 
@@ -143,8 +141,6 @@ def contenders(
         As for `run_experiment`.
     seed : int
         Of the SRCNN that are trained then.
-    monitor : Monitor, optional
-        Who watches them.
 
     Returns
     -------
@@ -170,7 +166,7 @@ def contenders(
         }
         return Contenders(bicubic | found, f"full scale: {', '.join(names)}", names)
     result = run_experiment(
-        "srcnn", profile, only="SRCNN 9-1-5*", device=device, seed=seed, monitor=monitor
+        "srcnn", profile, only="SRCNN 9-1-5*", device=device, seed=seed
     )
     small: dict[float, nn.Module | None] = {
         scale: result.models[f"SRCNN 9-1-5, x{scale}"] for scale in _SCALES

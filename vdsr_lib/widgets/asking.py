@@ -45,11 +45,18 @@ class Asking(Pictured):
 
     @t.observe("request")
     def _asked(self, change: Any) -> None:
-        """Answer, and show what went wrong."""
+        """Take a request, if it is one."""
         wanted = {k: v for k, v in change["new"].items() if k != "number"}
-        if not wanted:
-            return
+        if wanted:
+            self._take(wanted)
+
+    def _take(self, wanted: dict[str, Any]) -> None:
+        """Answer at once."""
         self.busy, self.problem = True, ""
+        self._work(wanted)
+
+    def _work(self, wanted: dict[str, Any]) -> None:
+        """Answer, and show what went wrong."""
         try:
             self.answer(**wanted)
         except Exception as error:

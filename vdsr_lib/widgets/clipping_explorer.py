@@ -10,7 +10,7 @@ import traitlets as t
 
 from vdsr_lib.experiments.gradients import MAGNITUDES, ClippingStudy, GradientTrace
 from vdsr_lib.training import Silent
-from vdsr_lib.widgets.asking import Asking, sentence
+from vdsr_lib.widgets.asking import Asking
 from vdsr_lib.widgets.clipping_content import clipping_picture, described, packed_trace
 from vdsr_lib.widgets.pictured import page_source
 
@@ -138,26 +138,13 @@ class ClippingExplorer(Asking):
         """Keep the words in step with the trainings."""
         self.description = described(self.traces)
 
-    @t.observe("request")
-    def _asked(self, change: Any) -> None:
+    def _take(self, wanted: dict[str, Any]) -> None:
         """Train in a thread of its own, so that the stop button is heard."""
-        wanted = {k: v for k, v in change["new"].items() if k != "number"}
-        if not wanted or self.busy:
+        if self.busy:
             return
         self.busy, self.problem, self.stop, self.progress = True, "", False, 0.0
         self.thread = threading.Thread(target=self._work, args=(wanted,), daemon=True)
         self.thread.start()
-
-    def _work(self, wanted: Mapping[str, Any]) -> None:
-        """Answer, and show what went wrong."""
-        try:
-            self.answer(**wanted)
-        except Exception as error:
-            self.problem = sentence(error)
-            if not isinstance(error, ValueError):
-                raise
-        finally:
-            self.busy = False
 
     def answer(self, *, rule: str, learning_rate: float, theta: float) -> None:  # type: ignore[override]
         """Train once more, and show that training.
