@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from vdsr_lib.experiments.progress import ExperimentBar
 from vdsr_lib.experiments.running import StoppedError, make_run
 from vdsr_lib.experiments.store import FinishedRun, RunStore
 from vdsr_lib.training import Monitor
+from vdsr_lib.training.monitors import tell
 
 __all__ = ["BY_VALUE", "Sweep", "Task", "make_all", "require_budget", "tasks_of"]
 
@@ -203,12 +205,9 @@ def make_all(
     material = Material(resolve_device(device))
     material.require(tuple(task.run for task in missing), tests=False)
     costs = [run_cost(task.run).operations for task in missing]
-    if monitor is None:
-        with ExperimentBar(costs) as bar:
-            watcher = _Deadline(bar, clock, end)
-            return _in_turn(missing, seed, store, material, watcher, told)
-    watcher = _Deadline(monitor, clock, end)
-    return _in_turn(missing, seed, store, material, watcher, told)
+    with ExperimentBar(costs) if monitor is None else nullcontext(monitor) as watcher:
+        deadline = _Deadline(watcher, clock, end)
+        return _in_turn(missing, seed, store, material, deadline, told)
 
 
 def _in_turn(
@@ -266,9 +265,7 @@ class _Deadline:
 
     def begin_run(self, name: str) -> None:
         """Tell the other monitor which run comes, if it listens."""
-        begin = getattr(self._monitor, "begin_run", None)
-        if begin is not None:
-            begin(name)
+        tell(self._monitor, "begin_run", name)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._monitor, name)
