@@ -8,39 +8,28 @@ from vdsr_lib.errors import PictureError
 from vdsr_lib.widgets.uploads import (
     Inbox,
     Limits,
-    Upload,
     in_pieces,
     megabytes,
     megapixels,
 )
 
 
-def test_pieces_become_the_file():
-    content = bytes(range(256)) * 9
-    upload = Upload("a.png", len(content), Limits())
-    found = None
-    for start in range(0, len(content), 1000):
-        assert found is None
-        found = upload.take(start, content[start : start + 1000])
-        assert upload.received == min(start + 1000, len(content))
-    assert found == content
-
-
 @pytest.mark.parametrize(
-    ("offset", "piece"), [(3, b"abc"), (0, b""), (0, b"x" * 11)]
+    ("offset", "piece"), [(4, b"abc"), (3, b""), (3, b"x" * 8)]
 )  # a gap, nothing, too much
 def test_what_does_not_fit_is_refused(offset, piece):
-    upload = Upload("a.png", 10, Limits())
-    with pytest.raises(PictureError, match=r"a\.png did not arrive whole \(0 of 10"):
-        upload.take(offset, piece)
+    inbox = Inbox(Limits())
+    inbox.take({"name": "a.png", "size": 10, "offset": 0}, b"abc")
+    with pytest.raises(PictureError, match=r"a\.png did not arrive whole \(3 of 10"):
+        inbox.take({"name": "a.png", "size": 10, "offset": offset}, piece)
 
 
 def test_limits_hold_before_a_byte_has_arrived():
     limits = Limits(file_bytes=1_000_000, pixels=100, result_pixels=1000)
     with pytest.raises(PictureError, match=r"b\.tif has 2 MB, above the limit of 1 MB"):
-        Upload("b.tif", 2_000_000, limits)
+        Inbox(limits).take({"name": "b.tif", "size": 2_000_000, "offset": 0}, b"a")
     with pytest.raises(PictureError, match=r"b\.tif is empty \(0 bytes\)"):
-        Upload("b.tif", 0, limits)
+        Inbox(limits).take({"name": "b.tif", "size": 0, "offset": 0}, b"a")
     limits.check_result("b", (20, 50))
     with pytest.raises(PictureError, match="b would become 51 x 20 pixels, above the"):
         limits.check_result("b", (20, 51))
@@ -65,7 +54,9 @@ def test_the_limits_are_said_in_words():
     ],
 )
 def test_of_a_name_only_what_is_harmless_is_kept(given, kept):
-    assert Upload(given, 1, Limits()).name == kept
+    inbox = Inbox(Limits())
+    inbox.take({"name": given, "size": 2, "offset": 0}, b"a")
+    assert inbox.name == kept
 
 
 def send(inbox: Inbox, name: str, content: bytes, pieces: int) -> list[bytes | None]:
@@ -78,11 +69,20 @@ def send(inbox: Inbox, name: str, content: bytes, pieces: int) -> list[bytes | N
     ]
 
 
+def test_pieces_become_the_file():
+    content, inbox = bytes(range(256)) * 9, Inbox(Limits())
+    *before, last = send(inbox, "a.png", content, 3)
+    assert before == [None, None]
+    assert last == content
+    assert inbox.received == len(content)
+
+
 def test_an_inbox_takes_one_file_after_the_other():
     inbox = Inbox(Limits(100, 100, 100))
     assert send(inbox, "C:\\a.png", b"abcdef", 3) == [None, None, b"abcdef"]
     assert (inbox.name, inbox.received) == ("a.png", 6)
     inbox.take({"name": "b.png", "size": 6, "offset": 0}, b"abc")
+    assert inbox.received == 3
     assert send(inbox, "c.png", b"xy", 1) == [b"xy"]  # b.png was given up
     assert inbox.name == "c.png"
 

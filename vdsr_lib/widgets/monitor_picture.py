@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["alternative_text", "drawn_score", "static_picture"]
+__all__ = ["alternative_text", "static_picture"]
 
 
 def static_picture(facts: Mapping[str, Any]) -> tuple[bytes, int, int]:
@@ -49,7 +49,7 @@ def alternative_text(facts: Mapping[str, Any]) -> str:
         How many trainings there are and how they ended, then each one's loss and PSNR
         at its first and last reading.
     """
-    runs, score = facts["runs"], drawn_score(facts)
+    runs, score = facts["runs"], _drawn_score(facts)
     count = "One training" if len(runs) == 1 else f"{len(runs)} trainings"
     text = f"{count}, {facts['status']} after {_duration(facts['elapsed'])}."
     for run, curves in zip(runs, facts["past"], strict=True):
@@ -67,19 +67,8 @@ def alternative_text(facts: Mapping[str, Any]) -> str:
     return " ".join(f"{text} {facts['problem']}".split())
 
 
-def drawn_score(facts: Mapping[str, Any]) -> str:
-    """Return the name of the score that is drawn.
-
-    Parameters
-    ----------
-    facts : mapping
-        With ``runs`` and ``score``.
-
-    Returns
-    -------
-    str
-        The one that was chosen, else the first there is; empty if there is none.
-    """
+def _drawn_score(facts: Mapping[str, Any]) -> str:
+    """Return the name of the score that is drawn: the chosen one, or the first."""
     names = [name for run in facts["runs"] for name in run["scores"]]
     return facts["score"] if facts["score"] in names else next(iter(names), "")
 
@@ -89,7 +78,7 @@ def _drawing(facts: Mapping[str, Any]) -> Figure:
     """Draw charts in one row, the detail below."""
     from matplotlib.figure import Figure
 
-    score, details = drawn_score(facts), _details(facts)
+    score, details = _drawn_score(facts), _details(facts)
     figure = Figure()
     heights = [3.3, 3.0] if details else [3.3]
     figure.set_figheight(sum(heights))

@@ -173,17 +173,7 @@ class ReceptiveField(Asking):
 
     def _draw(self) -> tuple[bytes, int, int]:
         """Draw what each network sees, weighs and makes around the point."""
-        names = (
-            "depths",
-            "sides",
-            "pixels",
-            "fields",
-            "shares",
-            "psnr",
-            "bicubic",
-            "point",
-        )
-        return field_picture({name: getattr(self, name) for name in names})
+        return field_picture({n: getattr(self, n) for n in _DRAWN})
 
     def _drawing_key(self) -> Hashable:
         """Return what the static picture depends on."""
@@ -196,4 +186,8 @@ class ReceptiveField(Asking):
             self.description = described({n: getattr(self, n) for n in _SAID})
 
 
+_DRAWN = (
+    *("depths", "sides", "pixels", "fields", "shares"),
+    *("psnr", "bicubic", "point"),
+)
 _SAID = ("depths", "sides", "shares", "psnr", "bicubic", "places", "scale")

@@ -13,7 +13,7 @@ from typing import Any
 
 from vdsr_lib.errors import PictureError
 
-__all__ = ["FORMATS", "Inbox", "Limits", "Upload", "in_pieces"]
+__all__ = ["FORMATS", "Inbox", "Limits", "in_pieces"]
 
 _PIECE = 2**21  # bytes of a result in one message to the page
 
@@ -105,65 +105,6 @@ class Limits:
             )
 
 
-class Upload:
-    """A file on its way.
-
-    Parameters
-    ----------
-    name : str
-        The file's name; of a path, the last part is kept.
-    size : int
-        In bytes, as the page announced it.
-    limits : Limits
-        What it must keep to.
-
-    Raises
-    ------
-    PictureError
-        If it is empty or too large.
-    """
-
-    def __init__(self, name: str, size: int, limits: Limits) -> None:
-        self.name = _plain(name)
-        self.size = size
-        limits.check_file(self.name, size)
-        self._content = bytearray()
-
-    def take(self, offset: int, piece: bytes) -> bytes | None:
-        """Take the next piece.
-
-        Parameters
-        ----------
-        offset : int
-            Where it belongs, in bytes from the file's beginning.
-        piece : bytes
-            Not empty.
-
-        Returns
-        -------
-        bytes or None
-            The whole file, once the last piece is there.
-
-        Raises
-        ------
-        PictureError
-            If a piece is missing, or there is more than was announced.
-        """
-        end = offset + len(piece)
-        if offset != len(self._content) or not piece or end > self.size:
-            raise PictureError(
-                f"{self.name} did not arrive whole ({len(self._content):,} of "
-                f"{self.size:,} bytes): choose it again"
-            )
-        self._content += piece
-        return bytes(self._content) if end == self.size else None
-
-    @property
-    def received(self) -> int:
-        """How many bytes have arrived."""
-        return len(self._content)
-
-
 class Inbox:
     """Files as they come from a page, one after the other.
 
@@ -175,9 +116,10 @@ class Inbox:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._upload: Upload | None = None
+        self._content: bytearray | None = None  # of the file that is on its way
+        self._size = 0
         self.name = ""
-        """The latest file's."""
+        """The latest file's; of a path, the last part is kept."""
         self.received = 0
         """How many bytes of it have arrived; 0 once it was refused."""
 
@@ -187,9 +129,10 @@ class Inbox:
         Parameters
         ----------
         facts : mapping
-            ``name``, ``size`` and ``offset``; the offset 0 begins another file.
+            ``name``, ``size`` and ``offset``, in bytes; the offset 0 begins another
+            file.
         piece : bytes
-            Its bytes.
+            Not empty.
 
         Returns
         -------
@@ -200,20 +143,33 @@ class Inbox:
         Raises
         ------
         PictureError
-            As `Upload`; the file is then forgotten.
+            If the file is empty or too large, a piece is missing, or there is more
+            than was announced; the file is then forgotten.
         """
-        if facts["offset"] == 0:
-            self._upload, self.received = None, 0
-            self._upload = Upload(str(facts["name"]), int(facts["size"]), self._limits)
-            self.name = self._upload.name
-        upload, self._upload, self.received = self._upload, None, 0
-        if upload is None:
+        offset = int(facts["offset"])
+        if offset == 0:
+            self._begin(_plain(str(facts["name"])), int(facts["size"]))
+        content, self._content, self.received = self._content, None, 0
+        if content is None:
             return None
-        whole = upload.take(int(facts["offset"]), piece)
-        self.received = upload.received
-        if whole is None:
-            self._upload = upload
-        return whole
+        end = offset + len(piece)
+        if offset != len(content) or not piece or end > self._size:
+            raise PictureError(
+                f"{self.name} did not arrive whole ({len(content):,} of "
+                f"{self._size:,} bytes): choose it again"
+            )
+        content += piece
+        self.received = end
+        if end == self._size:
+            return bytes(content)
+        self._content = content
+        return None
+
+    def _begin(self, name: str, size: int) -> None:
+        """Forget the file that was on its way, and expect another."""
+        self._content, self.received = None, 0
+        self._limits.check_file(name, size)
+        self.name, self._size, self._content = name, size, bytearray()
 
 
 def in_pieces(name: str, content: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
@@ -239,34 +195,12 @@ def in_pieces(name: str, content: bytes) -> Iterator[tuple[dict[str, Any], bytes
 
 
 def megabytes(size: float) -> str:
-    """Return a number of bytes in words.
-
-    Parameters
-    ----------
-    size : float
-        In bytes.
-
-    Returns
-    -------
-    str
-        ``"0.4 MB"``, ``"20 MB"``.
-    """
+    """Return a number of bytes in words: ``"0.4 MB"``, ``"20 MB"``."""
     return f"{_short(size / 1e6)} MB"
 
 
 def megapixels(count: float) -> str:
-    """Return a number of pixels in words.
-
-    Parameters
-    ----------
-    count : float
-        Pixels.
-
-    Returns
-    -------
-    str
-        ``"0.3 megapixels"``, ``"25 megapixels"``.
-    """
+    """Return a number of pixels in words: ``"0.3 megapixels"``."""
     return f"{_short(count / 1e6)} megapixels"
 
 
