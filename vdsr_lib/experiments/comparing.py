@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from vdsr_lib import paper
-from vdsr_lib.experiments.catalogue import get_experiment
-from vdsr_lib.experiments.known import Found, Known
-from vdsr_lib.experiments.own_sections import (
+from vdsr_lib.experiments._own_sections import (
     clipping_start_section,
     times_section,
     whole_runs_section,
 )
-from vdsr_lib.experiments.sections import NONE, Count, section
+from vdsr_lib.experiments._sections import NONE, Count, section
+from vdsr_lib.experiments.catalogue import get_experiment
+from vdsr_lib.experiments.known import Found, Known
 from vdsr_lib.experiments.shipping import MEASURED_SETS
 from vdsr_lib.experiments.wording import DIFFERENCES, HEAD
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from vdsr_lib.errors import LabError
+from vdsr_lib.experiments._sections import duration, markdown
 from vdsr_lib.experiments.known import Known
 from vdsr_lib.experiments.results import Recording
-from vdsr_lib.experiments.sections import duration, markdown
 
 __all__ = ["filled", "recorded_table", "weights_table"]
 

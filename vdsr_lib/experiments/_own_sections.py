@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from vdsr_lib.experiments._sections import NONE, duration, markdown
 from vdsr_lib.experiments.catalogue import get_experiment
 from vdsr_lib.experiments.known import Found, Known
 from vdsr_lib.experiments.outcomes import ending
-from vdsr_lib.experiments.sections import NONE, duration, markdown
 
 __all__ = ["clipping_start_section", "times_section", "whole_runs_section"]
 
@@ -17,18 +17,7 @@ _BICUBIC = "bicubic has 33.66, 30.39 and 28.42 dB"
 
 
 def clipping_start_section(known: Known) -> str:
-    """Return the first two epochs of twelve runs; nothing where none is recorded.
-
-    Parameters
-    ----------
-    known : Known
-        What is recorded.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Return the first two epochs of twelve runs; nothing where none is recorded."""
     name, rows, made = "clipping_start", [], 0
     runs = get_experiment(name).runs("paper")
     for run in runs:
@@ -54,18 +43,7 @@ def clipping_start_section(known: Known) -> str:
 
 
 def whole_runs_section(known: Known) -> str:
-    """Return clipping rules and schedules after 80 epochs; nothing where none is there.
-
-    Parameters
-    ----------
-    known : Known
-        What is recorded.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Return clipping rules and schedules after 80 epochs; nothing if none is there."""
     rows, made = [], 0
     for name in ("clipping", "schedules"):
         for run in get_experiment(name).runs("paper"):
@@ -109,18 +87,7 @@ def _last(found: Found) -> str:
 
 
 def times_section(known: Known) -> str:
-    """Return what each recorded run took, and what it gave.
-
-    Parameters
-    ----------
-    known : Known
-        What is recorded.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Return what each recorded run took, and what it gave."""
     rows = []
     for found in known.runs:
         provenance, architecture = (

@@ -13,18 +13,10 @@ NONE = "not run"
 
 @dataclass
 class Count:
-    """How many cells were filled, and by how much ours differ from the paper's.
+    """How many cells were filled, and by how much ours differ from the paper's."""
 
-    Parameters
-    ----------
-    all : int
-        Cells so far, filled or not.
-    differences : list of float
-        Ours minus the paper's, in dB, of those that are filled.
-    """
-
-    all: int = 0
-    differences: list[float] = field(default_factory=list)
+    all: int = 0  # filled or not
+    differences: list[float] = field(default_factory=list)  # ours less theirs, in dB
 
     def cell(self, printed: float, ours: float | None) -> str:
         """Return a cell, "37.06 / 37.01", and remember what it says."""
@@ -49,18 +41,7 @@ class Count:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in a unit that suits it.
-
-    Parameters
-    ----------
-    seconds : float
-        The time.
-
-    Returns
-    -------
-    str
-        ``"45 s"``, ``"83 min"`` or ``"2.6 h"``.
-    """
+    """Return a time in a unit that suits it: ``"45 s"``, ``"83 min"``, ``"2.6 h"``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
@@ -74,22 +55,9 @@ def section(
     *,
     how: bool = True,
 ) -> str:
-    """Return a section as Markdown.
+    """Return a section as Markdown: its heading, a text with the count, heads and rows.
 
-    Parameters
-    ----------
-    title, text : str
-        Its heading, and what stands before the count.
-    table : (heads, rows)
-        Of the table.
-    count : Count
-        Of the table's cells.
-    how : bool
-        Whether the last cell of each row is the command that made it.
-
-    Returns
-    -------
-    str
+    `how` says that the last cell of each row is the command that made it.
     """
     heads, rows = table
     if how:
@@ -98,18 +66,6 @@ def section(
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table as Markdown.
-
-    Parameters
-    ----------
-    heads : sequence of str
-        Of the columns.
-    rows : iterable of sequence
-        The cells, row by row.
-
-    Returns
-    -------
-    str
-    """
+    """Return a table as Markdown."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
