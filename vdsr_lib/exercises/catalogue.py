@@ -1,70 +1,30 @@
-"""Which exercises there are; a module with cases is imported when it is needed."""
+"""Which exercises there are; the modules with their cases are imported when needed."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 
 from vdsr_lib.exercises.exercise import Exercise
 
 __all__ = ["exercise_names", "get_exercise"]
 
-_MODULES: dict[str, tuple[str, ...]] = {
-    "measuring": (
-        "luma",
-        "crop",
-        "psnr",
-        "bicubic-row",
-        "ssim",
-        "bicubic-score",
-        "measured-score",
-    ),
-    "networks": (
-        "layer-parameters",
-        "vdsr-parameters",
-        "srcnn-forward",
-        "vdsr-forward",
-        "multiplications",
-        "first-weights",
-        "counted-by-hand",
-    ),
-    "skipping": (
-        "residual-target",
-        "add-back",
-        "residual-loss",
-        "loss-slope",
-        "unexplained",
-        "lasting-epoch",
-        "curve-reading",
-    ),
-    "seeing": (
-        "next-layer",
-        "receptive-field",
-        "depth-for",
-        "patch-count",
-        "measured-field",
-        "exact-tiles",
-        "scratch-depth",
-    ),
-    "stepping": (
-        "clip-bound",
-        "adjustable-clip",
-        "norm-clip",
-        "longest-way",
-        "update",
-        "training-loop",
-        "three-numbers",
-    ),
-    "comparing_methods": (
-        "small-size",
-        "network-input",
-        "one-for-all",
-        "mean-psnr",
-        "chosen-epoch",
-        "gain",
-        "largest-gain",
-    ),
-}
+_MODULES = (  # in the order of the assignments
+    *("measuring", "networks", "skipping"),
+    *("seeing", "stepping", "comparing_methods"),
+)
+
+
+@cache
+def _exercises() -> dict[str, Exercise]:
+    """Return all exercises by name."""
+    modules = [import_module(f"vdsr_lib.exercises.{name}") for name in _MODULES]
+    return {
+        name: exercise
+        for module in modules
+        for name, exercise in module.EXERCISES.items()
+    }
 
 
 def exercise_names() -> tuple[str, ...]:
@@ -74,7 +34,7 @@ def exercise_names() -> tuple[str, ...]:
     -------
     tuple of str
     """
-    return tuple(name for names in _MODULES.values() for name in names)
+    return tuple(_exercises())
 
 
 def get_exercise(name: str) -> Exercise:
@@ -94,12 +54,8 @@ def get_exercise(name: str) -> Exercise:
     ValueError
         If there is no such exercise; the nearest name is suggested.
     """
-    for module, names in _MODULES.items():
-        if name in names:
-            found: Exercise = import_module(f"vdsr_lib.exercises.{module}").EXERCISES[
-                name
-            ]
-            return found
+    if name in _exercises():
+        return _exercises()[name]
     near = get_close_matches(str(name), exercise_names(), n=1)
     guess = f"did you mean {near[0]!r}?" if near else ", ".join(exercise_names())
     raise ValueError(f"there is no exercise {name!r}: {guess}")
