@@ -90,6 +90,30 @@ def test_the_network_adds_what_scipys_correlation_predicts():
     assert torch.equal(net(even), even)
 
 
+def test_of_each_picture_the_middle_is_learnt_from(pictures):
+    middles = {name: p[len(p) // 2 - 15 :][:31] for name, p in pictures.items()}
+    middles = {n: m[:, m.shape[1] // 2 - 15 :][:, :31] for n, m in middles.items()}
+    (cropped,) = best_linear(pictures, [(3,)], size=3, crop=31).values()
+    (expected,) = best_linear(middles, [(3,)], size=3).values()
+    assert torch.equal(cropped.kernel, expected.kernel)
+
+
+@pytest.mark.parametrize(("side", "size"), [(3, 5), (7, 5), (3, 3)])
+def test_a_picture_too_small_for_the_filter_teaches_nothing(pictures, side, size):
+    """7 pixels, cropped to a multiple of 4, are smaller than a filter of 5."""
+    small = {**pictures, "small": pictures["one"][:side, :side]}
+    (net,) = best_linear(small, [(4,)], size=size).values()
+    (expected,) = best_linear(pictures, [(4,)], size=size).values()
+    assert torch.equal(net.kernel, expected.kernel)
+    with pytest.raises(ValueError, match=f"as large as the filter of {size} x {size}"):
+        best_linear({"small": small["small"]}, [(4,)], size=size)
+
+
+def test_a_picture_as_large_as_the_filter_is_learnt_from(pictures):
+    (net,) = best_linear({"it": pictures["one"][:5, :5]}, [(2.5,)], size=5).values()
+    assert net.kernel.abs().max() > 0
+
+
 def test_nothing_is_random(pictures):
     first, again = (best_linear(pictures, [(2, 3)], size=3)[2, 3] for _ in range(2))
     assert torch.equal(first.kernel, again.kernel)
@@ -100,7 +124,7 @@ def test_what_makes_no_sense_is_refused(pictures):
         best_linear(pictures, [(2,)], size=4)
     with pytest.raises(ValueError, match="a set of scales is empty"):
         best_linear(pictures, [(2,), ()])
-    with pytest.raises(ValueError, match="no picture is larger than the filter"):
+    with pytest.raises(ValueError, match="no picture is as large as the filter"):
         best_linear(pictures, [(2,)], size=55)
     with pytest.raises(ValueError, match=r"scale must be in \[1.1, 8\], got 1"):
         best_linear(pictures, [(1,)], size=3)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from vdsr_lib.experiments.material import middle
-from vdsr_lib.images import crop_to_multiple, degrade, to_luma
+from vdsr_lib.images import check_scale, crop_to_multiple, degrade, to_luma
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,8 +102,8 @@ def best_linear(
     Raises
     ------
     ValueError
-        If `size` is not odd and positive, a set is empty, no picture is larger than
-        the filter, or a scale is wrong.
+        If `size` is not odd and positive, a set is empty, a scale is wrong, or no
+        picture, cropped to a multiple of a scale, is as large as the filter.
 
     Notes
     -----
@@ -116,12 +116,9 @@ def best_linear(
     if not all(wanted):
         raise ValueError("a set of scales is empty: give at least one scale in each")
     lumas = [middle(to_luma(image), crop) for image in images.values()]
-    large = [luma for luma in lumas if min(luma.shape) > size]
-    if not large:
-        raise ValueError(f"no picture is larger than the filter of {size} x {size}")
     scales = sorted({scale for scales in wanted for scale in scales})
     sums = {
-        scale: correlations([crop_to_multiple(hr, scale) for hr in large], scale, size)
+        scale: correlations(_large_enough(lumas, scale, size), scale, size)
         for scale in scales
     }
     return {
@@ -139,6 +136,22 @@ def examples(
     inner = slice(size // 2, -(size // 2) or None)
     residual = (hr / 255 - ilr)[inner, inner].ravel()  # (N,)
     return windows.reshape(-1, size**2), residual
+
+
+def _large_enough(
+    lumas: Iterable[NDArray[np.uint8]], scale: float, size: int
+) -> list[NDArray[np.uint8]]:
+    """Return what holds a window when it is cropped to a multiple of the scale."""
+    least = max(size, check_scale(scale))
+    cropped = [
+        crop_to_multiple(luma, scale) for luma in lumas if min(luma.shape) >= least
+    ]
+    if not (hrs := [hr for hr in cropped if min(hr.shape) >= size]):
+        raise ValueError(
+            f"no picture is as large as the filter of {size} x {size} "
+            f"at scale {scale:g}"
+        )
+    return hrs
 
 
 def correlations(hrs: Iterable[NDArray[np.uint8]], scale: float, size: int) -> Sums:
