@@ -106,8 +106,7 @@ def clip_gradients(
     result = _NOTHING
     if statistics:
         result = ClipResult(_norm(gradients), _share_beyond(gradients, bound))
-    if rule != "none":
-        _clamp(gradients, bound)
+    _clamp(gradients, bound)  # of "none" infinite
     return result
 
 
@@ -146,7 +145,8 @@ def _clamp(gradients: list[torch.Tensor], bound: float | torch.Tensor) -> None:
     lowest = -bound
     for gradient in gradients:
         largest = torch.finfo(gradient.dtype).max
-        if isinstance(bound, torch.Tensor) or bound <= largest:  # torch refuses others
+        # torch refuses greater ones, which clip nothing
+        if isinstance(bound, torch.Tensor) or bound <= largest:
             gradient.clamp_(lowest, bound)  # type: ignore[arg-type]
 
 
