@@ -76,8 +76,8 @@ def test_an_element_at_the_limit_is_not_counted_as_clipped() -> None:
 
 
 def test_shares_are_exact_where_gradients_have_few_digits() -> None:
-    """A bfloat16 has no 1001: a sum of ones that stays one gives 1000."""
-    values = torch.zeros(2002, dtype=torch.bfloat16)
+    """A bfloat16 has no 257: a sum of ones that stays one gives 256, of 514."""
+    values = torch.zeros(514, dtype=torch.bfloat16)
     values[::2] = 9
     result = clip_gradients([_with_gradient(values)], "value", theta=1.0)
     assert float(result.clipped_share) == 0.5

@@ -116,7 +116,7 @@ def test_an_old_gpu_gets_float32_and_a_new_one_bfloat16(monkeypatch):
     assert str(choose_precision("cuda")) == (
         "float32: this GPU has no bfloat16 instructions"
     )
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
     assert str(choose_precision("cuda")) == "bfloat16, channels_last, Some GPU"
 
 

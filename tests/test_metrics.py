@@ -76,6 +76,11 @@ class TestPsnr:
         exact = psnr(*[picture.astype(np.float64) for picture in fractions])
         assert psnr(*fractions) == exact
 
+    def test_a_border_may_leave_two_rows(self, pair):
+        reference, estimate = (picture[:12] for picture in pair)
+        inner = psnr(reference[5:7, 5:-5], estimate[5:7, 5:-5])
+        assert psnr(reference, estimate, border=5) == inner
+
     def test_colour_counts_all_channels_alike(self, pair):
         colour = [np.dstack([picture] * 3) for picture in pair]
         assert psnr(*colour) == pytest.approx(psnr(*pair), rel=1e-12)
@@ -86,6 +91,8 @@ class TestPsnr:
         assert mixed == psnr(reference, estimate)
         wide = [picture.astype(np.uint16) * 257 for picture in pair]
         assert psnr(*wide, data_range=65535) == pytest.approx(psnr(*pair), rel=1e-12)
+        narrow = [picture / 510 for picture in pair]
+        assert psnr(*narrow, data_range=0.5) == pytest.approx(psnr(*pair), rel=1e-12)
 
 
 class TestSsim:

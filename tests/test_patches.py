@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from vdsr_lib.images import degrade, rgb_to_luma
-from vdsr_lib.patches import ORIENTATIONS, PatchSet
+from vdsr_lib.patches import ORIENTATIONS, PatchSet, patch_set
 
 
 def picture(height: int, width: int, seed: int = 0, colour: bool = True) -> np.ndarray:
@@ -55,6 +57,19 @@ def test_a_stride_below_the_patch_size_overlaps():
     assert len(patches) == 3 * 3
     hr = torch.tensor(grey) / 255
     torch.testing.assert_close(patches.hr[4, 0], hr[6:14, 6:14])
+
+
+def test_a_patch_may_be_a_pixel():
+    patches = PatchSet.from_images([picture(5, 6)], (2,), patch_size=1)
+    assert len(patches) == 4 * 6
+    every = PatchSet.from_images([picture(5, 6)], (2,), patch_size=2, stride=1)
+    assert len(every) == 3 * 5
+
+
+def test_what_is_cropped_to_less_than_a_patch_gives_none():
+    """8 pixels, cropped to a multiple of 3, are 6."""
+    patches = PatchSet.from_images([picture(8, 8)], (3, 2), patch_size=8, stride=1)
+    assert patches.scales.tolist() == [2]
 
 
 def test_a_picture_smaller_than_the_scale_gives_none():
@@ -104,6 +119,7 @@ def test_an_epoch_holds_every_example_once(small):
     steps = small.steps_per_epoch(7)
     assert steps == len(small) // 7
     assert small.steps_per_epoch(1) == len(small)
+    assert small.steps_per_epoch(len(small)) == 1
     drawn = torch.cat([hr for _, hr in small.batches(7, generator())])
     torch.testing.assert_close(drawn, small.hr[order[: 7 * steps]])
 
@@ -171,9 +187,44 @@ def test_the_fingerprint_tells_sets_apart(small):
         PatchSet.from_images([picture(50, 40)], (2, 3), patch_size=9, augment=True),
         PatchSet(small.ilr.flip(0), small.hr.flip(0), small.scales),
         PatchSet(small.ilr + 2e-7, small.hr, small.scales),
+        PatchSet(small.ilr, small.hr + 2e-7, small.scales),
+        PatchSet(small.ilr, small.hr, small.scales.flip(0)),
     ]
     assert same.fingerprint() == small.fingerprint()
-    assert len({small.fingerprint(), *(each.fingerprint() for each in others)}) == 6
+    assert len({small.fingerprint(), *(each.fingerprint() for each in others)}) == 8
+
+
+def test_the_fingerprint_sees_every_patch_however_many_are_summed_at_once(
+    small, monkeypatch
+):
+    whole = small.fingerprint()
+    monkeypatch.setattr(patch_set, "_CHUNK", 7)  # 40 patches: 5 chunks and a rest
+    assert small.fingerprint() == whole
+    for place in (0, -1):
+        other = small.hr.clone()
+        other[place, 0, place, place] += 2e-7
+        assert PatchSet(small.ilr, other, small.scales).fingerprint() != whole
+
+
+def test_a_checkpoint_finds_its_patches_by_the_fingerprint_for_ever():
+    """SHA-256 of the shape, and of sums of 64 bits that do not fit into 32."""
+    ilr = torch.arange(24.0).view(2, 1, 12).repeat_interleave(12, 1).view(2, 1, 12, 12)
+    patches = PatchSet(ilr / 32, (ilr + 1) / 32, torch.tensor([2.0, 3.0]))
+    sums = [
+        plane.numpy().view("<i4").reshape(2, -1).sum(axis=1, dtype="<i8")
+        for plane in (patches.ilr, patches.hr, patches.scales)
+    ]
+    assert sums[0].min() > 2**31
+    content = b"(2, 1, 12, 12) False" + b"".join(each.tobytes() for each in sums)
+    assert patches.fingerprint() == hashlib.sha256(content).hexdigest()[:16]
+
+
+def test_other_devices_get_all_of_it(small):
+    turning = PatchSet(small.ilr, small.hr, small.scales, augment=True)
+    moved = turning.to("meta")
+    tensors = (moved.ilr, moved.hr, moved.scales, moved._maps)
+    assert {each.device.type for each in tensors} == {"meta"}
+    assert len(moved) == len(turning)
 
 
 def test_repr_says_what_is_held_and_how_large(small):
@@ -182,6 +233,11 @@ def test_repr_says_what_is_held_and_how_large(small):
         "PatchSet(40 patches of 9x9 x 8 orientations, scales 2, 3, 0 MB on cpu)"
     )
     assert turning.to("cpu") is turning
+    t91 = torch.zeros(()).expand(7_992, 1, 41, 41)  # takes no memory
+    scales = torch.tensor([8.0, 3.0]).repeat(3_996)
+    assert repr(PatchSet(t91, t91, scales)) == (
+        "PatchSet(7,992 patches of 41x41, scales 3, 8, 107 MB on cpu)"
+    )
 
 
 @pytest.mark.parametrize(

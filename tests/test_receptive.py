@@ -143,7 +143,18 @@ def test_a_narrow_picture_gets_no_more_places_than_asked_for(shape):
     assert len(set(choose_places(shape, 20, 32))) == 32
 
 
+def test_places_are_the_middles_of_equal_parts():
+    """By hand: 20 x 50 pixels in 2 x 3 parts, 2 x 260 in 1 x 3, a square in 100^2."""
+    assert choose_places((60, 90), 20, 7) == [
+        (row, column) for row in (25, 35) for column in (28, 45, 61)
+    ]
+    assert choose_places((42, 300), 20, 3) == [(21, 63), (21, 150), (21, 236)]
+    square = choose_places((1040, 1040), 20, 10_000)
+    assert [len(set(each)) for each in zip(*square, strict=True)] == [100, 100]
+
+
 def test_one_place_is_in_the_middle():
+    assert choose_places((100_041, 60_041), 20, 1) == [(50_020, 30_020)]
     assert choose_places((41, 41), 20, 1) == [(20, 20)]
     assert choose_places((41, 41), 20, 9) == [(20, 20)]
 
@@ -154,6 +165,9 @@ def test_shares_by_hand():
     np.testing.assert_allclose(central_share(field), [0.5, 0.8, 1.0])
     sides = [central_side(field, share) for share in (0.4, 0.5, 0.6, 0.9, 1.0)]
     assert sides == [1, 1, 3, 5, 5]
+    corner = np.zeros((5, 5))
+    corner[0, 0] = 1
+    assert central_side(corner, 0.5) == 5
 
 
 def test_a_share_of_almost_all_is_almost_all():
@@ -178,11 +192,14 @@ def test_what_cannot_be_measured_is_said(picture):
         effective_field(net, picture[None], 2)
     with pytest.raises(ValueError, match=r"picture of 40 x 50, got \(40, 0\)"):
         effective_field(net, picture, [(40, 0)])
+    with pytest.raises(ValueError, match=r"picture of 40 x 50, got \(0, 50\)"):
+        effective_field(net, picture, [(0, 50)])
     with pytest.raises(ValueError, match="at least one"):
         effective_field(net, picture, [])
     with pytest.raises(ValueError, match="places must be at least 1, got 0"):
         effective_field(net, picture, 0)
     with pytest.raises(ValueError, match=r"field of 41 pixels .* got 40 x 50"):
         effective_field(VDSR(20, 2), picture, 2)
-    with pytest.raises(ValueError, match=r"share must be in \(0, 1\], got 0"):
-        central_side(np.ones((3, 3)), 0)
+    for share in (0, 1.01):
+        with pytest.raises(ValueError, match=rf"share must be in .*, got {share}"):
+            central_side(np.ones((3, 3)), share)

@@ -70,9 +70,12 @@ def test_agrees_with_matlab_to_1e_12(oracles: Path, scale: int) -> None:
 
 
 @pytest.mark.parametrize("antialias", [True, False])
-@pytest.mark.parametrize("scale", [0.1, 1 / 3, 0.5, 0.77, 1, 1.1, 1.5, 2, math.pi, 8])
+@pytest.mark.parametrize(
+    "scale",
+    [0.1, 1 / 3, 0.5, 0.77, 0.95, 1, 1.1, 1.5, 2, math.pi, 8],
+)
 def test_is_the_definition(random, scale: float, antialias: bool) -> None:
-    image = random.random((13, 9))
+    image = random.random((13, 9))  # at 0.95 as large, and not the same
     expected = image_by_definition(image, scale, antialias)
     np.testing.assert_allclose(
         imresize(image, scale, antialias=antialias), expected, rtol=0, atol=1e-13
@@ -288,15 +291,23 @@ def test_input_is_left_alone_and_gradients_stop(random) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
-@pytest.mark.parametrize("shape", [(30, 21), (5, 9), (17, 70), (34, 140)])
-def test_path_of_accelerators_agrees(random, dtype, shape) -> None:
+@pytest.mark.parametrize(
+    "size",
+    [
+        *({"shape": shape} for shape in [(30, 21), (5, 9), (17, 70), (34, 140)]),
+        {"shape": (17, 140)},  # rows stay, and come first
+        {"scale": 0.99},  # as large, and not the same
+    ],
+    ids=str,
+)
+def test_path_of_accelerators_agrees(random, dtype, size) -> None:
     """The gather that runs on a GPU, here on the CPU, against the sparse product."""
     batch = torch.from_numpy(random.integers(0, 256, (2, 3, 17, 70))).to(dtype)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resize, "_resize_array", None)
         patch.setattr(resize, "_on_cpu", lambda _: False)
-        new = imresize(batch, shape=shape)
-    torch.testing.assert_close(new, imresize(batch, shape=shape), rtol=1e-6, atol=1e-4)
+        new = imresize(batch, **size)
+    torch.testing.assert_close(new, imresize(batch, **size), rtol=1e-6, atol=1e-4)
     assert new.is_contiguous()
 
 
@@ -342,8 +353,9 @@ def test_scale_or_shape_must_be_given() -> None:
 
 @pytest.mark.parametrize("scale", [1e-310, 1e-9, 1e9, 1e308])
 def test_absurd_scales_end_in_a_sentence_not_out_of_memory(scale: float) -> None:
-    with pytest.raises(ValueError, match="choose a scale nearer to 1"):
-        imresize(np.zeros((4, 4)), scale)
+    for shape in ((4, 4), (4, 1)):
+        with pytest.raises(ValueError, match="choose a scale nearer to 1"):
+            imresize(np.zeros(shape), scale)
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (4, 0), (4, 4, 0)])
@@ -355,12 +367,15 @@ def test_empty_image_is_refused(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_not_finite_image_is_refused(bad: float) -> None:
+def test_not_finite_image_is_refused(monkeypatch, bad: float) -> None:
     image = np.zeros((4, 4))
     image[1, 2] = bad
     for each in (image, torch.from_numpy(image)):
         with pytest.raises(ValueError, match="NaN or infinity"):
             imresize(each, 2)
+    monkeypatch.setattr(resize, "_on_cpu", lambda _: False)
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        imresize(torch.from_numpy(image), 2)
 
 
 def test_other_shapes_and_types_are_refused() -> None:

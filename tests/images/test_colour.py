@@ -204,11 +204,30 @@ def test_to_luma_refuses_floats_and_odd_shapes():
         to_luma(np.zeros((4, 4, 2), np.uint8))
 
 
-def test_to_uint8_refuses_what_is_no_picture():
+@pytest.mark.parametrize("make", [np.asarray, torch.tensor], ids=["NumPy", "torch"])
+def test_to_uint8_refuses_what_is_no_picture(make):
     with pytest.raises(ValueError, match="divide a picture"):
-        to_uint8(torch.full((1, 1, 2, 2), 200.0))
+        to_uint8(make([[0.5, 200.0]]))
     with pytest.raises(TypeError, match="got int32"):
-        to_uint8(torch.zeros(2, 2, dtype=torch.int32))
+        to_uint8(make(np.zeros((2, 2), np.int32)))
+
+
+@pytest.mark.parametrize("make", [np.asarray, torch.tensor], ids=["NumPy", "torch"])
+def test_a_picture_without_pixels_is_one_in_eight_bits_too(make):
+    assert to_uint8(make(np.zeros((0, 3)))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("make", [np.asarray, torch.tensor], ids=["NumPy", "torch"])
+@pytest.mark.parametrize("beyond", [-1.01, 2.01])
+def test_floats_may_overshoot_by_one_at_most(make, beyond):
+    assert to_uint8(make([-1.0, 0.5, 2.0])).tolist() == [0, 128, 255]
+    with pytest.raises(ValueError, match=f"got floats from .*{beyond}"):
+        to_uint8(make([0.0, 1.0, beyond]))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_tensor_with_a_gradient_is_rounded_without_a_warning():
+    assert to_uint8(torch.ones(2, requires_grad=True)).tolist() == [255, 255]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
