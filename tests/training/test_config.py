@@ -61,7 +61,7 @@ def test_srcnns_recipe():
     assert config.learning_rate == 1e-4
     assert config.learning_rate * config.last_layer_rate == pytest.approx(1e-5)
     assert config.learning_rate_at(7) == 1e-4
-    assert config.clipping == "none"
+    assert (config.clipping, config.weight_decay) == ("none", 0)
 
 
 def test_a_rate_does_not_drop_out_of_sight():
@@ -113,6 +113,7 @@ def test_our_own_recipe():
         "none",
     )
     assert (config.warm_up, config.averaging) == (0.5, 0.999)
+    assert (config.learning_rate, config.weight_decay) == (1e-3, 0)
     assert config.epochs == 7
 
 
@@ -193,6 +194,8 @@ def test_it_survives_json_and_stays_frozen():
         ("warm_up", float("inf"), "0 or above"),
         ("averaging", 1.0, r"in \[0, 1\)"),
         ("averaging", "0.9", r"in \[0, 1\)"),
+        ("trace", 1, "True or False"),
+        ("seed", 2**63, "an integer from 0"),
     ],
 )
 def test_each_wrong_value_is_named(name, value, wanted):

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from vdsr_lib.patches import PatchSet
-from vdsr_lib.training import TrainingConfig
+from vdsr_lib.training import TrainingConfig, diagnosis
 from vdsr_lib.training.diagnosis import (
     ReferenceLosses,
     is_divergent,
@@ -23,7 +23,7 @@ def row(step=200, loss=1.0, **scores):
     return {"step": step, "loss": loss, "gradient_norm": 1.0, **scores}
 
 
-def test_the_references_are_the_losses_of_bicubic_and_of_black(patches):
+def test_the_references_are_the_losses_of_bicubic_and_of_black(patches, monkeypatch):
     error = (patches.ilr - patches.hr).double().square()
     energy = patches.hr.double().square()
     whole, mean = (reference_losses(patches, loss) for loss in ("sum", "mean"))
@@ -31,6 +31,10 @@ def test_the_references_are_the_losses_of_bicubic_and_of_black(patches):
     assert whole.black == pytest.approx(energy.sum().item() / 144)
     assert mean.bicubic == pytest.approx(error.mean().item())
     assert mean.black == pytest.approx(energy.mean().item())
+    monkeypatch.setattr(diagnosis, "_CHUNK", 25)  # 144 patches: 5 chunks and a rest
+    in_chunks = reference_losses(patches, "sum")
+    assert in_chunks.bicubic == pytest.approx(whole.bicubic, rel=1e-6)
+    assert in_chunks.black == pytest.approx(whole.black, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +104,12 @@ def test_the_worst_start_on_smooth_pictures_is_no_divergence(patches):
     assert not is_divergent({"loss": references.black, "gradient_norm": 1}, references)
 
 
+def test_on_black_pictures_a_small_loss_is_no_divergence():
+    black = ReferenceLosses(bicubic=0.01, black=0.0)
+    assert not is_divergent({"loss": 1e-10, "gradient_norm": 1.0}, black)
+    assert is_divergent({"loss": 1e-8, "gradient_norm": 1.0}, black)
+
+
 @pytest.mark.parametrize(
     ("changes", "cause"),
     [
@@ -107,9 +117,10 @@ def test_the_worst_start_on_smooth_pictures_is_no_divergence(patches):
         ({"learning_rate": 1e-5}, "rate 1e-05 is far below the paper's 0.1"),
         ({"clipping": "value", "theta": 1e-6}, "no longer than 1e-07"),
         ({"clipping": "norm", "theta": 1e-6}, "no longer than 1e-07"),
-        ({"weight_decay": 0.5}, "weight decay 0.5 undoes each step"),
+        ({"weight_decay": 0.011}, "weight decay 0.011 undoes each step"),
         ({"theta": 9e-6}, "clipping='adjustable' .* no longer than 9e-06"),
         ({}, "the network is dead"),
+        ({"weight_decay": 0.01}, "the network is dead"),
         ({"theta": 1e-5, "learning_rate": 1e-3}, "the network is dead"),
         ({"clipping": "value", "theta": 1e-3}, "the network is dead"),
         ({"clipping": "none", "learning_rate": 0.01}, "the network is dead"),

@@ -278,10 +278,48 @@ def test_the_last_layer_has_its_own_rate_and_its_own_limit():
     update = Update(FlatParameters(model), clipped)
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 5.0)
-    share = update.step()[1]
+    norm, share = update.step()
     # Limits 1e-4 / 1e-4 = 1 for the body and 1e-4 / 1e-5 = 10 for the last layer.
     last = sum(p.numel() for p in list(model.parameters())[-2:])
     assert share.item() == pytest.approx(1 - last / count)
+    assert norm.item() == pytest.approx(5 * count**0.5, rel=1e-5)
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+@pytest.mark.parametrize("rule", ["norm", "value"])
+def test_a_last_layer_of_its_own_rate_against_torch_optim(optimiser, rule):
+    """Two groups of parameters there; the norm that is limited is that of both."""
+    config = TrainingConfig(
+        optimiser=optimiser,
+        learning_rate=0.01,
+        last_layer_rate=0.1,
+        clipping=rule,
+        theta=0.5,
+        weight_decay=0.1,
+    )
+    ours, theirs = SRCNN((3, 1, 3), (4, 2)), SRCNN((3, 1, 3), (4, 2))
+    theirs.load_state_dict(ours.state_dict())
+    update = Update(FlatParameters(ours), config)
+    *body, weight, bias = theirs.parameters()
+    groups = [{"params": body}, {"params": [weight, bias], "lr": 0.001}]
+    if optimiser == "adam":
+        oracle = torch.optim.Adam(groups, 0.01, weight_decay=0.1)
+    else:
+        oracle = torch.optim.SGD(groups, 0.01, 0.9, weight_decay=0.1)
+    clip = {
+        "norm": torch.nn.utils.clip_grad_norm_,
+        "value": torch.nn.utils.clip_grad_value_,
+    }[rule]
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            mine.grad = torch.randn(mine.shape, generator=generator)
+            other.grad = mine.grad.clone()
+        clip(theirs.parameters(), 0.5)
+        update.step()
+        oracle.step()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-7)
 
 
 def test_frozen_parameters_stay(problem):
