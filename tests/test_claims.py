@@ -218,6 +218,9 @@ def test_numbers_may_differ_by_profile(declared: Path) -> None:
         (None, "dB", "not run"),
         (math.nan, "dB", "nan dB"),
         (-1.309, "dB", "-1.31 dB"),
+        (1.0, "", "1.00"),
+        (99_999.0, "", "99999.00"),
+        (1e5, "", "1 \N{MULTIPLICATION SIGN} 10⁵"),
     ],
 )
 def test_quantity(value: float | None, unit: str, text: str) -> None:
@@ -232,6 +235,8 @@ def test_quantity(value: float | None, unit: str, text: str) -> None:
         (claim(kind="value", expected=4, tolerance=0), "exactly 4"),
         (relation(">", 3.0), "more than 3.00"),
         (relation("<=", 3), "at most 3"),
+        (relation(">=", 3), "at least 3"),
+        (relation("<", 3), "less than 3"),
         (relation("equal", True), "exactly yes"),
         (relation("between", [1, 2]), "between 1 and 2"),
     ],

@@ -177,6 +177,18 @@ def test_tiles_do_not_move_the_scores(pictures) -> None:
     np.testing.assert_allclose(whole.psnr, tiled.psnr, atol=1e-3)
 
 
+def test_tile_and_precision_reach_the_network(grey, monkeypatch) -> None:
+    given = []
+
+    def spy(network, ilr, **options):
+        given.append(options)
+        return ilr
+
+    monkeypatch.setattr("vdsr_lib.evaluation.table.super_resolve", spy)
+    evaluate(Answer(grey), [grey], [2], device="cpu", tile=20, precision="bfloat16")
+    assert given == [{"tile": 20, "precision": "bfloat16"}]
+
+
 def test_bad_arguments_are_refused(grey) -> None:
     with pytest.raises(ValueError, match="images is empty"):
         evaluate("bicubic", {})

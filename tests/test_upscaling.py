@@ -168,6 +168,18 @@ def test_tiles_and_bands_leave_no_trace(rgb, monkeypatch) -> None:
     assert apart(whole, upscale(rgb, 3, model="bicubic")) > 3
 
 
+def test_tile_and_precision_reach_the_network(rgb, monkeypatch) -> None:
+    given = []
+
+    def spy(network, ilr, **options):
+        given.append(options)
+        return ilr
+
+    monkeypatch.setattr("vdsr_lib.upscaling.super_resolve", spy)
+    upscale(rgb, 2, model=Brighter(), tile=20, precision="bfloat16")
+    assert given == [{"tile": 20, "precision": "bfloat16"}]
+
+
 def test_weights_are_found_by_their_path(rgb, tmp_path: Path) -> None:
     torch.manual_seed(1)
     model = VDSR(3, 8)
@@ -208,6 +220,7 @@ def test_bad_scale_is_refused(noise, scale: float) -> None:
 def test_too_large_a_result_is_refused_before_work_begins(noise) -> None:
     with pytest.raises(ValueError, match=r"would become 52 x 40 .* limit of 2,000"):
         upscale(noise, 2, model="nobody", max_pixels=2000)
+    assert upscale(noise, 2, model="bicubic", max_pixels=40 * 52).shape == (40, 52)
     assert upscale(noise, 2, model="bicubic", max_pixels=None).shape == (40, 52)
 
 

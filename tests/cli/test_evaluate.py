@@ -123,6 +123,18 @@ def test_float32_unless_another_precision_is_asked_for(folder, tmp_path) -> None
     assert plain != coarse
 
 
+def test_the_tile_is_passed_on(folder, monkeypatch) -> None:
+    given = {}
+
+    def spy(*arguments, **options):
+        given.update(options)
+        return evaluate(*arguments, **options)
+
+    monkeypatch.setattr("vdsr_lib.evaluation.evaluate", spy)
+    vdsr("--model", "bicubic", "--data", folder, "--scales", "2", "--tile", "64")
+    assert given["tile"] == 64
+
+
 @pytest.mark.datasets
 def test_set5_beside_the_paper(real_data) -> None:
     text = vdsr("--model", "bicubic", "--data", "set5")

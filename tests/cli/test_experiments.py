@@ -183,6 +183,16 @@ def test_some_runs_are_listed_and_made(tiny: Experiment, tmp_path):
     assert list(RunStore(tmp_path)) == [tiny.runs("quick")[1].key()]
 
 
+def test_a_seed_reaches_the_runs(tiny: Experiment, tmp_path):
+    one, two = tiny.runs("quick")
+    call("run", "tiny", "--only", "two", "--seed", "1", store=tmp_path)
+    assert list(RunStore(tmp_path)) == [two.key(1)]
+    call("run", "half", "tiny:two", "--seed", "1", store=tmp_path)
+    assert set(RunStore(tmp_path)) == {one.key(1), two.key(1)}
+    shown = call("show", "half", "--seed", "1", store=tmp_path).output
+    assert cells(shown, "one")[3:] == ["yes", one.key(1)]
+
+
 def test_what_is_finished_is_recorded(tiny: Experiment, tmp_path):
     store, output = tmp_path / "runs", ("--output", str(tmp_path / "out"))
     size = ("--profile", "quick")

@@ -153,6 +153,14 @@ def test_a_modern_vdsr(pictures, monkeypatch):
     assert config == TrainingConfig.modern(batch_size=32)
 
 
+def test_what_is_given_takes_the_place_of_the_recipes_numbers(pictures, monkeypatch):
+    given = {"epochs": 7, "max_steps": 5, "learning_rate": 0.2, "seed": 4}
+    given |= {"clipping": "value", "theta": 0.3}
+    named = [(f"--{name}".replace("_", "-"), str(v)) for name, v in given.items()]
+    _, _, config = planned(monkeypatch, *options(pictures, *sum(named, ())))
+    assert config == TrainingConfig.paper(batch_size=32, **given)
+
+
 def test_the_same_command_with_resume_is_idempotent(pictures, tmp_path):
     folder, output = tmp_path / "run", tmp_path / "net.safetensors"
     command = options(pictures, "--epochs", "2", "--run-dir", str(folder), "--resume")

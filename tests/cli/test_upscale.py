@@ -85,6 +85,21 @@ def test_the_weights_that_a_short_name_meant_are_named(
         assert said.endswith(f" pixels, by {used}\n")
 
 
+def test_tile_and_precision_are_passed_on(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, true = {}, upscaling.upscale
+
+    def spy(*arguments: object, **options: object) -> object:
+        given.update(options)
+        return true(*arguments, **options)
+
+    monkeypatch.setattr(upscaling, "upscale", spy)
+    options = ["--model", "bicubic", "--tile", 64, "--precision", "bfloat16"]
+    vdsr(photo, tmp_path / "out.png", *options)
+    assert (given["tile"], given["precision"]) == (64, "bfloat16")
+
+
 def test_grey_with_alpha_stays_so(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 256, (8, 9, 2), dtype=np.uint8)
     Image.fromarray(values).save(tmp_path / "veil.png")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vdsr_lib.experiments import ClippingStudy, gradients
+from vdsr_lib.experiments import ClippingStudy, get_experiment, gradients
 from vdsr_lib.experiments.gradients import MAGNITUDES, count_magnitudes
 from vdsr_lib.training import Silent, training_loss
 
@@ -98,6 +98,11 @@ def test_a_training_that_diverges_is_a_trace_too():
     assert trace.outcome == f"diverged at step {trace.steps[-1]}"
     assert len(trace.steps) == len(trace.counts) == len(trace.measured)
     assert trace.counts[-1][-1] > 0 or trace.measured[-1]["loss"] > 1e3
+
+
+def test_the_limits_are_those_of_the_experiment():
+    runs = get_experiment("clipping").runs("quick")
+    assert {r.training.clipping: r.training.theta for r in runs} == gradients.THETAS
 
 
 def test_the_same_study_gives_the_same_trace(study):
