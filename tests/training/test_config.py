@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vdsr_lib.training import TrainingConfig
-from vdsr_lib.training.schedule import middles
+from vdsr_lib.training.schedule import cosine, middles
 
 
 def test_the_papers_recipe():
@@ -73,6 +73,8 @@ def test_a_rate_does_not_drop_out_of_sight():
     with pytest.raises(ValueError, match=wanted):
         TrainingConfig.paper(epochs=400, drop_every=1)
     TrainingConfig.modern(epochs=400, drop_every=1)  # a cosine has no drops
+    last = TrainingConfig.paper(epochs=610, drop_every=2)  # 304 drops, and no more
+    assert last.learning_rate_at(610) == pytest.approx(1e-305)
 
 
 def test_a_cosine_after_a_warm_up():
@@ -88,6 +90,8 @@ def test_a_cosine_after_a_warm_up():
         rel=1e-14,
     )
     assert 0 < config.learning_rate_at(5, 0.999) < 1e-6
+    ends = [cosine(0.4, moment, first=1.0, last=5.0) for moment in (0.5, 5.0, 6.0)]
+    assert ends == [0.4, 0, 0]
 
 
 def test_a_warm_up_rises_into_steps_too():

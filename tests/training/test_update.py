@@ -334,6 +334,18 @@ def test_frozen_parameters_stay(problem):
     assert torch.equal(next(model.parameters()), before)
 
 
+def test_a_frozen_last_layer_has_no_part_in_what_is_measured():
+    """The share of nothing is no number, and would be the whole share."""
+    model = SRCNN((3, 3), (2,))
+    model.body[-1].requires_grad_(False)
+    config = TrainingConfig.paper(last_layer_rate=0.1, theta=0.1)
+    update = Update(FlatParameters(model), config)
+    for parameter in model.body[0].parameters():
+        parameter.grad = torch.full_like(parameter, 5.0)
+    norm, share = update.step().tolist()
+    assert (norm, share) == (pytest.approx(5 * 20**0.5), 1)
+
+
 def test_gradients_left_by_an_earlier_use_are_forgotten(problem):
     model = network(problem[0])
     for parameter in model.parameters():
