@@ -45,7 +45,11 @@ def test_a_shorter_run_keeps_the_shape_of_its_schedule():
         0.01,
         1e-4,
     ]
+    assert TrainingConfig.paper(epochs=1).drop_every == 1
     assert TrainingConfig.paper(epochs=2).drop_every == 1
+    for none in (0, "8", 2.5):
+        with pytest.raises(ValueError, match=f"epochs must be .*, got {none!r}"):
+            TrainingConfig.paper(epochs=none)
     assert TrainingConfig.paper(epochs=6).drop_every == 2  # rounded up
     assert TrainingConfig.review(epochs=8).drop_every == 2
     odd = TrainingConfig.paper(epochs=5)
