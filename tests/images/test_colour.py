@@ -188,7 +188,7 @@ class TestRefusals:
             convert(np.linspace(0, 235, 12).reshape(2, 2, 3))
 
     def test_nan_is_refused(self, convert):
-        with pytest.raises(ValueError, match="nan"):
+        with pytest.raises(ValueError, match="NaN or infinity"):
             convert(np.full((2, 2, 3), np.nan))
 
     @pytest.mark.parametrize("dtype", [np.uint16, np.int64, bool])
@@ -202,6 +202,20 @@ def test_to_luma_refuses_floats_and_odd_shapes():
         to_luma(np.zeros((4, 4)))
     with pytest.raises(ValueError, match=r"\(H, W, 3\)"):
         to_luma(np.zeros((4, 4, 2), np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 1), (4, 4, 4), (4,)])
+def test_to_luma_says_which_shapes_it_takes(shape):
+    with pytest.raises(ValueError, match=r"image must .*\(H, W\) or \(H, W, 3\), got"):
+        to_luma(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_not_called_a_picture_in_0_to_255(bad):
+    for values in (np.full((2, 2), bad), torch.full((2, 2), bad)):
+        with pytest.raises(ValueError, match="NaN or infinity") as caught:
+            to_uint8(values)
+        assert "255" not in str(caught.value)
 
 
 @pytest.mark.parametrize("make", [np.asarray, torch.tensor], ids=["NumPy", "torch"])

@@ -170,7 +170,7 @@ def test_cropping_a_picture_to_nothing_is_refused():
         (np.zeros((0, 8)), ValueError, r"rows and columns, got shape \(0, 8\)"),
         (torch.zeros(8), ValueError, r"rows and columns, got shape \(8,\)"),
         (np.full((8, 8), 128.0), ValueError, "divide a picture in 0 to 255 by 255"),
-        (torch.full((8, 8), torch.nan), ValueError, "floats from nan to nan"),
+        (torch.full((8, 8), torch.nan), ValueError, "NaN or infinity"),
         (np.zeros((8, 8), int), TypeError, "got int64"),
     ],
 )

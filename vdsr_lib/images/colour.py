@@ -7,6 +7,7 @@ and costs 1.31 dB on Set5 before any network is run.
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -138,6 +139,10 @@ def to_luma(image: Array) -> Array:
         raise TypeError(f"image must be uint8 in [0, 255], got {image.dtype}")
     if image.ndim == 2:
         return image
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(
+            f"image must have the shape (H, W) or (H, W, 3), got {image.shape}"
+        )
     return rgb_to_luma(image)
 
 
@@ -238,6 +243,10 @@ def require_unit_range(image: Any, name: str) -> None:
     if isinstance(image, torch.Tensor):
         image = image.detach()
     low, high = float(image.min()), float(image.max())
+    if not math.isfinite(high - low):
+        raise ValueError(
+            f"{name} must be uint8 or float in [0, 1], got NaN or infinity"
+        )
     if not (low >= -1 and high <= 2):
         raise ValueError(
             f"{name} must be uint8 or float in [0, 1], got floats from {low:g} to "
