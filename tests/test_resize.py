@@ -345,6 +345,18 @@ def test_bad_shape_is_refused(shape) -> None:
         imresize(np.zeros((4, 4)), shape=shape)
 
 
+@pytest.mark.parametrize("scale", [(2, 2), 2j, "two"])
+def test_a_scale_that_is_no_number_is_refused(scale) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(TypeError, match="scale must be a number, got"):
+        imresize(np.zeros((4, 4)), scale)
+
+
+@pytest.mark.parametrize("shape", [8, 8.0, np.int64(8)])
+def test_a_shape_that_is_no_pair_is_refused(shape) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(TypeError, match="shape must be two positive integers, got"):
+        imresize(np.zeros((4, 4)), shape=shape)
+
+
 def test_scale_or_shape_must_be_given() -> None:
     for arguments in ({}, {"scale": 2, "shape": (8, 8)}):
         with pytest.raises(ValueError, match="either scale or shape"):

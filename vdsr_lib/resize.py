@@ -9,7 +9,7 @@ is resized at a time, as a product with a sparse matrix that is built once and k
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -71,7 +71,8 @@ def imresize(
     Raises
     ------
     TypeError
-        If `image` is neither array nor tensor, or of another dtype.
+        If `image` is neither array nor tensor, or of another dtype; if `scale` is no
+        number, or `shape` no pair.
     ValueError
         If `image` is empty, has too few or too many dimensions, or holds NaN or
         infinity; if `scale` or `shape` is missing, doubled, not finite, or not
@@ -148,11 +149,18 @@ def _new_shape(
     if (scale is None) == (shape is None):
         raise ValueError("give either scale or shape, and not both")
     if shape is not None:
+        if not isinstance(shape, Sized):
+            raise TypeError(f"shape must be two positive integers, got {shape!r}")
         if len(shape) != 2 or any(n < 1 or not float(n).is_integer() for n in shape):
             raise ValueError(f"shape must be two positive integers, got {shape}")
         height, width = int(shape[0]), int(shape[1])
         return (height, width), (height / old[0], width / old[1])
-    factor = float(scale)  # type: ignore[arg-type]
+    try:
+        factor = float(scale)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"scale must be a number, got {scale!r}; shape gives each side its own"
+        ) from None
     if not (math.isfinite(factor) and factor > 0):
         raise ValueError(f"scale must be a positive finite number, got {scale}")
     if math.isinf(factor * max(old)):
