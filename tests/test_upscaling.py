@@ -233,6 +233,13 @@ def test_other_arrays_are_refused(noise) -> None:
         upscale(noise[:0], 2, model="bicubic")
 
 
+@pytest.mark.parametrize("kind", ["tensor", "list", "nothing"])
+def test_what_is_neither_file_nor_array_is_refused_in_a_sentence(noise, kind) -> None:
+    given = {"tensor": torch.from_numpy(noise), "list": noise.tolist(), "nothing": None}
+    with pytest.raises(TypeError, match="image must be a file, an array or a Picture"):
+        upscale(given[kind], 2, model="bicubic")
+
+
 def test_files_that_are_no_pictures_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "poem.png"
     file.write_text("Shall I compare thee")

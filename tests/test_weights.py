@@ -500,6 +500,26 @@ def test_an_argument_model_is_a_network_a_file_or_bicubic(
         network_on("bicubic", "cuda:99")
 
 
+@pytest.mark.parametrize("given", [None, VDSR, {}, lambda ilr: ilr])
+def test_an_argument_model_of_another_kind_is_refused_in_a_sentence(given) -> None:  # type: ignore[no-untyped-def]
+    kind = type(given).__name__
+    with pytest.raises(TypeError, match=f"model must be a network, .* got {kind}"):
+        network_on(given, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("VDSR", "vdsr"), ("Vdsr-T91", "vdsr-t91")]
+)
+def test_a_name_in_upper_case_is_near_too(name: str, meant: str) -> None:
+    with pytest.raises(WeightsError, match=f"did you mean '{meant}'"):
+        load_model(name)
+
+
+def test_bicubic_in_upper_case_is_near_too() -> None:
+    with pytest.raises(WeightsError, match="did you mean 'bicubic'"):
+        network_on("Bicubic", "cpu")
+
+
 def test_what_ships_can_be_loaded() -> None:
     """Holds for whatever lies in data/weights, none included."""
     for name in available_models()["name"]:

@@ -51,7 +51,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     Parameters
     ----------
     name : str
-        What was given.
+        What was given, in upper or lower case.
     known : iterable of str
         The names that there are.
 
@@ -60,5 +60,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     str
         ``" (did you mean 'set5'?)"``; empty where none is near.
     """
-    close = get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    names = {each.lower(): each for each in known}
+    close = get_close_matches(name.lower(), list(names), n=1)
+    return f" (did you mean {names[close[0]]!r}?)" if close else ""

@@ -87,7 +87,7 @@ def upscale(
         If the scale or the shape is wrong, the result would be larger than
         `max_pixels`, or the network gives NaN.
     TypeError
-        If an array is not uint8.
+        If an array is not uint8, or `image` or `model` is of another kind.
 
     Notes
     -----
@@ -116,8 +116,12 @@ def _as_picture(image: str | os.PathLike[str] | NDArray[np.uint8] | Picture) -> 
     """Read a file; split the opacity from an RGBA array."""
     if isinstance(image, Picture):
         return image
-    if not isinstance(image, np.ndarray):
+    if isinstance(image, (str, bytes, os.PathLike)):
         return read_picture(image)
+    if not isinstance(image, np.ndarray):
+        raise TypeError(
+            f"image must be a file, an array or a Picture, got {type(image).__name__}"
+        )
     if image.ndim == 3 and image.shape[2] == 4:
         return Picture(image[..., :3], image[..., 3])
     return Picture(image)

@@ -96,11 +96,18 @@ def network_on(
         As for `load_model`.
     ValueError
         If there is no such device, also for "bicubic".
+    TypeError
+        If `model` is none of these, such as a class or a state_dict.
     """
     where = resolve_device(device)
     if isinstance(model, str) and model == "bicubic":
         return None
     if not isinstance(model, nn.Module):
+        if not isinstance(model, (str, os.PathLike)):
+            raise TypeError(
+                "model must be a network, or the name or file of weights, got "
+                f"{type(model).__name__}"
+            )
         model = load_model(model, scale=scale)
     return placed(model, where)
 
@@ -126,7 +133,7 @@ def networks_on(
 
     Raises
     ------
-    WeightsError, ValueError
+    WeightsError, ValueError, TypeError
         As for `network_on`.
     """
     scales = list(scales)
@@ -239,7 +246,7 @@ def _unknown(name: str) -> str:
     if name == "bicubic":
         return "bicubic is no network: give model='bicubic' to upscale or evaluate"
     files = _shipped_files()
-    names = [path.stem for path in files] + list(short_names(files).values())
+    names = ["bicubic", *(path.stem for path in files), *short_names(files).values()]
     listed = "; ".join(map(_one_line, files)) or "none yet"
     return (
         f"no weights are named {name!r}{did_you_mean(name, names)}. Shipped: {listed}. "
