@@ -205,6 +205,12 @@ def test_bad_arguments_are_refused(grey) -> None:
 # ---- the validator ----
 
 
+@pytest.mark.parametrize("name", ["set5", Path("set5")])
+def test_the_name_of_a_set_is_no_pictures(name) -> None:
+    with pytest.raises(TypeError, match=r"images must be pictures, .*load_images"):
+        evaluate("bicubic", name, (2,))
+
+
 def test_the_validator_names_a_picture_that_it_cannot_measure(grey) -> None:
     with pytest.raises(ValueError, match=r"^picture 'small' at scale 2: .* of 4 x 4"):
         validator({"large": grey, "small": grey[:4, :4]})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from vdsr_lib.devices import resolve_device
 from vdsr_lib.images import degrade, rgb_to_luma
 from vdsr_lib.patches import ORIENTATIONS, PatchSet, patch_set
 
@@ -264,6 +266,20 @@ def test_wrong_arguments_are_named(images, options, message):
 def test_float_pictures_are_refused_by_name():
     with pytest.raises(TypeError, match=r"picture 0: .*uint8.*float64"):
         PatchSet.from_images([np.zeros((50, 50))])
+
+
+@pytest.mark.parametrize("name", ["t91", Path("t91")])
+def test_the_name_of_a_set_is_no_pictures(name):
+    with pytest.raises(TypeError, match=r"images must be pictures, .*load_images"):
+        PatchSet.from_images(name, (2,))
+
+
+def test_a_device_is_named_as_everywhere():
+    pictures = [np.zeros((9, 9), np.uint8)]
+    made = PatchSet.from_images(pictures, (2,), patch_size=4, device="auto")
+    assert made.device.type == resolve_device("auto").type
+    with pytest.raises(ValueError, match="device must be auto"):
+        PatchSet.from_images([], device="abacus")  # before any picture is looked at
 
 
 def test_tensors_that_do_not_fit_are_refused(small):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, TypeAlias
@@ -65,6 +66,11 @@ def cut_patches(
 
 def _lumas(images: Any) -> list[NDArray[np.uint8]]:
     """Return the luma of each picture; an error names the picture."""
+    if isinstance(images, (str, os.PathLike)):
+        raise TypeError(
+            "images must be pictures, by name or in a sequence: "
+            f"load_images({str(images)!r}) reads a set or folder"
+        )
     named = images if isinstance(images, Mapping) else dict(enumerate(images))
     lumas = []
     for name, image in named.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from vdsr_lib.devices import resolve_device
 from vdsr_lib.patches.cutting import Images, cut_patches
 from vdsr_lib.patches.orientations import ORIENTATIONS, orientation_maps
 
@@ -99,7 +100,8 @@ class PatchSet:
         augment : bool
             Draw every patch in its 8 flips and rotations too.
         device : str or torch.device
-            Where the tensors are kept: the device that trains.
+            Where the tensors are kept: the device that trains. As for
+            `devices.resolve_device`.
 
         Returns
         -------
@@ -111,17 +113,18 @@ class PatchSet:
         ------
         ValueError
             If there are no pictures or scales, a size is below 1, a scale is out of
-            range, or no picture is as large as a patch.
+            range, no picture is as large as a patch, or there is no such device.
         TypeError
-            If a picture is not uint8.
+            If a picture is not uint8, or `images` is the name of a set or folder.
         """
+        place = resolve_device(device)
         tensors = cut_patches(
             images,
             scales,
             patch_size=patch_size,
             stride=patch_size if stride is None else stride,
         )
-        return cls(*tensors, augment).to(device)
+        return cls(*tensors, augment).to(place)
 
     def __len__(self) -> int:
         """Return how many examples an epoch has: N, or 8 N with `augment`."""
