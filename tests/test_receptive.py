@@ -186,6 +186,17 @@ def test_the_reach_is_that_of_the_farther_axis(row, column):
     assert central_side(field, 0.9) == 1
 
 
+@pytest.mark.parametrize("bad", ["uint8", "0 to 255", "NaN"])
+def test_a_picture_in_another_range_is_refused(picture, bad):
+    wrong = {
+        "uint8": (picture * 255).astype(np.uint8),
+        "0 to 255": picture * 255,
+        "NaN": np.full_like(picture, np.nan),
+    }
+    with pytest.raises((TypeError, ValueError), match="ilr must be float in"):
+        effective_field(VDSR(2, 4), wrong[bad])
+
+
 def test_what_cannot_be_measured_is_said(picture):
     net = VDSR(3, 4)
     with pytest.raises(ValueError, match=r"ilr must be \(H, W\), got shape"):

@@ -55,8 +55,10 @@ def effective_field(
     Raises
     ------
     ValueError
-        If `ilr` is not (H, W), a place lies outside it, there is no place, or it is
-        too small for places of our choice.
+        If `ilr` is not (H, W), leaves [0, 1] by far or holds NaN, a place lies outside
+        it, there is no place, or it is too small for places of our choice.
+    TypeError
+        If `ilr` is not float.
 
     Notes
     -----
@@ -66,6 +68,7 @@ def effective_field(
     """
     if ilr.ndim != 2:
         raise ValueError(f"ilr must be (H, W), got shape {ilr.shape}")
+    _require_float_in_unit_range(ilr)
     radius = int(model.receptive_field) // 2  # type: ignore[arg-type]
     if isinstance(places, (int, np.integer)):
         places = choose_places(ilr.shape, radius, int(places))
@@ -81,6 +84,15 @@ def effective_field(
             height, width = total.shape
             field[top : top + height, left : left + width] += total
     return field / len(places)
+
+
+def _require_float_in_unit_range(ilr: NDArray[Any]) -> None:
+    """Refuse a picture on which other ReLUs are on than on those of the training."""
+    wanted = "ilr must be float in [16/255, 235/255]"
+    if ilr.dtype.kind != "f":
+        raise TypeError(f"{wanted}, got {ilr.dtype}")
+    if ilr.size and not (ilr.min() >= -1 and ilr.max() <= 2):
+        raise ValueError(f"{wanted}, got {ilr.min():g} to {ilr.max():g}")
 
 
 def choose_places(shape: Sequence[int], margin: int, count: int) -> list[Place]:
