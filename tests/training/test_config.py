@@ -148,6 +148,13 @@ def test_a_warm_up_is_over_before_the_run():
         TrainingConfig(epochs=3, warm_up=3)
 
 
+@pytest.mark.parametrize("epoch", [0, -1])
+@pytest.mark.parametrize("recipe", [TrainingConfig.paper, TrainingConfig.modern])
+def test_there_is_no_rate_before_the_first_epoch(recipe, epoch):
+    with pytest.raises(ValueError, match=f"epochs are counted from 1, got {epoch}"):
+        recipe().learning_rate_at(epoch)
+
+
 def test_total_steps():
     """124 steps an epoch: T91 at the scales 2, 3 and 4."""
     assert TrainingConfig.paper().total_steps(124) == 9_920

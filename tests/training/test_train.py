@@ -23,6 +23,7 @@ from vdsr_lib.training import (
     TrainingConfig,
     ledger,
     train,
+    training_loss,
 )
 
 QUICK = {"device": "cpu", "precision": "float32"}
@@ -365,6 +366,30 @@ def test_a_network_that_learns_is_not_called_stuck(make_model, patches):
 def test_too_few_patches_are_refused(make_model, patches):
     with pytest.raises(ValueError, match="batch_size must be between 1 and the 144"):
         run(make_model(), patches, recipe(batch_size=1000))
+
+
+def test_nothing_is_resumed_without_a_folder(make_model, patches):
+    with pytest.raises(ValueError, match="resume needs the run_dir"):
+        train(make_model(), patches, TrainingConfig(epochs=1), resume=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_weights_that_are_not_float32_are_refused(make_model, patches, dtype):
+    kind = str(dtype).removeprefix("torch.")
+    with pytest.raises(ValueError, match=rf"must be float32, got {kind}: .*float\(\)"):
+        train(make_model().to(dtype), patches, TrainingConfig(epochs=1))
+
+
+def test_a_network_that_changes_the_size_is_refused_in_a_sentence(patches):
+    for network in (nn.Conv2d(1, 1, 3), nn.Conv2d(1, 1, patches.patch_size)):
+        with pytest.raises(ValueError, match=r"estimate and hr must have one shape"):
+            train(network, patches, TrainingConfig(epochs=1, batch_size=4))
+
+
+def test_an_unknown_loss_is_refused():
+    pair = torch.zeros(2, 2, 1, 4, 4)
+    with pytest.raises(ValueError, match="loss must be one of sum, mean, got 'SUM'"):
+        training_loss(*pair, batch_size=2, loss="SUM")
 
 
 def test_the_progress_bar_shows_steps_loss_and_scores(make_model, patches, capsys):

@@ -294,7 +294,14 @@ class TrainingConfig:
         Returns
         -------
         float
+
+        Raises
+        ------
+        ValueError
+            If `epoch` is below 1.
         """
+        if epoch < 1:
+            raise ValueError(f"epochs are counted from 1, got {epoch}")
         moment, highest = epoch - 1 + passed, self.learning_rate
         if self.schedule == "steps":
             rate = steps(highest, epoch, self.drop_every, self.drop_divisor)

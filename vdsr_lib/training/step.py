@@ -17,6 +17,7 @@ from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.flat import FlatParameters
 from vdsr_lib.training.processes import Processes
 from vdsr_lib.training.rounding import rounded_weights
+from vdsr_lib.training.rules import LOSSES
 from vdsr_lib.training.update import Numbers, Update
 
 __all__ = ["MEASURED", "Step", "training_loss"]
@@ -45,7 +46,19 @@ def training_loss(
     -------
     torch.Tensor
         0-dim: summed over the patches given, divided by `batch_size`.
+
+    Raises
+    ------
+    ValueError
+        If the two have not one shape, or the loss is unknown.
     """
+    if estimate.shape != hr.shape:
+        raise ValueError(
+            "estimate and hr must have one shape, got "
+            f"{tuple(estimate.shape)} and {tuple(hr.shape)}"
+        )
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}")
     wide = torch.promote_types(estimate.dtype, hr.dtype)  # hr is float32
     # Half the operations, there and back, of a difference, a square and a sum.
     total = functional.mse_loss(estimate.to(wide), hr.to(wide), reduction="sum")  # ()

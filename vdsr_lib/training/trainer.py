@@ -96,8 +96,10 @@ def train(
         If `run_dir` is in use or holds another run, or one that trained other
         parameters, its checkpoint is damaged, or the disk is full.
     ValueError
-        If the patches do not fill one batch, device or precision are wrong, or
-        `validate` gives a score the name of one of the history's own columns.
+        If the patches do not fill one batch, device or precision are wrong, `resume`
+        has no `run_dir`, the network changes the size of its input or has weights
+        that are not float32, or `validate` gives a score the name of one of the
+        history's own columns.
 
     Warns
     -----
@@ -110,6 +112,9 @@ def train(
     bits again on the same CPU with the same number of threads, interrupted or not. A
     GPU adds in an order of its own: there two runs agree to rounding only.
     """
+    if resume and run_dir is None:
+        raise ValueError("resume needs the run_dir that it is to go on from")
+    _require_float32(model)
     with ExitStack() as stack:
         processes = join_processes(device)
         if config.batch_size < processes.size:
@@ -142,6 +147,17 @@ def train(
         if run_dir is not None:
             _open(stack, loop, run_dir, resume=resume)
         return loop.run(stack.enter_context(Interruption()))
+
+
+def _require_float32(model: nn.Module) -> None:
+    """Refuse weights in another type, which would learn with its rounding or not."""
+    for name, parameter in model.named_parameters():
+        if parameter.dtype is not torch.float32:
+            kind = str(parameter.dtype).removeprefix("torch.")
+            raise ValueError(
+                f"the weights ({name}) must be float32, got {kind}: train the "
+                "network's float(), precision says in what to compute"
+            )
 
 
 def _open(
