@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
-from vdsr_lib.errors import DataError, RunError
+from vdsr_lib.errors import DataError, LabError, RunError
 from vdsr_lib.evaluation import evaluate, means
 from vdsr_lib.experiments import (
     Experiment,
@@ -174,6 +174,16 @@ def test_missing_data_are_named_before_anything_is_trained(
         )
     assert witness.started == 0
     assert not (tmp_path / "s").exists()
+
+
+def test_a_store_that_cannot_be_written_is_named_before_anything_is_trained(
+    experiment: Experiment, tmp_path: Path
+):
+    (tmp_path / "file").write_text("no folder")
+    witness = Witness()
+    with pytest.raises(LabError, match=r"file.* cannot be written"):
+        run_experiment(experiment, store=tmp_path / "file", monitor=witness)
+    assert witness.started == 0
 
 
 def test_recording_survives_being_written(experiment: Experiment, tmp_path: Path):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from vdsr_lib.errors import DataError
+from vdsr_lib.errors import DataError, LabError
 from vdsr_lib.experiments import (
     BY_VALUE,
     EXPERIMENTS,
@@ -171,6 +171,19 @@ def test_a_run_that_fails_is_told_and_costs_the_others_nothing(tmp_path: Path):
     again = make_all(tasks, monitor=Silent(), **options)  # the bug is mended
     assert [str(task) for task in again.made] == ["tiny: plain"]
     assert [str(task) for task in again.failed] == ["tiny: tiny"]
+
+
+def test_a_store_that_cannot_be_written_is_named_before_a_run_begins(tmp_path: Path):
+    (tmp_path / "file").write_text("no folder")
+    told: list[object] = []
+    with pytest.raises(LabError, match=r"file.* cannot be written"):
+        make_all(
+            tasks_of(["tiny"], "quick"),
+            store=RunStore(tmp_path / "file"),
+            device="cpu",
+            told=lambda *outcome: told.append(outcome),
+        )
+    assert told == []
 
 
 def test_a_wish_to_stop_is_told_from_the_time(tmp_path: Path):

@@ -81,6 +81,8 @@ def run_experiment(
         If there is no such experiment, profile, run, device or kind of scheduler.
     DataError
         If a data set is absent; nothing has been trained then.
+    LabError
+        If no run can be kept in `store`; nothing has been trained then.
     StoppedError
         If a run was stopped: call again to go on from its checkpoint. A temporary
         folder is kept then, and the text says where.
@@ -102,6 +104,8 @@ def run_experiment(
     tables: list[pd.DataFrame] = []
     with _opened(store, profile) as opened, ExitStack() as stack:
         costs = _costs(runs, seed, opened, material)
+        if any(costs) and scheduler is None:
+            opened.require_writable()
         watcher = monitor or stack.enter_context(ExperimentBar(costs))
         stack.enter_context(_announced(watcher, runs, costs))
         if scheduler is not None:

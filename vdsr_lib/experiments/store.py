@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vdsr_lib._files import from_home, write_atomically
+from vdsr_lib._files import from_home, require_writable, write_atomically
 from vdsr_lib.datasets import identify
 from vdsr_lib.errors import RunError
 from vdsr_lib.experiments.frames import Frames
@@ -110,6 +110,16 @@ class RunStore:
     def path(self, key: str) -> Path:
         """Return the folder of a run, finished or not."""
         return self.folder / key
+
+    def require_writable(self) -> None:
+        """Refuse a folder in which no run can be kept: before one is made.
+
+        Raises
+        ------
+        LabError
+            If nothing can be written there.
+        """
+        require_writable(self.folder / "KEY" / "record.json")
 
     def save(self, run: FinishedRun) -> None:
         """Write a finished run; it exists from the moment its record is there.

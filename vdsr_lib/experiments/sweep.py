@@ -198,12 +198,16 @@ def make_all(
         If `budget` is not above 0, or there is no such device.
     DataError
         If pictures to train or validate with are absent; nothing has been trained.
+    LabError
+        If no run can be kept in `store`; nothing has been trained.
     """
     require_budget(budget)
     end = None if budget is None else clock() + budget
     missing = [task for task in tasks if task.key not in store]
     material = Material(resolve_device(device))
     material.require(tuple(task.run for task in missing), tests=False)
+    if missing:
+        store.require_writable()
     costs = [run_cost(task.run).operations for task in missing]
     with ExperimentBar(costs) if monitor is None else nullcontext(monitor) as watcher:
         deadline = _Deadline(watcher, clock, end)
