@@ -366,3 +366,10 @@ def test_what_a_reader_has_to_find_is_not_told(
     lines = str(caught.value).split("\n")
     assert lines[2] == f"  expected  {says}"
     assert in_words(exercise.right(*given), None, 0)[0] not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [(), (0.1, 1e-4)])
+def test_values_that_an_exercise_is_made_of_are_asked_for(given) -> None:
+    wanted = r"'three-numbers' is made of given=\(theta, learning_rate, patch\), got "
+    with pytest.raises(TypeError, match=wanted):
+        check_exercise("three-numbers", lambda: 3, given=given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Sequence
 from numbers import Real
 from textwrap import wrap
@@ -67,7 +68,7 @@ def check_exercise(
     ValueError
         If there is no such exercise or hint.
     TypeError
-        If `answer` is not a function.
+        If `answer` is not a function, or `given` not what the exercise is made of.
 
     Examples
     --------
@@ -82,7 +83,7 @@ def check_exercise(
         )
     if hint:
         print(_hint(name, exercise, hint))
-    cases = list(exercise.cases(*given))
+    cases = _cases(name, exercise, given)
     expected = [_called(exercise, exercise.right, case) for case in cases]
     got = [_called(exercise, answer, case) for case in cases]
     wrong = [i for i in range(len(cases)) if not _same(exercise, expected[i], got[i])]
@@ -91,6 +92,19 @@ def check_exercise(
         raise ExerciseError(f"{text}\n{_offer(name, answer, exercise, hint)}")
     every = "the one case" if len(cases) == 1 else f"all {len(cases)} cases"
     print(f"{name}: right in {every}.")
+
+
+def _cases(name: str, exercise: Exercise, given: Sequence[Any]) -> list[Case]:
+    """Make the cases of the values that were given, or say which are wanted."""
+    parameters = inspect.signature(exercise.cases)
+    try:
+        parameters.bind(*given)
+    except TypeError:
+        raise TypeError(
+            f"{name!r} is made of given=({', '.join(parameters.parameters)}), got "
+            f"{tuple(given)}"
+        ) from None
+    return list(exercise.cases(*given))
 
 
 def _called(exercise: Exercise, function: Callable[..., Any], case: Case) -> Any:
