@@ -279,6 +279,7 @@ def test_benchmarks_are_fetched_only_when_asked(tmp_path, monkeypatch):
     monkeypatch.setenv("VDSR_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(benchmarks, "fetch", no_network)
     assert "embedded-test" in load_benchmarks(["embedded-test"])
+    assert list(load_benchmarks("embedded-test")) == ["embedded-test"]
     assert fetched == []
     assert load_benchmarks(["Set5"], download=True, explain=said.append) == {}
     assert (fetched, said) == (["Set5"], ["Set5 is not measured: there is no network"])

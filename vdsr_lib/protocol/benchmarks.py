@@ -17,7 +17,7 @@ __all__ = ["load_benchmarks"]
 
 
 def load_benchmarks(
-    names: Iterable[str] = ("Set5", "Set14", "B100", "Urban100"),
+    names: str | Iterable[str] = ("Set5", "Set14", "B100", "Urban100"),
     *,
     download: bool = False,
     explain: Callable[[str], object] = print,
@@ -26,7 +26,7 @@ def load_benchmarks(
 
     Parameters
     ----------
-    names : iterable of str
+    names : str or iterable of str
         Data sets as the paper writes them; by default those of Table 3.
     download : bool
         Whether to fetch a set that is not here. What is here is not fetched again,
@@ -41,7 +41,7 @@ def load_benchmarks(
         Name as given -> its pictures by name, without the sets that are missing.
     """
     found = {}
-    for name in names:
+    for name in [names] if isinstance(names, str) else names:
         try:
             if download and not _is_here_packed(name):
                 fetch(name)
