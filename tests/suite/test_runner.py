@@ -369,6 +369,8 @@ def test_lessons_are_found_in_order_and_by_number(tmp_path: Path) -> None:
 
     assert numbers(None) == ["00", "01", "10"]
     assert numbers(["10", "1", "01"]) == ["01", "10"]
+    with pytest.raises(LabError, match="no lesson ; known: 00, 01, 10"):
+        numbers([""])
     with pytest.raises(LabError, match="no lesson 02; known: 00, 01, 10"):
         numbers(["02"])
     (first.parent / "10_again.ipynb").write_bytes(first.read_bytes())

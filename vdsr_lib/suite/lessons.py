@@ -120,7 +120,7 @@ def find_lessons(
         found[path.name[:2]] = path
     if not found:
         raise LabError(f"{where}: holds no lesson; run `python -m vdsr_lib notebooks`")
-    wanted = [number.zfill(2) for number in numbers or found]
+    wanted = [number and number.zfill(2) for number in numbers or found]
     for number in wanted:
         if number not in found:
             raise LabError(f"there is no lesson {number}; known: {', '.join(found)}")
