@@ -55,7 +55,8 @@ def train(
     ] = "embedded-train",
     scales: Scales = "2,3,4",
     patch_size: Annotated[
-        int | None, typer.Option(help="Pixels. Default: the receptive field.")
+        int | None,
+        typer.Option(help="Pixels. Default: the receptive field; SRCNN: 33."),
     ] = None,
     stride: Annotated[
         int | None,
