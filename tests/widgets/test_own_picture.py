@@ -13,6 +13,7 @@ from PIL import Image
 from vdsr_lib.images import Picture
 from vdsr_lib.models import VDSR
 from vdsr_lib.upscaling import upscale
+from vdsr_lib.weights import weights_file
 from vdsr_lib.widgets import own_picture
 from vdsr_lib.widgets.own_picture import OwnPicture
 from vdsr_lib.widgets.samples import letters, sample_pictures
@@ -323,3 +324,13 @@ def test_every_kind_of_picture_that_is_promised_is_taken():
         assert found == ("", name, size, kind, "done")
         rows, columns = widget.enlarged.bicubic.shape[:2]
         assert [rows, columns] == [2 * side for side in size]
+
+
+def test_short_names_mean_the_weights_that_upscale_takes() -> None:
+    """And the page begins with those of "vdsr", not with the first by its letters."""
+    best = weights_file("vdsr").stem
+    assert OwnPicture().model == best
+    assert own_picture(scale=2, model="vdsr").model == best
+    assert own_picture(scale=3, model="srcnn").model == "srcnn-915-x3"
+    named = {"vdsr": VDSR(2, 4)}
+    assert own_picture(scale=2, model="vdsr", models=named).model == "vdsr"

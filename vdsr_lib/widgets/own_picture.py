@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vdsr_lib.errors import WeightsError
 from vdsr_lib.images import Picture, read_picture
-from vdsr_lib.weights import load_model
+from vdsr_lib.weights import load_model, weights_file
+from vdsr_lib.weights.families import FAMILIES
 from vdsr_lib.widgets.background import CancelledError, Latest
 from vdsr_lib.widgets.choices import (
     as_picture,
@@ -61,8 +63,9 @@ def own_picture(
     scale : float, default 2
         In [1.1, 4].
     model : str, optional
-        "bicubic", a name in `models`, or that of shipped weights. By default the
-        first of `models`, else "vdsr" if its weights ship, else "bicubic".
+        "bicubic", a name in `models`, or that of shipped weights; "vdsr" and "srcnn"
+        mean what they mean for `upscale`. By default the first of `models`, else
+        "vdsr" if its weights ship, else "bicubic".
     models : mapping of str to torch.nn.Module, optional
         Networks of your own to choose from.
     task : {"enlarge", "restore"}
@@ -93,9 +96,21 @@ def own_picture(
     """
     widget = OwnPicture(models=models, limits=limits)
     chosen = {"scale": scale, "task": task, "device": device}
-    chosen["model"] = widget.model if model is None else model
+    chosen["model"] = widget.model
+    if model is not None:
+        chosen["model"] = model if model in (models or ()) else _meant(model, scale)
     widget.begin(picture, **chosen)
     return widget
+
+
+def _meant(name: str, scale: float | None = None) -> str:
+    """Return the name of the weights that "vdsr" or "srcnn" means, if any ship."""
+    if name not in FAMILIES:
+        return name
+    try:
+        return weights_file(name, scale=scale).stem
+    except WeightsError:
+        return name
 
 
 class OwnPicture(OwnPictureState):
@@ -135,7 +150,7 @@ class OwnPicture(OwnPictureState):
         self._quiet = False
         offered, problem = model_choices(self._networks)
         values = [choice["value"] for choice in offered]
-        preferred = [*self._networks, "vdsr", *values[1:], "bicubic"]
+        preferred = [*self._networks, _meant("vdsr"), *values[1:], "bicubic"]
         made: dict[str, Any] = {
             "models": offered,
             "devices": device_choices(),
