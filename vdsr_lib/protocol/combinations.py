@@ -87,7 +87,7 @@ def switch_costs(image: Array, scale: int) -> NDArray[np.float64]:
         names = [name for i, name in enumerate(SWITCHES[:3]) if picked >> i & 1]
         whole = combined([*names, *SWITCHES[3:]])  # neither shaved nor rounded
         true, estimate = bicubic_pair(image, scale, whole)
-        rounded = np.floor(estimate.clip(0, 255) + 0.5)
+        rounded = np.floor(estimate + 0.5)  # none of the eight leaves [0, 255]
         for i, levels in enumerate((rounded, estimate)):
             for j, border in enumerate((int(scale), 0)):
                 index = picked + 8 * j + 16 * i

@@ -37,7 +37,8 @@ class Pair(NamedTuple):
     reference : (h, w) or (h, w, 3) array of float
         The true picture, whole numbers in [0, 255].
     estimate : array of the same shape
-        Bicubic's estimate in [0, 255]; whole numbers if the protocol rounds.
+        Bicubic's estimate in [0, 255]: whole numbers if the protocol rounds, and
+        beyond the range by its overshoot if it neither rounds nor clamps.
     """
 
     reference: Array
