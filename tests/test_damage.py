@@ -47,9 +47,25 @@ def test_a_soft_lens_is_softer_and_noise_has_its_size(luma):
     box, soft = (shrink_otherwise(grid, 3, d) for d in ("box average", "soft lens"))
     assert soft.astype(float).std() < 0.5 * box.astype(float).std()
     flat = np.full((300, 300), 128, np.uint8)
-    assert shrink_otherwise(flat, 3, "noise").std() == pytest.approx(5, rel=0.05)
+    grain = shrink_otherwise(flat, 3, "noise")
+    assert grain.std() == pytest.approx(5, rel=0.05)
+    assert grain.mean() == pytest.approx(128, abs=0.2)  # rounded, not cut off
     one, other = (shrink_otherwise(flat, 3, "noise", seed=s) for s in (0, 1))
     assert (one != other).any()
+
+
+def test_noise_ends_at_black_and_at_white():
+    """Beyond them an 8-bit number begins again at its other end."""
+    for grey in (0, 255):
+        noisy = shrink_otherwise(np.full((60, 60), grey, np.uint8), 2, "noise")
+        assert np.abs(noisy.astype(int) - grey).max() < 50
+
+
+@pytest.mark.parametrize("damage", ["box average", "soft lens"])
+def test_means_are_rounded_to_the_nearest_level(damage):
+    """Columns of 101, 101 and 100, whose mean is nearer to 101."""
+    columns = np.tile(np.array([101, 101, 100], np.uint8), (30, 20))
+    assert (shrink_otherwise(columns, 3, damage)[:, 3:-3] == 101).all()
 
 
 def test_a_soft_lens_is_a_gaussian_of_0_8_small_pixels():
@@ -78,8 +94,10 @@ def test_jpeg_is_of_quality_40():
 def test_mistakes_are_sentences(luma):
     with pytest.raises(ValueError, match="damage must be one of bicubic, box average"):
         shrink_otherwise(luma, 3, "rain")
-    with pytest.raises(ValueError, match=r"\(48, 60\) is no multiple of 7: crop it"):
-        shrink_otherwise(luma, 7, "bicubic")
+    for scale in (5, 7, 8):  # one of the sides, both, the other one
+        said = rf"\(48, 60\) is no multiple of {scale}: crop it"
+        with pytest.raises(ValueError, match=said):
+            shrink_otherwise(luma, scale, "bicubic")
     with pytest.raises(ValueError, match=r"scale must be in \[1\.1, 8\], got 0"):
         shrink_otherwise(luma, 0, "bicubic")
     with pytest.raises(ValueError, match=r"whole number here, got 1\.5"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from vdsr_lib.datasets import load_images
 from vdsr_lib.devices import choose_precision
 from vdsr_lib.errors import WeightsError
 from vdsr_lib.evaluation import beside_paper, evaluate, means, validation, validator
+from vdsr_lib.evaluation import table as table_module
 from vdsr_lib.images import degrade
 from vdsr_lib.models import VDSR
 from vdsr_lib.weights import (
@@ -58,7 +60,7 @@ def pictures() -> dict[str, np.ndarray]:
     }
 
 
-def measured(model: nn.Module, image: np.ndarray, scale: float = 2) -> dict:
+def measured(model: nn.Module | str, image: np.ndarray, scale: float = 2) -> dict:
     table = evaluate(model, {"picture": image}, [scale], device="cpu")
     return table.iloc[0].to_dict()
 
@@ -82,6 +84,9 @@ def test_psnr_of_a_known_error(grey, wrong: int) -> None:
 def test_output_is_rounded_to_8_bits_before_it_is_compared(grey) -> None:
     assert measured(Answer(grey + 0.4), grey)["psnr"] == math.inf
     assert measured(Answer(grey + 0.6), grey)["psnr"] == pytest.approx(48.1308, 1e-5)
+    half = Answer(grey + 0.5)  # a validator rounds it to the same side
+    found = validator([grey], [2], "cpu")(half)["psnr_x2"]
+    assert found == pytest.approx(measured(half, grey)["psnr"])
 
 
 def test_output_is_clipped_to_8_bits(grey) -> None:
@@ -89,14 +94,19 @@ def test_output_is_clipped_to_8_bits(grey) -> None:
     assert measured(Answer(white + 4000.0), white)["psnr"] == math.inf
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_as_many_pixels_as_the_scale_are_shaved(grey, scale: int) -> None:
+@pytest.mark.parametrize(
+    ("scale", "border"), [(2, 2), (3, 3), (4, 4), (1.1, 2), (2.25, 3)]
+)
+def test_as_many_pixels_as_the_scale_are_shaved(grey, scale: float, border: int):
     inside = np.zeros_like(grey, bool)
-    inside[scale:-scale, scale:-scale] = True
-    assert measured(Answer(np.where(inside, grey, 0)), grey, scale)["psnr"] == math.inf
-    inside[scale, scale] = False
-    wrong = measured(Answer(np.where(inside, grey, 0)), grey, scale)["psnr"]
-    assert math.isfinite(wrong)
+    inside[border:-border, border:-border] = True
+    right = Answer(np.where(inside, grey, 0))
+    inside[border, border] = False
+    wrong = Answer(np.where(inside, grey, 0))
+    check, key = validator([grey], [scale], "cpu"), f"psnr_x{scale}"
+    assert measured(right, grey, scale)["psnr"] == check(right)[key] == math.inf
+    assert math.isfinite(measured(wrong, grey, scale)["psnr"])
+    assert math.isfinite(check(wrong)[key])
 
 
 def test_network_is_given_the_clamped_ilr_of_the_cropped_luma(pictures) -> None:
@@ -135,6 +145,7 @@ def test_table_has_a_row_for_each_picture_and_scale(pictures) -> None:
     assert average.psnr[2] == pytest.approx(table.psnr[[0, 2]].mean())
     numbered = evaluate("bicubic", list(pictures.values()), [2])
     assert numbered.image.tolist() == ["0", "1"]
+    assert numbered.scale.dtype.kind == "i"  # to be printed as 2, not as 2.0
 
 
 def test_weights_are_found_by_their_path(pictures, tmp_path: Path) -> None:
@@ -153,6 +164,37 @@ def test_a_diverged_network_scores_nan(grey) -> None:
     assert math.isnan(row["psnr"])
     assert math.isnan(row["ssim"])
     assert math.isnan(validator([grey], [2], "cpu")(broken)["psnr_x2"])
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_one_pixel_that_is_no_number_is_enough(grey, value: float) -> None:
+    estimate = grey.astype(float)
+    estimate[20, 30] = value
+    row = measured(Answer(estimate), grey)
+    assert math.isnan(row["psnr"])
+    assert math.isnan(row["ssim"])
+    assert math.isnan(validator([grey], [2], "cpu")(Answer(estimate))["psnr_x2"])
+
+
+def test_seconds_are_those_of_the_network_or_of_bicubic(grey, monkeypatch) -> None:
+    now = [0.0]
+
+    def slow(work, seconds: float):
+        def call(*args, **options):
+            now[0] += seconds
+            return work(*args, **options)
+
+        return call
+
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    monkeypatch.setattr(table_module, "time", clock)
+    monkeypatch.setattr(table_module, "pair", slow(table_module.pair, 3.0))
+    monkeypatch.setattr(Answer, "forward", slow(Answer.forward, 50.0))
+    for name in ("to_luma", "psnr", "ssim"):
+        function = slow(getattr(table_module, name), 1000.0)
+        monkeypatch.setattr(table_module, name, function)
+    assert measured(Answer(grey), grey)["seconds"] == 50
+    assert measured("bicubic", grey)["seconds"] == 3
 
 
 def test_a_mean_over_a_picture_that_is_nan_is_nan(pictures) -> None:
@@ -218,7 +260,8 @@ def test_the_validator_names_a_picture_that_it_cannot_measure(grey) -> None:
         validator({"large": grey, "float": grey / 255}, [3])
 
 
-def test_validator_gives_the_means_of_evaluate(pictures) -> None:
+def test_validator_gives_the_means_of_evaluate(pictures, grey) -> None:
+    pictures = {**pictures, "noise": grey}  # three: their median is another number
     torch.manual_seed(0)
     model = VDSR(3, 8)
     nn.init.normal_(model.body[-1].weight, std=0.05)
@@ -230,7 +273,7 @@ def test_validator_gives_the_means_of_evaluate(pictures) -> None:
     bicubic = means(evaluate("bicubic", pictures, (2, 3, 1.5)))
     assert check.baseline["psnr_x3"] == pytest.approx(bicubic.psnr[3])
     assert abs(scores["psnr_x3"] - bicubic.psnr[3]) > 0.01
-    assert repr(check).startswith("Validator(2 pictures)  # bicubic: psnr_x2 ")
+    assert repr(check).startswith("Validator(3 pictures)  # bicubic: psnr_x2 ")
 
 
 def test_validator_sums_errors_that_an_int32_cannot_hold() -> None:
@@ -268,7 +311,8 @@ def test_pictures_that_go_together_score_what_each_scores_alone(
 ) -> None:
     """As on a GPU; a size of its own and a broken picture among them keep their own."""
     crops = [np.roll(grey, shift)[:, : SIDE - 6 * (shift == 3)] for shift in range(7)]
-    alone, order = validator(crops, (2, 3), "cpu"), []
+    scales = (2, 3, 1.5)  # 1.5 leaves the sizes and the border of 2
+    alone, order = validator(crops, scales, "cpu"), []
     model = VDSR(3, 8)
     expected = alone(model)
 
@@ -281,7 +325,7 @@ def test_pictures_that_go_together_score_what_each_scores_alone(
         return list(order)
 
     monkeypatch.setattr(validation, "_batches", as_on_a_gpu)
-    found = validator(crops, (2, 3), "cpu")(model)
+    found = validator(crops, scales, "cpu")(model)
     assert max(map(len, order)) == together
     assert found == pytest.approx(expected, abs=2e-3)  # a pixel may round differently
 

@@ -232,6 +232,7 @@ def test_costs_are_differences_of_mean_scores(colours):
     change = wrong.groupby("scale").psnr.mean() - right.groupby("scale").psnr.mean()
     np.testing.assert_allclose(table.loc["no border crop"], change, atol=1e-12)
     assert table.shape == (1, 2)
+    assert costs(images, (2, 4), mistakes={}).shape == (0, 2)
 
 
 def test_published_costs_are_laid_out_as_measured_ones(colours):

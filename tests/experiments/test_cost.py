@@ -177,7 +177,10 @@ def test_each_shape_of_srcnn_has_a_rate_of_its_own(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(rate, "_picture_seconds", lambda *_: 1.0)
     monkeypatch.setattr(rate, "build", lambda a, **o: built.append(a) or build(a, **o))
     for run in EXPERIMENTS["srcnn"].runs("quick"):
-        measure_rate("cpu", run_cost(run).network, precision="float32")
+        found = measure_rate("cpu", run_cost(run).network, precision="float32")
+        pixel = pixel_cost(run.architecture)
+        assert found.training == 64 * 33**2 * pixel.training  # a step of 64 patches
+        assert found.measuring == rate._PICTURE**2 * pixel.forward
         assert built[-1]["kernels"] == run.architecture["kernels"]
         assert built[-1]["widths"] == run.architecture["widths"]
 

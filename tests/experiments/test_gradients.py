@@ -92,6 +92,20 @@ def test_a_trace_holds_its_steps_its_scores_and_its_end(study):
     assert repr(trace).startswith("GradientTrace(norm, rate 0.01, theta 0.2)  # finish")
 
 
+def test_the_last_step_is_counted_and_scores_are_means_over_the_scales():
+    """Seven steps are no multiple of two; before the first one it is bicubic."""
+    both = ClippingStudy(
+        depth=3, width=4, steps=7, every=2, batch_size=4, scales=(2, 4)
+    )
+    trace = both.trace("adjustable", 0.1)
+    assert trace.steps == (1, 2, 3, 4, 6, 7)
+    assert [step for step, _ in trace.psnr] == [0, 2, 4, 6, 7]
+    two, four = both._validator.baseline.values()
+    assert trace.baseline == pytest.approx((two + four) / 2)
+    assert trace.psnr[0][1] == pytest.approx(trace.baseline, abs=0.01)
+    assert two > four + 1
+
+
 def test_a_training_that_diverges_is_a_trace_too():
     wild = ClippingStudy(depth=6, width=8, steps=40, every=2, batch_size=4, scales=(2,))
     trace = wild.trace("none", 10.0)
