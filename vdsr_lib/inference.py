@@ -96,7 +96,7 @@ def super_resolve(
         raise TypeError(f"ilr must be float in [16/255, 235/255], got {kind}")
     like = next(model.parameters(), ilr)
     chosen = evaluation_precision(model, precision)
-    result = torch.empty_like(ilr, requires_grad=False)
+    result = torch.empty_like(ilr)
     with (
         _evaluation_mode(model),
         exact_convolutions(),
