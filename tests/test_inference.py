@@ -134,6 +134,9 @@ def test_large_pictures_are_cut_by_themselves(monkeypatch) -> None:
     seen.clear()
     super_resolve(model, ilr, tile=0)
     assert seen == [(50, 70)]
+    seen.clear()
+    super_resolve(model, picture(2, 1, 50, 35), precision="float32")
+    assert len(seen) == 2  # all pictures of a batch are in memory at once
 
 
 class Onlooker(nn.Module):
@@ -242,6 +245,13 @@ def test_tf32_is_off_inside_and_back_after() -> None:
         assert getattr(*switch) == on
     finally:
         setattr(*switch, before)
+
+
+def test_a_network_in_double_precision_takes_a_picture_in_float32() -> None:
+    model, ilr = network("VDSR").double(), picture(1, 1, 9, 9)
+    result = super_resolve(model, ilr)
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result, model(ilr.double()).detach().float())
 
 
 def test_nan_stays_nan() -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -67,7 +68,10 @@ def test_three_passes_mask_and_sum_as_autograd_does() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 8, 13])
-def test_channels_of_zeros_change_no_convolution(channels: int) -> None:
+def test_channels_of_zeros_change_no_convolution(monkeypatch, channels: int) -> None:  # type: ignore[no-untyped-def]
+    new = torch.empty
+    empty = lambda *given, **more: new(*given, **more).fill_(torch.nan)  # noqa: E731
+    monkeypatch.setattr(torch, "empty", empty)  # whatever lay in memory
     maps, weight = torch.randn(2, channels, 9, 9), torch.randn(4, channels, 3, 3)
     wide, broad = _rectified._aligned(maps), _rectified._aligned(weight)
     assert wide.shape[1] == broad.shape[1]
@@ -81,6 +85,47 @@ def test_no_fast_path_on_a_cpu() -> None:
     maps = torch.zeros(1, 8, 4, 4)
     with torch.autocast("cpu", torch.bfloat16):
         assert not _rectified.is_fast_path(maps, "zeros")
+
+
+@pytest.mark.parametrize(
+    ("change", "fast"),
+    [
+        ({}, True),
+        ({"device": "cpu"}, False),
+        ({"padding_mode": "replicate"}, False),  # SRCNN's: zeros were another picture
+        ({"enabled": False}, False),
+        ({"dtype": torch.float16}, False),
+        ({"passed": False}, False),
+    ],
+    ids=str,
+)
+def test_what_the_fast_path_asks_for(monkeypatch, change, fast: bool) -> None:  # type: ignore[no-untyped-def]
+    """As on a GPU, of which the questions alone are asked."""
+    given = {"device": "cuda", "padding_mode": "zeros", "enabled": True, "passed": True}
+    given |= {"dtype": torch.bfloat16, **change}
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda _: given["enabled"])
+    monkeypatch.setattr(torch, "get_autocast_dtype", lambda _: given["dtype"])
+    monkeypatch.setattr(_rectified, "_passed_trial", lambda _: given["passed"])
+    maps = SimpleNamespace(device=torch.device(given["device"]))
+    assert _rectified.is_fast_path(maps, given["padding_mode"]) is fast
+
+
+def out_of_memory(*_: object) -> torch.Tensor:
+    raise torch.OutOfMemoryError
+
+
+def test_a_trial_without_memory_says_nothing_about_the_device(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Remembered, it would slow down all that comes after."""
+    _rectified._passed_trial.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(_rectified, "convolve_and_rectify", out_of_memory)
+        with pytest.raises(torch.OutOfMemoryError):
+            _rectified._passed_trial(torch.device("cpu"))
+    assert _rectified._passed_trial(torch.device("cpu"))
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", out_of_memory)
+    maps, weight = torch.zeros(1, 8, 4, 4), torch.zeros(8, 8, 3, 3)
+    with pytest.raises(torch.OutOfMemoryError):
+        _rectified.convolve_and_rectify(maps, weight, torch.zeros(8), 1)
 
 
 def broken(*_: object) -> torch.Tensor:
@@ -141,6 +186,12 @@ def test_a_chain_gives_rectified_layers_to_the_fast_path(monkeypatch) -> None:  
     assert [isinstance(each, Convolution) for each in seen] == [True] * 4
 
 
+def test_a_width_of_no_whole_eights_keeps_to_torch_s_operations(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    taken = fast_path_by_torch(monkeypatch)
+    VDSR(4, 12)(torch.rand(1, 1, 12, 12))
+    assert taken == []
+
+
 def test_a_chain_keeps_what_was_put_in_the_place_of_a_relu(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """A GPU must not take for a ReLU what a CPU does not."""
     network = VDSR(4, 8)
@@ -160,6 +211,8 @@ def test_a_chain_keeps_what_was_put_in_the_place_of_a_relu(monkeypatch) -> None:
         {"padding": (0, 0)},
         {"stride": (2, 2)},
         {"bias": None},
+        {"dilation": (2, 2)},
+        {"groups": 2, "weight": torch.nn.Parameter(torch.rand(8, 4, 3, 3))},
     ],
     ids=" ".join,
 )
