@@ -290,6 +290,8 @@ def test_environment_names_another_file(
 ) -> None:
     monkeypatch.setenv("VDSR_CLAIMS_FILE", str(declared))
     assert list(load_claims()) == ["03.residual-leads", "03.final", "01.other"]
+    monkeypatch.setenv("VDSR_CLAIMS_FILE", "absent.toml")
+    assert list(load_claims(declared))  # a path that is given goes first
 
 
 # ---- the book ----

@@ -70,6 +70,7 @@ def test_a_saved_network_comes_back_to_the_bit(
     path = save_model(original, tmp_path / "net.safetensors")
     loaded = load_model(path)
     assert repr(loaded) == repr(original)
+    assert not loaded.training
     assert _same(loaded, original)
     image = torch.rand(1, 1, 12, 12)
     assert torch.equal(loaded(image), original(image))

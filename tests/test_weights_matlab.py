@@ -225,6 +225,10 @@ BAD_SRCNN = {
     "no bias": (_without("biases_conv3"), "has no variable 'biases_conv3'"),
     "text inside": (_changed("biases_conv1", "four"), "is not numeric"),
     "nan": (_changed("biases_conv1", np.full((4, 1), np.nan)), "is NaN or infinite"),
+    "too large for float32": (
+        _changed("biases_conv1", np.full((4, 1), 1e300)),
+        "is NaN or infinite",
+    ),
     "axes": (_changed("weights_conv1", np.ones((9, 9, 4))), "2, 3 and 2 axes, got"),
     "no square": (_changed("weights_conv1", np.ones((80, 4))), "80 weights make no sq"),
     "even": (_changed("weights_conv1", np.ones((64, 4))), "no such network: .* odd"),
@@ -291,6 +295,10 @@ BAD_VDSR = {
         _vdsr_with(lambda a: a["weight"].__setitem__(1, np.ones((5, 5, 4, 4)))),
         r"is \(3, 3, in, out\), this file has \(5, 5, 4, 4\)",
     ),
+    "five axes": (
+        _vdsr_with(lambda a: a["weight"].__setitem__(1, np.ones((3, 3, 4, 4, 2)))),
+        r"is \(3, 3, in, out\), this file has \(3, 3, 4, 4, 2\)",
+    ),
     "chain": (
         _vdsr_with(lambda a: a["weight"].__setitem__(1, np.ones((3, 3, 4, 6)))),
         r"weight of layer 2 has shape \(6, 4, 3, 3\), where \(4, 4, 3, 3\) belongs",
@@ -323,6 +331,7 @@ def test_import_draws_no_random_number_and_gives_parameters(tmp_path: Path) -> N
     network = import_matconvnet(path)
     assert torch.equal(before, torch.random.get_rng_state())
     assert all(p.requires_grad and p.is_contiguous() for p in network.parameters())
+    assert not network.training
     stored = loadmat(path)["model"][0, 0]["weight"][0, 1]
     found = network.body[2].weight[3, 2, 0, 1].item()
     assert found == pytest.approx(float(stored[0, 1, 2, 3]))
