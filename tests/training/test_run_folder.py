@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,7 +20,14 @@ from vdsr_lib import _files
 from vdsr_lib.errors import RunError
 from vdsr_lib.models import VDSR
 from vdsr_lib.patches import PatchSet
-from vdsr_lib.training import DivergedError, History, Silent, TrainingConfig, train
+from vdsr_lib.training import (
+    DivergedError,
+    History,
+    Silent,
+    TrainingConfig,
+    loop,
+    train,
+)
 from vdsr_lib.training.run_folder import Checkpoint, RunFolder
 
 CONFIG = TrainingConfig.paper(epochs=4, batch_size=20)
@@ -107,6 +115,24 @@ def test_every_place_to_stop_resumes(
     assert equal_weights(whole, resumed)
     assert numbers(history) == numbers(expected)
     assert history.validations == expected.validations
+
+
+def test_a_checkpoint_is_written_when_the_last_one_is_old(
+    make_model, patches, tmp_path, monkeypatch
+):
+    """A step takes ten seconds by this clock; after thirty it is time, by default."""
+    now, saved, save = [0.0], [], RunFolder.save
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def noted(folder, checkpoint):
+        saved.append((checkpoint.state["step"], checkpoint.state["position"]["done"]))
+        save(folder, checkpoint)
+
+    monkeypatch.setattr(RunFolder, "save", noted)
+    model = make_model()
+    model.register_forward_hook(lambda *_: now.append(now.pop() + 10))
+    run(model, patches, tmp_path, TrainingConfig.paper(epochs=2, batch_size=20))
+    assert saved == [(0, 0), (3, 3), (6, 6), (7, 0), (10, 3), (13, 6), (14, 0)]
 
 
 def test_augmented_patches_resume_too(
@@ -272,6 +298,10 @@ def test_the_checkpoint_of_another_run_is_refused_by_what_differs(
         in message(make_model(), patches, other)
     )
     assert "network.depth was 3 and is 4" in message(VDSR(4, 8), patches, CONFIG)
+    stranger = torch.nn.Conv2d(1, 1, 3, padding=1)  # known by its shapes alone
+    assert "network.weight was None and is [1, 1, 3, 3]" in message(
+        stranger, patches, CONFIG
+    )
     fewer = PatchSet(patches.ilr[1:], patches.hr[1:], patches.scales[1:])
     assert "patches.count was 144 and is 143" in message(make_model(), fewer, CONFIG)
 

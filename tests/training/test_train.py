@@ -22,9 +22,11 @@ from vdsr_lib.training import (
     StuckAtBicubicWarning,
     TrainingConfig,
     ledger,
+    loop,
     train,
     training_loss,
 )
+from vdsr_lib.training.run_folder import RunFolder
 
 QUICK = {"device": "cpu", "precision": "float32"}
 
@@ -151,6 +153,35 @@ def test_validation_does_not_change_the_training(make_model, patches, equal_weig
 def test_an_epoch_takes_time_whether_or_not_it_is_validated(make_model, patches):
     history = run(make_model(), patches, recipe(validate_every=1000))
     assert all(row["seconds"] > 0 for row in history.epochs)
+
+
+def test_only_steps_count_as_time(make_model, patches, recorder, tmp_path, monkeypatch):
+    """A step takes a second; to validate, to save and to look on take far longer."""
+    now, save = [0.0], RunFolder.save
+    clock = SimpleNamespace(monotonic=lambda: now[0], perf_counter=lambda: now[0])
+    monkeypatch.setattr(ledger, "time", clock)
+    monkeypatch.setattr(loop, "time", clock)
+
+    def passes(seconds: float, answer=None):
+        now[0] += seconds
+        return answer
+
+    def trained(**options):
+        model = make_model()
+        model.register_forward_hook(lambda *_: passes(1))
+        given = {
+            "validate": lambda _: passes(100, {"psnr": 1.0}),
+            "on_epoch": lambda *_: passes(1e4),
+            "run_dir": tmp_path,
+        }
+        config = recipe(epochs=2, validate_every=3)
+        history = run(model, patches, config, **{**given, **options})
+        return [row["seconds"] for row in history.epochs]
+
+    monkeypatch.setattr(RunFolder, "save", lambda *given: passes(1e6, save(*given)))
+    assert trained(monitor=recorder(stop_at=11)) == [7, 4]
+    assert trained(resume=True) == [7, 7]
+    assert trained(run_dir=None) == [7, 7]
 
 
 def test_on_epoch_sees_the_model_and_the_row(make_model, patches):
@@ -294,6 +325,7 @@ def test_an_unclipped_rate_diverges_with_a_named_cause(make_model, patches):
     assert f"diverged at step {last['step']} (epoch 1)" in message
     assert "nothing clips the gradient at learning rate 10" in message
     assert last["step"] < 7
+    assert last["seconds"] > 0
     assert not history.finished
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), len(again.history.epochs)) == (message, len(history.epochs))
