@@ -84,6 +84,20 @@ def test_a_resumed_run_ends_with_the_same_bits(
     assert history.finished
 
 
+def test_a_resumed_run_states_the_precision_that_it_goes_on_in(
+    make_model, patches, recorder, tmp_path
+):
+    run(
+        make_model(),
+        patches,
+        tmp_path,
+        monitor=recorder(stop_at=10),
+        precision="bfloat16",
+    )
+    history = run(make_model(), patches, tmp_path, resume=True)
+    assert history.precision == "float32: asked for"
+
+
 def test_the_file_is_left_alone_while_a_resumed_run_goes_on(
     make_model, patches, stopped, recorder
 ):

@@ -92,6 +92,16 @@ def test_it_trains_where_gradients_are_off(make_model, patches, equal_weights, w
     assert all(p.requires_grad and not p.is_inference() for p in inside.parameters())
 
 
+def test_each_step_tells_its_own_learning_rate(make_model, patches, recorder):
+    """In a warm-up each step has another: that of its middle."""
+    watch = recorder()
+    config = recipe(epochs=2, warm_up=1.0)
+    run(make_model(), patches, config, monitor=watch)
+    told = [row["learning_rate"] for row in watch.steps[:7]]
+    assert told == [config.learning_rate_at(1, (step + 0.5) / 7) for step in range(7)]
+    assert len(set(told)) == 7
+
+
 def test_max_steps_ends_the_run_in_mid_epoch(make_model, patches, equal_weights):
     history = run(make_model(), patches, recipe(max_steps=9))
     assert [(row["epoch"], row["step"]) for row in history.epochs] == [(1, 7), (2, 9)]
@@ -489,20 +499,21 @@ class Rarely(Silent):
 
 
 @pytest.mark.parametrize(
-    ("stop_at", "expected"),
+    ("stop_at", "expected", "ends"),
     [
-        (99, [("epoch", 7), ("step", 14), ("epoch", 14)]),
-        (9, [("epoch", 7), ("step", 9)]),
-        (7, [("epoch", 7), ("step", 7)]),
-        (0, []),
+        (99, [("epoch", 7), ("step", 14), ("epoch", 14)], [7, 14]),
+        (9, [("epoch", 7), ("step", 9)], [7, 9]),
+        (7, [("epoch", 7), ("step", 7)], [7]),
+        (0, [], []),
     ],
 )
 def test_the_last_step_is_told_at_the_end_and_at_a_stop(
-    make_model, patches, stop_at, expected
+    make_model, patches, stop_at, expected, ends
 ):
     watch = Rarely(stop_at)
     history = run(make_model(), patches, recipe(epochs=2), monitor=watch)
     assert watch.told == expected
+    assert [row["step"] for row in history.epochs] == ends
     assert history.finished is (stop_at == 99)
 
 
