@@ -48,7 +48,8 @@ def run(folder, **options):
     model = VDSR(3, 8, generator=torch.Generator().manual_seed(1))
     config = TrainingConfig.paper(epochs=3, batch_size=20)
     given = {"monitor": Silent(), "device": "cpu", "precision": "float32"} | options
-    return model, train(model, patches, config, run_dir=folder, resume=True, **given)
+    given |= {"run_dir": folder, "resume": True} if folder else {}
+    return model, train(model, patches, config, **given)
 
 try:
     run(disk / "run", monitor=Filling())
