@@ -211,8 +211,7 @@ curves = result.grouped("learning_rate", "network")
 bicubic = result.table.bicubic[0]
 start = {n: psnrs[0] for n, (_, psnrs) in curves["learning rate 0.1"].items()}
 print(f"bicubic {bicubic:.2f}; step 0:", pd.Series(start).round(2).to_dict())
-away = abs(start["residual"] - bicubic)
-display(book.record("starts-at-bicubic", away))
+display(book.record("starts-at-bicubic", abs(start["residual"] - bicubic)))
 book.record("plain-starts-far-below", bicubic - start["non-residual"])
 
 # %% [markdown]
@@ -262,8 +261,7 @@ for word, lines in zip(words.values(), by_epoch.values(), strict=True):
 
 # %%
 display(book.record("residual-passes-bicubic", min(final.residual - bicubic)))
-below = bicubic - final["non-residual"].max()
-book.record("plain-still-below-bicubic", below)
+book.record("plain-still-below-bicubic", bicubic - final["non-residual"].max())
 
 # %% [markdown]
 # ## What it looks like
@@ -430,6 +428,14 @@ display(book.record("shallow-gap-was-wide", gap[1]))
 book.record("shallow-gap-closes", abs(gap[-1]))
 
 # %% [markdown]
+# Recorded at full scale, 80 epochs on T91 (PSNR on Set5):
+
+# %%
+shipped = recorded("shallow")
+display(shipped and shipped.table[["network", "psnr"]])
+
+# %% [markdown]
+# The skip is worth 0.17 dB there, and 0.66 at depth 10 (above, rate 0.001).
 # So "residual learning is better" says too much and too little. It makes
 # training start where it would otherwise have to arrive, and with the clip it
 # bears rates at which the other network leaps about. Three layers can do
