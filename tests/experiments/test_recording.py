@@ -566,6 +566,13 @@ def test_the_cost_of_the_papers_network_by_hand():
     assert float(text.split()[3]) == pytest.approx(hours, abs=0.06)
 
 
+def test_an_srcnn_of_another_shape_has_a_cost_too():
+    """An experiment of one's own may hold 9-3-5, whose rate nobody has measured."""
+    run = get_experiment("srcnn").runs("paper")[0]
+    other = replace(run, architecture={**run.architecture, "kernels": [9, 3, 5]})
+    assert cost_text(other).startswith("not run (about ")
+
+
 def test_a_recording_is_laid_out_to_be_read(ablation, store, measured, tmp_path):
     path = record(ablation, store, tmp_path).path
     lines = path.read_text().splitlines()

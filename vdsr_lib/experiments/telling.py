@@ -11,7 +11,7 @@ __all__ = ["command_for", "cost_text"]
 
 # One core of an Intel Xeon (Sapphire Rapids, AMX) that does nothing else; training in
 # bfloat16 (benchmarks/training_step.py), measuring in float32. SRCNN's are coarse, and
-# those of 9-5-5 an EPYC's, without AMX.
+# those of 9-5-5 an EPYC's, without AMX. Other shapes are taken for 9-1-5.
 _RATES = {
     "VDSR": (530e9, 110e9),
     "SRCNN 9-1-5": (40e9, 50e9),
@@ -55,7 +55,7 @@ def cost_text(run: Run) -> str:
         speed of one core that has AMX, so that it is the same on every machine.
     """
     cost = run_cost(run)
-    training, measuring = _RATES[cost.network]
+    training, measuring = _RATES.get(cost.network, _RATES["SRCNN 9-1-5"])
     hours = (cost.training / training + cost.measuring / measuring) / 3600
     if hours >= 48:
         text = f"{hours / 24:.1f} days"
