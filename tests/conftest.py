@@ -26,8 +26,6 @@ def root() -> Path:
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Keep the other cores free, and the sums in one order."""
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
