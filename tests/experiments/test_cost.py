@@ -163,7 +163,7 @@ def test_a_rate_is_measured_once_and_is_that_of_training(one_thread):
     assert fastest / 1000 < rate.measuring < 2 * fastest
     assert str(rate).endswith("GFLOP/s (float32: asked for)")
     for name in ("EDSR", "SRCNN", "SRCNN 9-", "VDSR 20"):
-        with pytest.raises(ValueError, match=f"VDSR or SRCNN 9-1-5, got '{name}'"):
+        with pytest.raises(ValueError, match=f"as in 'SRCNN 9-1-5', got '{name}'"):
             measure_rate("cpu", name)
 
 

@@ -99,7 +99,10 @@ def _measured_network(network: str) -> tuple[dict[str, Any], int]:
     if network == "VDSR":
         return _VDSR, 21
     if not re.fullmatch(r"SRCNN \d+(-\d+)+", network):
-        raise ValueError(f"network must be VDSR or SRCNN 9-1-5, got {network!r}")
+        raise ValueError(
+            "network must be VDSR, or SRCNN with its sides as in 'SRCNN 9-1-5', got "
+            f"{network!r}"
+        )
     kernels = [int(side) for side in network.split(" ")[1].split("-")]
     widths = [64] + [32] * (len(kernels) - 2)
     return {"name": "SRCNN", "kernels": kernels, "widths": widths}, 33
