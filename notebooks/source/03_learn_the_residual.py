@@ -432,7 +432,7 @@ book.record("shallow-gap-closes", abs(gap[-1]))
 
 # %%
 shipped = recorded("shallow")
-display(shipped and shipped.table[["network", "psnr"]])
+display(shipped and shipped.table[["network", "psnr"]].round(2))
 
 # %% [markdown]
 # The skip is worth 0.17 dB there, and 0.66 at depth 10 (above, rate 0.001).
