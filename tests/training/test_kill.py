@@ -38,7 +38,7 @@ def go_on(folder: Path | None, planes, seed: int = 1) -> tuple[VDSR, History]:
         PatchSet(*planes),
         CONFIG,
         run_dir=folder,
-        resume=True,
+        resume=folder is not None,
         checkpoint_seconds=0.0,
         monitor=Silent(),
         validate=lambda m: {"psnr": float(m(planes[0][:2]).mean())},

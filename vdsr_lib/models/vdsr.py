@@ -89,8 +89,8 @@ class VDSR(LumaNetwork):
     def survives_bfloat16(self) -> bool:
         """Whether bfloat16 evaluation scores as float32 does, to 0.005 dB: measured.
 
-        Only with the skip: without it every layer carries the picture itself, and
-        rounds it.
+        One network of depth 3, trained for 80 epochs, moved by 0.0058 dB. Only with the
+        skip: without it every layer carries the picture itself, and rounds it.
         """
         return self.residual
 
