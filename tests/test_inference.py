@@ -69,11 +69,12 @@ def test_bfloat16_is_taken_where_it_was_measured_to_do_no_harm(monkeypatch) -> N
     def taken(model: nn.Module, precision: str = "auto") -> torch.dtype:
         return evaluation_precision(model, precision).dtype
 
-    assert taken(VDSR(3, 8)) is torch.bfloat16
-    assert taken(VDSR(3, 8), "float32") is torch.float32
+    assert taken(VDSR(10, 8)) is torch.bfloat16
+    assert taken(VDSR(10, 8), "float32") is torch.float32
     for other in (
-        VDSR(3, 8, residual=False),
-        VDSR(3, 8).double(),
+        VDSR(9, 8),
+        VDSR(10, 8, residual=False),
+        VDSR(10, 8).double(),
         SRCNN((3, 1, 3), (4, 2)),
         nn.Conv2d(1, 1, 3),
         nn.Identity(),
@@ -81,7 +82,7 @@ def test_bfloat16_is_taken_where_it_was_measured_to_do_no_harm(monkeypatch) -> N
         assert taken(other) is torch.float32
         assert taken(other, "bfloat16") is torch.bfloat16
     monkeypatch.setattr(devices, "_cpu_bfloat16", lambda: None)
-    assert taken(VDSR(3, 8)) is torch.float32
+    assert taken(VDSR(10, 8)) is torch.float32
 
 
 def test_what_rounding_a_picture_costs_is_won_back() -> None:

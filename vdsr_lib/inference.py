@@ -132,8 +132,8 @@ def evaluation_precision(model: nn.Module, precision: str = "auto") -> Precision
     Parameters
     ----------
     model : torch.nn.Module
-        With ``survives_bfloat16`` True, as a residual `VDSR` has it, "auto" may take
-        bfloat16.
+        With ``survives_bfloat16`` True, as a residual `VDSR` of depth 10 and more has
+        it, "auto" may take bfloat16.
     precision : {"auto", "bfloat16", "float32"}
         Anything but "auto" is obeyed, also where it is slow or coarse.
 
@@ -150,7 +150,9 @@ def evaluation_precision(model: nn.Module, precision: str = "auto") -> Precision
     survives = getattr(model, "survives_bfloat16", False)
     if precision == "auto" and not (survives and like.dtype == torch.float32):
         exact = choose_precision(like.device, "float32")
-        return replace(exact, reason="only residual VDSRs were measured in bfloat16")
+        return replace(
+            exact, reason="bfloat16 is for residual VDSRs of depth 10 and more"
+        )
     return choose_precision(like.device, precision)
 
 

@@ -19,8 +19,8 @@ def test_deeper_networks_cost_more_time():
     assert table.index.tolist() == [3, 14]
     assert table.index.name == "depth"
     assert (table > 0).all(axis=None)
-    # 12 middle layers against 1, on a machine that may do other things meanwhile.
-    assert (table.loc[14] > 1.3 * table.loc[3]).all()
+    # 12 middle layers against 1: far more than twice, whatever the overhead.
+    assert (table.loc[14] > 2 * table.loc[3]).all()
 
 
 def test_times_are_microseconds_a_pixel(monkeypatch):
