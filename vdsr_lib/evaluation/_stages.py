@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from vdsr_lib.images import check_scale, crop_to_multiple, degrade
+from vdsr_lib.images.reading import refuse_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,11 +21,7 @@ Images: TypeAlias = "Mapping[str, NDArray[np.uint8]] | Sequence[NDArray[np.uint8
 
 def named(images: Images) -> dict[str, NDArray[np.uint8]]:
     """Return the pictures by name; numbers where there are no names."""
-    if isinstance(images, (str, os.PathLike)):
-        raise TypeError(
-            "images must be pictures, by name or in a sequence: "
-            f"load_images({str(images)!r}) reads a set or folder"
-        )
+    refuse_name(images)
     if not isinstance(images, Mapping):
         images = {str(number): image for number, image in enumerate(images)}
     if not images:

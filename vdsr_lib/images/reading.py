@@ -49,6 +49,18 @@ class _UnknownTiffError(Exception):
     """A TIFF file of a kind that Pillow does not know."""
 
 
+def refuse_name(images: object) -> None:
+    """Raise TypeError for the name of a set or folder, where its pictures are wanted.
+
+    A string is a sequence too: of letters, which would be taken for pictures.
+    """
+    if isinstance(images, (str, os.PathLike)):
+        raise TypeError(
+            "images must be pictures, by name or in a sequence: "
+            f"load_images({str(images)!r}) reads a set or folder"
+        )
+
+
 def read_picture(
     source: Source, *, max_pixels: int | None = MAX_PIXELS, name: str | None = None
 ) -> Picture:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from vdsr_lib.images import check_scale, crop_to_multiple, degrade, to_luma
+from vdsr_lib.images.reading import refuse_name
 
 __all__ = ["Images", "cut_patches"]
 
@@ -66,11 +66,7 @@ def cut_patches(
 
 def _lumas(images: Any) -> list[NDArray[np.uint8]]:
     """Return the luma of each picture; an error names the picture."""
-    if isinstance(images, (str, os.PathLike)):
-        raise TypeError(
-            "images must be pictures, by name or in a sequence: "
-            f"load_images({str(images)!r}) reads a set or folder"
-        )
+    refuse_name(images)
     named = images if isinstance(images, Mapping) else dict(enumerate(images))
     lumas = []
     for name, image in named.items():
