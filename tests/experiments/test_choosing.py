@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +51,11 @@ def test_a_name_with_a_plus_is_itself():
     ("only", "sentence"),
     [
         ("resdual, rate 0.1", "no run fits 'resdual, rate 0.1'; did you mean"),
+        (
+            "Residal, Rate 0.01",
+            "did you mean 'residual, rate 0.01' or 'residual, rate 0.001' or "
+            r"'residual, rate 0.1'\?$",
+        ),
         ("residual, rate 0.1, residal, rate 0.01", "no run fits 'residal, rate 0.01'"),
         ("residual, rate 0.1,", "no run fits ''; there are 'residual, rate 0.1'"),
         ("zzz", "no run fits 'zzz'; there are 'residual, rate 0.1', 'non-residual"),
@@ -61,9 +67,20 @@ def test_what_fits_no_run_is_answered_with_what_is_like_it(only, sentence):
         chosen_runs(TABLE1, only)
 
 
-def test_of_many_runs_some_are_named():
-    with pytest.raises(ValueError, match="and 36 more"):
-        chosen_runs(get_experiment("figure3").runs("paper"), "zzz")
+@pytest.mark.parametrize(
+    ("experiment", "more"),
+    [("clipping_start", "'"), ("table2", "'"), ("figure3", "' and 36 more")],
+)
+def test_of_many_runs_twelve_are_named(experiment: str, more: str):
+    runs = get_experiment(experiment).runs("paper")
+    with pytest.raises(ValueError, match=f"{re.escape(runs[:12][-1].name)}{more}$"):
+        chosen_runs(runs, "zzz")
+
+
+def test_a_guess_has_the_capitals_of_its_run():
+    runs = get_experiment("ablation").runs("paper")
+    with pytest.raises(ValueError, match="did you mean 'T91' or '291'"):
+        chosen_runs(runs, "T-91")
 
 
 def test_other_sizes_stay_whole():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,8 @@ def test_gains_are_differences_in_the_order_of_the_runs(table: pd.DataFrame):
     assert gains.columns.tolist() == [0.1, 0.001]
     np.testing.assert_allclose(gains, [[0.5, -0.25], [np.nan, 0.0]], atol=1e-12)
     assert (gains.index.name, gains.columns.name) == ("clipping", "learning rate")
+    turned = gain_table(table, "learning_rate", "clipping")
+    pd.testing.assert_frame_equal(turned, gains.T)
 
 
 def test_a_run_that_was_not_made_leaves_a_gap(table: pd.DataFrame):
@@ -178,6 +181,22 @@ def test_every_declared_run_has_a_cell_in_words(some: Recording):
     assert (words == "not run").sum().sum() == 9
     other = full_table("clipping_start", some, *KEYS, scale=2)
     assert other.loc["norm", 0.1] == "+0.25"
+    turned = full_table("clipping_start", some, *KEYS[::-1], scale=3)
+    pd.testing.assert_frame_equal(turned, words.T)
+
+
+def test_a_run_that_was_not_measured_at_a_scale_is_told_as_finished(some: Recording):
+    """Its pictures were absent: no "+nan", and no KeyError where nothing has a row."""
+    table = some.table.query("run != 'norm, rate 0.1' or scale == 2")
+    apart = replace(some, table=table)
+    apart.record["runs"]["norm, rate 0.1"]["message"] = None
+    words = full_table("clipping_start", apart, *KEYS, scale=3)
+    assert words[0.1].tolist() == ["+1.00", "not run", "finished", "not run"]
+    words = full_table("clipping_start", apart, *KEYS, scale=4)
+    assert words[0.1].tolist() == ["finished", "not run", "finished", "not run"]
+    beside = table.assign(clipping=table["clipping"].replace("none", "norm"))
+    words = full_table("clipping_start", replace(some, table=beside), *KEYS, scale=3)
+    assert words.loc["norm", 0.1] == "finished"  # a gap of the gains
 
 
 def test_nothing_recorded_is_not_run_everywhere():
@@ -213,5 +232,8 @@ def test_gradients_of_recorded_steps_are_drawn_a_panel_a_rule(some: Recording):
     assert np.isnan(norms[1])
     shares = step_courses(some, *KEYS, quantity="clipped_share")
     assert shares["adjustable"] == {"learning rate 0.1": ([1, 2], [0.5, 0.5])}
+    turned = step_courses(some, *KEYS[::-1])
+    assert list(turned) == ["0.1", "0.01"]
+    assert turned["0.1"] == {"clipping adjustable": ([1, 2], [2.0, 5.0])}
     axes = {"xlabel": "step", "ylabel": "gradient norm", "logarithmic": True}
     assert len(figures.panels(lines, **axes).axes) == 2

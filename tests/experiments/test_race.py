@@ -39,6 +39,8 @@ def result() -> ExperimentResult:
 
 def test_a_race_is_read_at_the_leaders_steps_and_time(result: ExperimentResult):
     table = race(result, "leader")
+    assert table.index.name == "run"
+    assert table.columns.tolist() == ["step_seconds", "same_steps", "same_time"]
     assert table.step_seconds.to_dict() == {"leader": 2.0, "rival": 0.5}
     assert table.loc["leader"].tolist() == [2.0, 30.0, 30.0]
     # 10 steps are a measurement; 20 s are 40 steps, and the rival ended at 30.
@@ -49,7 +51,8 @@ def test_a_race_is_read_at_the_leaders_steps_and_time(result: ExperimentResult):
 
 def test_the_curves_are_the_same_over_steps_and_over_seconds(result):
     panels = race_curves(result)
-    by_step, by_time = panels.values()
+    by_step = panels["over training steps"]
+    by_time = panels["over seconds of training"]
     np.testing.assert_array_equal(by_step["rival"][0], [0, 10, 20, 30])
     np.testing.assert_array_equal(by_time["rival"][0], [0, 5, 10, 15])
     np.testing.assert_array_equal(by_step["leader"][1], by_time["leader"][1])
@@ -59,11 +62,23 @@ def test_frames_of_the_rival_are_those_of_the_same_step_and_time(result):
     pictures, steps = race_frames(result, "leader", "rival")
     assert steps == [0, 5, 10]
     shown = {name: np.asarray(p)[..., 0, 0].tolist() for name, p in pictures.items()}
+    rivals = ["rival, same steps", "rival, same time"]
+    assert list(shown) == ["original", "bicubic", *rivals, "leader"]
     assert shown["leader"] == [0, 5, 10]
     assert shown["rival, same steps"] == [0, 8, 16]  # the first at or after 0, 5, 10
     assert shown["rival, same time"] == [0, 24, 30]  # 0, 20 and 40 steps; it has 30
     assert shown["original"] == 200
     assert shown["bicubic"] == 100
+
+
+def test_a_step_that_a_quotient_of_times_misses_by_rounding_is_that_step(result):
+    """10 steps in 1.1 s and 30 in 1.1 s: 5 of them are 15, and a little more."""
+    for run in result.record["runs"].values():
+        run["provenance"]["seconds"] = 1.1
+    result.frames["rival"] = frames((0, 15, 30))
+    assert 5 * (1.1 / 10) / (1.1 / 30) > 15
+    pictures, _ = race_frames(result, "leader", "rival")
+    assert pictures["rival, same time"][:, 0, 0].tolist() == [0, 15, 30]
 
 
 def test_a_run_without_frames_or_of_no_such_name_is_refused(result):

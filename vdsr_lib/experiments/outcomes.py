@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -106,8 +107,9 @@ def full_table(
     Returns
     -------
     pandas.DataFrame
-        ``"+0.50"``, PSNR minus that of bicubic in dB; ``"diverged, step 3"``; or
-        ``"not run"``. Its axes are in the declared order.
+        ``"+0.50"``, PSNR minus that of bicubic in dB; ``"finished"`` where that was
+        not measured; ``"diverged, step 3"``; or ``"not run"``. Its axes are in the
+        declared order.
 
     Raises
     ------
@@ -126,8 +128,9 @@ def full_table(
         text = "not run"
         if (entry := made.get(run.name)) is not None:
             text = ending(entry["outcome"], entry.get("message") or "")
-            if column in gains and text == "finished":
-                text = f"{gains[column][row]:+.2f}"
+            gain = gains.get(column, {}).get(row, math.nan)
+            if text == "finished" and not math.isnan(gain):
+                text = f"{gain:+.2f}"
         words.setdefault(column, {})[row] = text
     return pd.DataFrame(words).rename_axis(
         index=rows.replace("_", " "), columns=columns.replace("_", " ")
