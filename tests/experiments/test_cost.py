@@ -15,8 +15,9 @@ from vdsr_lib.datasets import load_images
 from vdsr_lib.errors import DataError
 from vdsr_lib.experiments import EXPERIMENTS, Material, Pictures, Run
 from vdsr_lib.experiments.cost import Cost, picture_sizes, pixel_cost, run_cost
-from vdsr_lib.experiments.rate import measure_rate
+from vdsr_lib.experiments.rate import Rate, measure_rate
 from vdsr_lib.models import build
+from vdsr_lib.patches import PatchSet
 from vdsr_lib.training import Silent, train
 
 NETWORKS = [
@@ -63,7 +64,7 @@ def test_counting_draws_nothing_from_the_callers_generator():
         {},
         {"scales": (2, 3, 4), "stride": 5, "augment": True},
         {"scales": (1.5,), "patch_size": 48},
-        {"scales": (3,), "patch_size": 54, "stride": 14},
+        {"scales": (3,), "patch_size": 54, "stride": 5},
     ],
 )
 def test_steps_are_those_that_training_makes(run: Run, material: Material, changes):
@@ -91,6 +92,10 @@ def test_a_run_is_the_sum_of_its_steps_and_measurements(run: Run):
     often = replace(run, training=replace(run.training, validate_every=3))
     more = run_cost(often).measuring - run_cost(run).measuring
     assert more == (4 - _validations(run)) * 2 * 32 * 32 * pixel.forward
+    large = replace(run.training, batch_size=len(_patches(run)), max_steps=None)
+    once = replace(run, training=large)  # one step an epoch, and two epochs
+    untested = run_cost(once).measuring - tested * pixel.forward
+    assert untested == pytest.approx(_validations(once) * 2 * 32 * 32 * pixel.forward)
     fewer = replace(run, validate=replace(run.validate, count=1))
     less = run_cost(run).measuring - run_cost(fewer).measuring
     assert less == _validations(run) * 32 * 32 * pixel.forward
@@ -98,19 +103,30 @@ def test_a_run_is_the_sum_of_its_steps_and_measurements(run: Run):
     assert len(images) == 1  # and that is what is measured
 
 
+def _patches(run: Run) -> PatchSet:
+    return Material(torch.device("cpu")).patches(run)
+
+
 def _validations(run: Run) -> int:
     """How often `train` validates, counted while it does, with that of step 0."""
     calls = []
-    material = Material(torch.device("cpu"))
     train(
         build(run.architecture),
-        material.patches(run),
+        _patches(run),
         run.training,
         validate=lambda model: calls.append(1) or {},
         monitor=Silent(),
         device="cpu",
     )
     return len(calls) + 1
+
+
+def test_a_picture_that_is_smaller_than_a_scale_costs_nothing_at_it(run: Run):
+    cost = run_cost(run, lambda _: [(2, 5)])  # cropped to 2 x 4 at x2
+    assert cost.steps == 0
+    assert cost.measuring == 2 * (2 * 4) * pixel_cost(run.architecture).forward
+    cost = run_cost(run, lambda _: [(3, 3)])  # 2 x 2 at x2, twice, and 3 x 3 at x3
+    assert cost.measuring == (4 + 4 + 9) * pixel_cost(run.architecture).forward
 
 
 def test_an_unknown_test_set_is_named_and_left_out(run: Run, tmp_path: Path):
@@ -129,6 +145,9 @@ def test_every_experiment_of_the_paper_has_a_cost_without_its_pictures(
         name: [run_cost(run) for run in each.runs("paper")]
         for name, each in EXPERIMENTS.items()
     }
+    assert picture_sizes("T91") == picture_sizes("t91")
+    both = [*picture_sizes("t91"), *picture_sizes("bsd200")]
+    assert list(picture_sizes("291")) == both
     assert costs["table2"][-1].steps == 9_920  # 80 epochs of 124 steps
     assert not any(cost.uncounted for each in costs.values() for cost in each)
     assert all(cost.operations > 1e12 for each in costs.values() for cost in each)
@@ -173,16 +192,29 @@ def test_each_shape_of_srcnn_has_a_rate_of_its_own(monkeypatch: pytest.MonkeyPat
 
     built: list[dict[str, Any]] = []
     monkeypatch.setattr(rate, "_measured", rate._measured.__wrapped__)  # not cached
-    monkeypatch.setattr(rate, "_step_seconds", lambda *_: 1.0)
-    monkeypatch.setattr(rate, "_picture_seconds", lambda *_: 1.0)
+    monkeypatch.setattr(rate, "_step_seconds", lambda *_: 0.5)
+    monkeypatch.setattr(rate, "_picture_seconds", lambda *_: 0.25)
     monkeypatch.setattr(rate, "build", lambda a, **o: built.append(a) or build(a, **o))
+    before = torch.get_rng_state()
     for run in EXPERIMENTS["srcnn"].runs("quick"):
         found = measure_rate("cpu", run_cost(run).network, precision="float32")
         pixel = pixel_cost(run.architecture)
-        assert found.training == 64 * 33**2 * pixel.training  # a step of 64 patches
-        assert found.measuring == rate._PICTURE**2 * pixel.forward
+        assert found.training == 64 * 33**2 * pixel.training / 0.5  # of 64 patches
+        assert found.measuring == rate._PICTURE**2 * pixel.forward / 0.25
         assert built[-1]["kernels"] == run.architecture["kernels"]
         assert built[-1]["widths"] == run.architecture["widths"]
+    depth10 = {"name": "VDSR", "depth": 10, "width": 64, "residual": True}
+    found = measure_rate("cpu", precision="float32")
+    assert found.training == 64 * 21**2 * pixel_cost(depth10).training / 0.5
+    assert built[-1] == depth10
+    assert torch.equal(torch.get_rng_state(), before)  # the caller's draws stay
+
+
+def test_a_rate_is_told_in_a_unit_for_people():
+    told = Rate(training=1.2344e12, measuring=1e9, precision="bfloat16")
+    assert str(told) == "1,234 GFLOP/s (bfloat16)"
+    assert Rate(10e9, 1.0, "").speed == "10 GFLOP/s"
+    assert Rate(9.94e9, 1.0, "").speed == "9.9 GFLOP/s"
 
 
 def test_a_gpus_steps_are_timed_as_it_tells_of_them(monkeypatch: pytest.MonkeyPatch):
@@ -228,9 +260,34 @@ def test_the_fastest_step_counts(monkeypatch: pytest.MonkeyPatch):
     assert watch.seconds() == pytest.approx(0.1)
 
 
+def test_every_step_is_timed(run: Run):
+    """A monitor that is told of a step now and then would take several for one."""
+    from vdsr_lib.experiments import rate
+
+    watch = rate._Stopwatch(1)
+    train(build(run.architecture), _patches(run), run.training, monitor=watch)
+    assert len(watch.ends) == 8
+
+
+def test_using_a_network_is_timed_in_float32_but_for_the_first_time(monkeypatch):
+    from vdsr_lib.experiments import rate
+
+    asked: list[tuple[torch.Size, str]] = []
+    moments = iter([0.0, 5.0, 5.0, 5.1, 6.0, 6.05, 7.0, 7.2, 8.0, 8.01])
+    monkeypatch.setattr(rate.time, "perf_counter", lambda: next(moments))
+
+    def used(_, picture: torch.Tensor, *, precision: str) -> torch.Tensor:
+        asked.append((picture.shape, precision))
+        return picture
+
+    monkeypatch.setattr(rate, "super_resolve", used)
+    seconds = rate._picture_seconds(torch.nn.Identity(), torch.device("cpu"))
+    assert seconds == pytest.approx(0.05)
+    assert asked == [((1, 1, 160, 160), "float32")] * 4  # 0.35 seconds, and the first
+
+
 def test_seconds_are_operations_over_the_rate(monkeypatch: pytest.MonkeyPatch):
     from vdsr_lib.experiments import cost
-    from vdsr_lib.experiments.rate import Rate
 
     asked = []
 
@@ -242,16 +299,27 @@ def test_seconds_are_operations_over_the_rate(monkeypatch: pytest.MonkeyPatch):
     one = Cost("SRCNN 9-5-5", 10, training=8e9, measuring=3e9)
     assert one.seconds("cpu") == pytest.approx(2 + 3)
     assert one.operations == 11e9
-    assert asked == [("cpu", "SRCNN 9-5-5")]
+    one.seconds()
+    assert asked == [("cpu", "SRCNN 9-5-5"), ("auto", "SRCNN 9-5-5")]
 
 
 def test_ctrl_c_while_measuring_is_not_swallowed(monkeypatch: pytest.MonkeyPatch):
     from vdsr_lib.experiments import rate
     from vdsr_lib.training import History
 
-    monkeypatch.setattr(rate, "train", lambda *_, **__: History())
+    trained: list[dict[str, Any]] = []
+
+    def stopped(model, patches, config, **options: Any) -> History:
+        trained.append({"side": patches.hr.shape[-1], "config": config, **options})
+        return History()
+
+    monkeypatch.setattr(rate, "train", stopped)
     with pytest.raises(KeyboardInterrupt):
         measure_rate("cpu", "SRCNN 9-1-5", precision="float32")
+    (asked,) = trained
+    assert (asked["side"], asked["config"].batch_size) == (33, 64)
+    assert (asked["device"], asked["precision"]) == (torch.device("cpu"), "float32")
+    assert asked["monitor"]._together == 1  # a CPU's steps are told one by one
 
 
 def test_picture_sizes_of_a_folder_are_read(pictures: Path):
