@@ -38,8 +38,9 @@ from vdsr_lib.weights import load_model, read_card
 
 @pytest.fixture
 def measured(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two tiny pictures stand for Set5, and for nothing else."""
-    monkeypatch.setattr(shipping, "MEASURED_SETS", {str(pictures): "Set5"})
+    """Two tiny pictures stand for Set5; Set14 is not on this machine."""
+    sets = {str(pictures.parent / "absent"): "Set14", str(pictures): "Set5"}
+    monkeypatch.setattr(shipping, "MEASURED_SETS", sets)
     monkeypatch.setattr(shipping, "_JUDGED", str(pictures))
     return pictures
 
@@ -421,10 +422,29 @@ def test_weights_ship_with_all_that_is_known_of_them(
     assert card["architecture"] == run.architecture
     assert card["steps"] == 8
     assert "8 steps of 4 patches" in card["recipe"]
-    assert "32 patches of 12 x 12" in card["data"]
+    assert card["data"] == f"{measured}, x2: 32 patches of 12 x 12"
+    assert card["scales"] == [2.0, 3.0]
+    assert list(card["scores"]) == list(card["ssim"]) == ["Set5"]
     assert card["command"].startswith("vdsr experiments run ablation --profile paper")
     assert card["check"] == "vdsr evaluate --model vdsr-t91 --data set5"
-    assert {"commit", "machine", "seconds", "date", "terms"} <= card.keys()
+    made = store.load(run.key(), run.declaration()).record["provenance"]
+    assert card["commit"] == made["machine"]["commit"]
+    assert {**card["machine"], "platform": made["machine"]["platform"]} == (
+        made["machine"]
+    )
+    for name in ("seconds", "date", "precision"):
+        assert card[name] == made[name]
+    assert "terms" in card
+
+
+def test_a_network_of_one_scale_is_checked_and_measured_at_that_scale(
+    store, measured, tmp_path, declare
+):
+    one = declare(str(measured))  # at x2 alone
+    path = record(one, store, tmp_path).weights["T91"]
+    assert read_card(path)["check"].endswith("--data set5 --scales 2")
+    (run, *_) = one.runs("paper")
+    assert shipping._scales(replace(run, test=(), scales=(3, 4))) == (3, 4)
 
 
 def test_the_cards_scores_are_those_of_the_stored_weights(
@@ -442,6 +462,12 @@ def test_the_cards_scores_are_those_of_the_stored_weights(
         assert card["ssim"]["Set5"][f"x{scale}"] == pytest.approx(
             scores.ssim[scale], abs=1e-4
         )
+    (run, *_) = ablation.runs("paper")
+    crops = evaluate(model, material.measured(run.validate), (2,), precision="float32")
+    assert card["validation"] == {
+        "pictures": "Set5 (middle 32 x 32)",
+        "psnr": {"x2": pytest.approx(means(crops).psnr[2], abs=1e-4)},
+    }
 
 
 def test_half_the_digits_are_kept_where_they_cost_nothing_and_all_elsewhere(
@@ -516,6 +542,8 @@ def test_one_mean_beyond_the_limit_is_enough_and_the_card_scores_what_ships(
         lost = exact["scores"]["Set5"][scale] - light["scores"]["Set5"][scale]
         assert lost == pytest.approx(losses[f"Set5 {scale}"], abs=2e-4)
         assert lost > 0.01
+    lost = exact["validation"]["psnr"]["x2"] - light["validation"]["psnr"]["x2"]
+    assert lost == pytest.approx(losses["Set5 (middle 32 x 32) x2"], abs=2e-4)
 
 
 def test_the_recipe_is_one_sentence():
@@ -536,6 +564,10 @@ def test_the_recipe_is_one_sentence():
         "80 epochs (541,920 steps of 64 patches), SGD at 0.1, divided by 10 every "
         "20 epochs, clipping adjustable with theta 0.0001, weight decay 0.0001"
     )
+    never = replace(vdsr, training=replace(vdsr.training, drop_every=80))
+    assert "at 0.1, clipping" in shipping._recipe(never, 1)  # of 80 epochs
+    assert shipping._shown(vdsr.validate) == "bsd500-test (24 pictures, middle 96 x 96)"
+    assert shipping._shown(Pictures("b100")) == "B100"
     assert shipping._data(vdsr, 433_536) == (
         "T91 + BSD200, x2, x3, x4: 433,536 patches of 41 x 41, in 8 flips and rotations"
     )
