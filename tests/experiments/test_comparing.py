@@ -14,6 +14,7 @@ from vdsr_lib.errors import LabError
 from vdsr_lib.experiments import Recording, get_experiment
 from vdsr_lib.experiments.comparing import comparison_page
 from vdsr_lib.experiments.known import Known
+from vdsr_lib.experiments.telling import cost_text
 from vdsr_lib.training import History
 
 
@@ -237,3 +238,30 @@ def test_a_run_that_is_declared_otherwise_today_is_not_shown(name: str):
     found.record["runs"][name]["key"] = "0" * 16
     page = comparison_page(Known([found], {}))
     assert rows(section(page, "Training data"))[name][0].endswith("not run")
+
+
+def test_a_run_that_two_experiments_recorded_is_found_once():
+    """As the first of them has it; a number that nobody measured is None."""
+    first = recording("ablation", {"T91": (37.0, 33.0, 30.9)})
+    again = recording("table2", {"x2, x3, x4": (36.0, 32.0, 29.9), "x3": (35, 34, 31)})
+    known = Known([first, again], {})
+    names = [(found.name, found.recording) for found in known.runs]
+    assert names == [("T91", first), ("x3", again)]
+    runs = {run.name: run for run in get_experiment("table2").runs("paper")}
+    found = known.find(runs["x2, x3, x4"])
+    assert found is not None
+    assert found.entry["command"] == "vdsr made T91"
+    assert known.how("table2", runs["x2, x3, x4"]) == "`vdsr made T91`"
+    assert known.find(runs["x4"]) is None
+    assert known.how("table2", runs["x4"]) == (
+        f"{cost_text(runs['x4'])}: "
+        "`vdsr experiments run table2 --profile paper --only x4`"
+    )
+    assert found.steps == 800
+    assert [found.psnr(scale) for scale in (2, 3, 4)] == [37.0, 33.0, 30.9]
+    assert found.psnr(1.5) is None
+    first.table.loc[first.table.scale == 3, "psnr"] = float("nan")  # it diverged
+    assert found.psnr(3) is None
+    assert found.at_epoch(79, "psnr_x2") == pytest.approx(36.99)
+    assert found.at_epoch(79, "psnr_x3") is None
+    assert found.at_epoch(81, "psnr_x2") is None
