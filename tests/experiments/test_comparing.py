@@ -229,7 +229,27 @@ def test_a_set_that_is_not_measured_is_not_filled_in():
     table = found.table.assign(dataset="set14")
     other = Recording(found.record, table, found.curves, found.histories)
     page = comparison_page(Known([other], {}))
-    assert rows(section(page, "Training data"))["T91"][0] == "37.06 / not run"
+    assert rows(section(page, "Training data"))["T91"][0] == "37.06 / not measured"
+    assert rows(section(page, "Figure 3"))["20"][0] == "37.06 / not measured"
+    assert rows(section(page, "What it took"))["ablation: T91"][-1] == "not measured"
+
+
+def test_a_run_that_diverged_is_not_said_to_be_not_run():
+    """Its cells say why they are empty; its curve is shown as far as it goes."""
+    name = "residual, rate 0.1"
+    found = recording("table1", {name: (37.0, 33.0, 30.9)})
+    found.record["runs"][name]["outcome"] = "diverged"
+    found.table["psnr"] = float("nan")
+    found.curves[name] = found.curves[name][:21]
+    page = comparison_page(Known([found], {}))
+    lines = section(page, "Table 1").splitlines()
+    first = next(line for line in lines if line.startswith("| 0.1 | res"))
+    assert first.strip("| ").split(" | ")[2:6] == [
+        *("36.90 / **36.30**", "36.64 / **36.40**"),
+        *("37.12 / diverged", "37.05 / diverged"),
+    ]
+    assert "2 of 24 cells are measured" in section(page, "Table 1")
+    assert rows(section(page, "What it took"))[f"table1: {name}"][-1] == "diverged"
 
 
 @pytest.mark.parametrize("name", ["T91", "291"])

@@ -268,6 +268,10 @@ def test_a_run_that_diverged_is_recorded_without_weights(
     assert np.isfinite(read.table.bicubic).all()
     assert not read.histories["T91"].epochs[-1]["loss"] < 1e9
     assert not read.histories["T91"].finished
+    made = store.load(runs[0].key(), runs[0].declaration())
+    where = {"store": store, "material": material, "made_by": ""}
+    with pytest.raises(ValueError, match="'T91' diverged: it has no weights to ship"):
+        shipping.ship(runs[0], made, tmp_path / "t91.safetensors", **where)
 
 
 def test_a_trace_is_recorded_and_read_of_a_run_that_diverged_too(
@@ -568,6 +572,8 @@ def test_the_recipe_is_one_sentence():
     assert "at 0.1, clipping" in shipping._recipe(never, 1)  # of 80 epochs
     assert shipping._shown(vdsr.validate) == "bsd500-test (24 pictures, middle 96 x 96)"
     assert shipping._shown(Pictures("b100")) == "B100"
+    scores = pd.Series({2: 37.527149, 1.5: 0.9})
+    assert shipping.by_scale(scores) == {"x2": 37.5271, "x1.5": 0.9}
     assert shipping._data(vdsr, 433_536) == (
         "T91 + BSD200, x2, x3, x4: 433,536 patches of 41 x 41, in 8 flips and rotations"
     )

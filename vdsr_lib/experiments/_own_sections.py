@@ -107,7 +107,7 @@ def times_section(known: Known) -> str:
                 f"{found.steps:,}",
                 duration(seconds),
                 f"{1000 * seconds / found.steps:.0f} ms" if ended else "-",
-                ", ".join(f"x{s} {v:.2f}" for s, v in scores) or "diverged",
+                ", ".join(f"x{s} {v:.2f}" for s, v in scores) or found.absent,
             ]
         )
     heads = ["run", "network", "device", "arithmetic", "steps", "training", "a step"]

@@ -18,11 +18,11 @@ class Count:
     all: int = 0  # filled or not
     differences: list[float] = field(default_factory=list)  # ours less theirs, in dB
 
-    def cell(self, printed: float, ours: float | None) -> str:
+    def cell(self, printed: float, ours: float | None, absent: str = NONE) -> str:
         """Return a cell, "37.06 / 37.01", and remember what it says."""
         self.all += 1
         if ours is None:
-            return f"{printed:.2f} / {NONE}"
+            return f"{printed:.2f} / {absent}"
         self.differences.append(ours - printed)
         return f"{printed:.2f} / **{ours:.2f}**"
 

@@ -106,12 +106,21 @@ def _by_epoch(
         ].set_index("epoch")
         found = known.find(run)
         cells = [
-            count.cell(float(theirs.psnr[epoch]), _after(found, epoch, epochs[-1]))
+            count.cell(
+                float(theirs.psnr[epoch]),
+                _after(found, epoch, epochs[-1]),
+                _absent(found),
+            )
             for epoch in epochs
         ]
         rows.append([f"{rate:g}", network, *cells, known.how(name, run)])
     heads = ["rate", "network", *(f"epoch {epoch}" for epoch in epochs)]
     return section(title, words, (heads, rows), count)
+
+
+def _absent(found: Found | None) -> str:
+    """Return what stands in a cell without a number of ours."""
+    return NONE if found is None else found.absent
 
 
 def _after(found: Found | None, epoch: int, last: int) -> float | None:
@@ -189,7 +198,11 @@ def _by_scale(
     for run in get_experiment(experiment).runs("paper"):
         found = known.find(run)
         cells = [
-            count.cell(float(printed[run.name](s)), found.psnr(s) if found else None)
+            count.cell(
+                float(printed[run.name](s)),
+                found.psnr(s) if found else None,
+                _absent(found),
+            )
             for s in _SCALES
         ]
         rows.append([run.name, *cells, known.how(experiment, run)])
@@ -209,7 +222,8 @@ def _figure3(known: Known) -> str:
         for scale in _SCALES:
             values = [v for f in found if (v := f.psnr(scale)) is not None]
             mean = sum(values) / len(values) if values else None
-            cell = count.cell(float(printed[depth, scale]), mean)
+            absent = _absent(found[0] if found else None)
+            cell = count.cell(float(printed[depth, scale]), mean, absent)
             if len(values) > 1:
                 cell += f" ({min(values):.2f} to {max(values):.2f})"
             cells.append(cell)
@@ -244,9 +258,13 @@ def _like_for_like(known: Known) -> str:
             [
                 f"x{scale}",
                 count.cell(
-                    float(authors.psnr[scale]), small.psnr(scale) if small else None
+                    float(authors.psnr[scale]),
+                    small.psnr(scale) if small else None,
+                    _absent(small),
                 ),
-                count.cell(vdsr[scale], large.psnr(scale) if large else None),
+                count.cell(
+                    vdsr[scale], large.psnr(scale) if large else None, _absent(large)
+                ),
                 known.how("srcnn", runs[f"SRCNN 9-1-5, x{scale}"]),
             ]
         )

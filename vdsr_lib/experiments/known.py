@@ -48,6 +48,12 @@ class Found:
         """Training steps that it took."""
         return int(self.recording.histories[self.name].epochs[-1]["step"])
 
+    @property
+    def absent(self) -> str:
+        """What a score that it lacks is told as: "diverged", or "not measured"."""
+        outcome: str = self.entry["outcome"]
+        return "not measured" if outcome == "finished" else outcome
+
     def psnr(self, scale: float) -> float | None:
         """Return its PSNR on Set5, in dB, or None if that was not measured."""
         table = self.recording.table
