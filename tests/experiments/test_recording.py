@@ -26,6 +26,7 @@ from vdsr_lib.experiments import (
     get_experiment,
     make_run,
     making,
+    merging,
     record_experiment,
     recording,
     scoring,
@@ -251,9 +252,25 @@ def test_what_was_declared_otherwise_is_forgotten(ablation, store, measured, tmp
     first, *rest = ablation.runs("paper")
     changed = replace(first, training=replace(first.training, max_steps=7))
     sizes = dict.fromkeys(PROFILES, (changed, *rest))
-    whole = record(replace(ablation, sizes=sizes), store, tmp_path).recording
-    assert list(whole.record["runs"]) == ["T91 + augmentation"]
-    assert list(whole.record["missing"]) == ["T91", "291"]
+    none = RunStore(tmp_path / "none")
+    for place in (none, store):
+        whole = record(replace(ablation, sizes=sizes), place, tmp_path).recording
+        assert list(whole.record["runs"]) == ["T91 + augmentation"]
+        assert list(whole.record["missing"]) == ["T91", "291"]
+    sizes = dict.fromkeys(PROFILES, (changed,))
+    with pytest.raises(RunError, match=r"none of the 1 runs of ablation at paper"):
+        record(replace(ablation, sizes=sizes), none, tmp_path)
+
+
+def test_of_two_sets_that_are_absent_one_was_measured_before():
+    made = {"provenance": {"date": "today"}}
+    rows = [("a", "set14", 32.0), ("a", "set5", 36.0), ("b", "set14", 31.0)]
+    table = pd.DataFrame(rows, columns=["run", "dataset", "psnr"])
+    earlier = Recording({"runs": {"a": dict(made)}}, table)
+    entries = {"a": {**made, "not_measured": ["set14", "b100"]}}
+    (kept,) = merging._measured_before(entries, earlier)
+    assert kept.values.tolist() == [["a", "set14", 32.0]]
+    assert entries["a"]["not_measured"] == ["b100"]
 
 
 def test_a_run_that_diverged_is_recorded_without_weights(
@@ -320,6 +337,8 @@ def test_another_size_is_not_mixed_in(ablation, store, measured, tmp_path):
     record(ablation, store, tmp_path)
     with pytest.raises(RunError, match="holds profile paper, seed 0; give another"):
         record(ablation, store, tmp_path, profile="quick")
+    with pytest.raises(RunError, match="holds profile paper, seed 0; give another"):
+        record(ablation, store, tmp_path, seed=1)
 
 
 @pytest.fixture
