@@ -210,6 +210,17 @@ def test_each_shape_of_srcnn_has_a_rate_of_its_own(monkeypatch: pytest.MonkeyPat
     assert torch.equal(torch.get_rng_state(), before)  # the caller's draws stay
 
 
+@pytest.mark.parametrize(
+    ("sides", "widths"), [("9-5", [64]), ("9-3-3-5", [64, 32, 32])]
+)
+def test_an_srcnn_of_any_length_is_measured_with_the_papers_widths(sides, widths):
+    from vdsr_lib.experiments import rate
+
+    architecture, _ = rate._measured_network(f"SRCNN {sides}")
+    assert architecture["widths"] == widths
+    assert pixel_cost(architecture).forward > 0  # there is such a network
+
+
 def test_a_rate_is_told_in_a_unit_for_people():
     told = Rate(training=1.2344e12, measuring=1e9, precision="bfloat16")
     assert str(told) == "1,234 GFLOP/s (bfloat16)"
