@@ -460,9 +460,11 @@ def test_a_judgement_is_one_line_with_the_verdict_in_words(book: ClaimBook) -> N
     )
     assert repr(judgement) == line
     assert judgement._repr_markdown_() == line.replace("Holds.", "**Holds.**")
-    assert "<strong>Holds.</strong> The residual network is ahead." in (
-        judgement._repr_html_()
-    )
+    html = judgement._repr_html_()
+    assert "<strong>Holds.</strong> The residual network is ahead." in html
+    colours = [judge(relation(">", 3), n, "quick")._repr_html_() for n in (4, 2)]
+    green, red = "border-left: 0.3em solid #2e7d32", "border-left: 0.3em solid #c62828"
+    assert [green in html, green in colours[0], red in colours[1]] == [True] * 3
 
 
 def test_a_source_of_another_kind_is_not_announced_twice() -> None:

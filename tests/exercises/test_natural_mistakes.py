@@ -207,6 +207,40 @@ def test_a_natural_mistake_is_caught_and_called_by_its_name(
     assert f"This is what comes out when {told}" in str(caught.value)
 
 
+def _after_the_last_fall(psnrs: Any, level: float) -> int | None:
+    falls = (e for e in range(1, len(psnrs)) if psnrs[e] < psnrs[e - 1])
+    start = max(falls, default=0)
+    return next((e + 1 for e in range(start, len(psnrs)) if psnrs[e] > level), None)
+
+
+def _two_in_a_row(psnrs: Any, level: float) -> int | None:
+    above = [value > level for value in psnrs]
+    for epoch in range(1, len(psnrs)):
+        if above[epoch - 1] and above[epoch] and above[-1]:
+            return epoch
+    return len(psnrs) if above[-1] else None
+
+
+@pytest.mark.parametrize("answer", [_after_the_last_fall, _two_in_a_row])
+def test_to_last_is_neither_to_rise_nor_to_be_above_twice(
+    answer: Callable[..., Any],
+) -> None:
+    with pytest.raises(ExerciseError, match="lasting-epoch: not yet; 3 of 4 cases"):
+        check_exercise("lasting-epoch", answer)
+
+
+def test_the_last_layers_deviation_is_small_and_counts_all_the_same() -> None:
+    """It is 6e-5 at width 64, where the tolerance of other numbers is 1e-5."""
+
+    def bias_counted(depth: int, width: int) -> list[float]:
+        inner = math.sqrt(2 / (9 * width))
+        last = math.sqrt(2 / (9 * width + 1)) / 1000
+        return [math.sqrt(2) / 3, *[inner] * (depth - 2), last]
+
+    with pytest.raises(ExerciseError, match="first-weights: not yet"):
+        check_exercise("first-weights", bias_counted)
+
+
 def test_where_none_is_right_nothing_is_said_of_return() -> None:
     with pytest.raises(ExerciseError) as caught:
         check_exercise("lasting-epoch", lambda psnrs, level: 4)

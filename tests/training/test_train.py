@@ -121,6 +121,7 @@ def test_validation_is_merged_into_the_rows(make_model, patches):
     assert seen == [(False, False)] * 4
     assert [row["psnr_x2"] for row in history.epochs] == [31, 32, 33, 34]
     assert [row["step"] for row in history.validations] == [7, 14, 21, 28]
+    assert ", psnr_x2 34.00, ssim_x2 0.9000)" in repr(history)  # as the paper's tables
     assert list(history.to_frame().columns) == [
         "epoch",
         "step",

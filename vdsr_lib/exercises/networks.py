@@ -287,6 +287,7 @@ EXERCISES: dict[str, Exercise] = {
             "[sqrt(2 / 9)] + [sqrt(2 / (9 * width))] * (depth - 2) + "
             "[0.001 * sqrt(2 / (9 * width))]",
         ),
+        tolerance=1e-7,
     ),
     "counted-by-hand": Exercise(
         _by_hand,

@@ -117,7 +117,7 @@ def _last_below(psnrs: Sequence[float], level: float) -> int:
 
 def _curve_cases() -> list[Case]:
     curves = (
-        ([30, 34, 31, 34, 35], 33.66),
+        ([30, 34, 35, 31, 36, 35], 33.66),
         ([34, 35, 36], 33.66),
         ([20, 30, 33.66, 34], 33.66),
         ([34, 35, 30], 33.66),

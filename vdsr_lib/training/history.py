@@ -16,7 +16,7 @@ from vdsr_lib.errors import RunError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "History", "Row"]
+__all__ = ["COLUMNS", "History", "Row", "score_texts"]
 
 Row: TypeAlias = dict[str, Any]
 
@@ -65,10 +65,11 @@ class History:
         if not self.epochs:
             return "History(no epoch yet)"
         last = self.epochs[-1]
+        scores = "".join(f", {name} {text}" for name, text in score_texts(last).items())
         state = "" if self.finished else ", not finished"
         return (
             f"History({len(self.epochs)} epochs, {last['step']:,} steps, "
-            f"loss {last['loss']:.4g}{_scores(last)}{state})"
+            f"loss {last['loss']:.4g}{scores}{state})"
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -151,10 +152,25 @@ class History:
             raise RunError(f"{path} is not a training history: {error}") from error
 
 
-def _scores(row: Row) -> str:
-    """Return the validation scores of a row as text."""
-    scores = {k: v for k, v in row.items() if k.startswith(("psnr", "ssim"))}
-    return "".join(f", {name} {value:.2f}" for name, value in scores.items())
+def score_texts(row: Row) -> dict[str, str]:
+    """Return the validation scores of a row as the paper's tables print them.
+
+    Parameters
+    ----------
+    row : dict
+        Of an epoch.
+
+    Returns
+    -------
+    dict of str to str
+        Keys that begin with ``psnr``, two decimals, or with ``ssim``, four.
+    """
+    digits = {"psnr": 2, "ssim": 4}
+    return {
+        key: f"{value:.{digits[key[:4]]}f}"
+        for key, value in row.items()
+        if key[:4] in digits
+    }
 
 
 def _plain(row: Row) -> Row:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from vdsr_lib._bars import progress_bar
 from vdsr_lib.training.config import TrainingConfig
-from vdsr_lib.training.history import History, Row
+from vdsr_lib.training.history import History, Row, score_texts
 
 __all__ = ["Interruption", "Monitor", "ProgressBar", "Silent", "tell"]
 
@@ -110,11 +110,7 @@ class ProgressBar(Silent):
 
     def epoch(self, record: Row) -> None:
         """Show the validation's scores from now on."""
-        self._scores = {
-            key: f"{value:.2f}"
-            for key, value in record.items()
-            if key.startswith(("psnr", "ssim"))
-        }
+        self._scores = score_texts(record)
         self.step(record)
 
     def finish(self, history: History) -> None:  # noqa: ARG002
