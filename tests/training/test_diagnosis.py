@@ -11,6 +11,7 @@ from vdsr_lib.patches import PatchSet
 from vdsr_lib.training import TrainingConfig, diagnosis
 from vdsr_lib.training.diagnosis import (
     ReferenceLosses,
+    divergence,
     is_divergent,
     is_stuck,
     recipe_faults,
@@ -54,6 +55,8 @@ def test_the_references_are_the_losses_of_bicubic_and_of_black(patches, monkeypa
         ([row(loss=2.023)], None, True),
         ([row(loss=2.024)], None, False),
         ([row(loss=1.96)], {"psnr_x2": 33.66}, False),
+        # SSIM is in no decibels: 0.02 of it are far from bicubic
+        ([row(loss=1.5, ssim_x2=0.95)], {"ssim_x2": 0.93}, False),
         ([row(loss=0.0)], None, False),
     ],
 )
@@ -93,6 +96,23 @@ def test_a_recipe_without_fault_is_given_five_times_as_long():
 def test_divergent(loss, norm, divergent):
     step = {"loss": loss, "gradient_norm": norm}
     assert is_divergent(step, ReferenceLosses(bicubic=0.01, black=9.0)) is divergent
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"clipping": "none"}, "nothing clips the gradient at learning rate 0.1: use"),
+        ({"theta": 0.1}, "theta 0.1 (authors' code: 1e-4) lets a weight move that far"),
+        ({"clipping": "value", "theta": 0.1}, "clipping='value' with theta 0.1 is too"),
+        ({"clipping": "norm", "theta": 9.0}, "clipping='norm' with theta 9 is too"),
+    ],
+)
+def test_why_a_run_diverged(changes, cause):
+    failed = row(step=3, loss=math.inf) | {"epoch": 1, "learning_rate": 0.1}
+    assert divergence(failed, TrainingConfig(**changes)).startswith(
+        "training diverged at step 3 (epoch 1): loss inf, gradient norm 1. "
+        f"Likely cause: {cause}"
+    )
 
 
 def test_the_worst_start_on_smooth_pictures_is_no_divergence(patches):
