@@ -37,7 +37,9 @@ def test_the_right_function_passes_and_each_mistake_is_named(
 ) -> None:
     exercise, given = get_exercise(name), GIVEN.get(name, ())
     check_exercise(name, exercise.right, given=given)
-    assert capsys.readouterr().out.startswith(f"{name}: right in ")
+    count = len(list(exercise.cases(*given)))
+    every = "the one case" if count == 1 else f"all {count} cases"
+    assert capsys.readouterr().out == f"{name}: right in {every}.\n"
     for cause, mistaken in exercise.mistakes.items():
         with pytest.raises(ExerciseError) as caught:
             check_exercise(name, mistaken, given=given)
@@ -146,6 +148,8 @@ def test_a_count_that_is_off_by_one_is_wrong() -> None:
     check_exercise("counted-by-hand", lambda: (665_921, 41), given=(20, 64))
     with pytest.raises(ExerciseError, match=r"got       \(665920, 41\)"):
         check_exercise("counted-by-hand", lambda: (665_920, 41), given=(20, 64))
+    with pytest.raises(ExerciseError, match="not yet"):  # a float is off, too
+        check_exercise("counted-by-hand", lambda: (665_920.0, 41), given=(20, 64))
 
 
 def test_the_error_shows_its_text_alone_in_a_notebook() -> None:
