@@ -202,6 +202,23 @@ def test_a_mistake_that_explains_all_cases_wins(
         ("Set5", "Set14", False),
         (1.0, None, False),
         (1.0, math.nan, False),
+        (math.nan, math.nan, True),
+        (math.inf, math.inf, True),
+        (math.inf, 1e9, False),
+        (0.0, 9e-7, True),  # the tolerance is 1e-6: of 1 below 1, of the number above
+        (0.0, 2e-6, False),
+        (1e6, 1e6 + 0.9, True),
+        (1e6, 1e6 - 1.1, False),
+        (1, True, False),
+        (True, np.bool_(True), True),
+        ((20, 40), (20, 60), False),
+        ({"a": 1.0}, {"a": 1.0 + 1e-9}, True),
+        ({"a": 1.0}, ["a"], False),
+        ({"a": 1.0}, {"a": 1.1}, False),
+        ({"a": 1.0}, {"a": 1.0, "b": 1.0}, False),
+        (np.zeros(2, np.uint8), np.zeros(2, np.int64), False),
+        (np.zeros(2, np.uint8), np.array([0, 1], np.uint8), False),
+        (np.zeros(2), np.array([0.0, 2e-6]), False),
     ],
 )
 def test_what_counts_as_the_same(expected: Any, got: Any, same: bool) -> None:
