@@ -225,6 +225,8 @@ def test_numbers_may_differ_by_profile(declared: Path) -> None:
         (None, "dB", "not run"),
         (math.nan, "dB", "nan dB"),
         (-1.309, "dB", "-1.31 dB"),
+        (-36.9, "dB", "-36.90 dB"),
+        (-0.5, "dB", "-0.5 dB"),
         (1.0, "", "1.00"),
         (99_999.0, "", "99999.00"),
         (1e5, "", "1 \N{MULTIPLICATION SIGN} 10⁵"),
