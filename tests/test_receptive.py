@@ -84,7 +84,9 @@ class Blur(torch.nn.Module):
 
 
 def test_a_module_needs_no_parameters(picture):
-    np.testing.assert_allclose(effective_field(Blur(), picture, 2), 1 / 9, rtol=1e-6)
+    for places in (2, 40):  # 40: more than go through a network at once
+        field = effective_field(Blur(), picture, places)
+        np.testing.assert_allclose(field, 1 / 9, rtol=1e-6)
 
 
 def test_a_unit_that_is_off_passes_nothing(picture):
@@ -186,15 +188,19 @@ def test_the_reach_is_that_of_the_farther_axis(row, column):
     assert central_side(field, 0.9) == 1
 
 
-@pytest.mark.parametrize("bad", ["uint8", "0 to 255", "NaN"])
+@pytest.mark.parametrize("bad", ["0 to 255", "-1.5 to -0.6", "1.6 to 2.5", "NaN"])
 def test_a_picture_in_another_range_is_refused(picture, bad):
     wrong = {
-        "uint8": (picture * 255).astype(np.uint8),
         "0 to 255": picture * 255,
+        "-1.5 to -0.6": picture - 1.57,
+        "1.6 to 2.5": picture + 1.57,
         "NaN": np.full_like(picture, np.nan),
     }
-    with pytest.raises((TypeError, ValueError), match="ilr must be float in"):
+    with pytest.raises(ValueError, match="ilr must be float in"):
         effective_field(VDSR(2, 4), wrong[bad])
+    with pytest.raises(TypeError, match=r"ilr must be float in .* got uint8"):
+        effective_field(VDSR(2, 4), (picture > 0.5).astype(np.uint8))
+    assert effective_field(VDSR(2, 4), picture + 1).shape == (5, 5)  # it is not far
 
 
 def test_what_cannot_be_measured_is_said(picture):
