@@ -196,6 +196,7 @@ def test_a_mistake_that_explains_all_cases_wins(
         (np.zeros((2, 3)), torch.zeros(2, 3), True),
         (np.zeros((2, 3)), np.zeros((3, 2)), False),
         (np.zeros(2, np.uint8), np.zeros(2), False),
+        (np.zeros(2), torch.zeros(2, requires_grad=True), True),
         (np.zeros(2), [0.0, 0.0], False),
         (2.0, torch.tensor(2.0), True),
         ("Set5", "Set5", True),
