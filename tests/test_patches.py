@@ -251,8 +251,8 @@ def test_repr_says_what_is_held_and_how_large(small):
         ([picture(50, 50)], {"scales": (9,)}, r"scale must be in \[1.1, 8\], got 9"),
         (
             [picture(50, 50)],
-            {"patch_size": 0},
-            "patch_size and stride must be at least",
+            {"patch_size": 0, "stride": 1},
+            "patch_size and stride must be at least 1, got 0, 1",
         ),
         ([picture(50, 50)], {"stride": -2}, "must be at least 1, got 41, -2"),
         ({"odd": np.zeros((4, 4, 2), np.uint8)}, {}, "picture odd: "),

@@ -123,6 +123,7 @@ def test_what_nobody_declared_is_unknown(tmp_path: Path) -> None:
         ("01.zzz", "unknown"),
         ("02.c", "unknown"),  # lesson 02's claim is not lesson 01's to record
     ]
+    assert rows[2].note == "not declared in claims.toml"
     assert exit_code([outcome()], rows) == CLAIM_BROKEN
 
 
