@@ -255,7 +255,21 @@ def test_convergence_draws_curves_lines_and_the_paper_dashed():
     assert "bicubic 33.66" in texts(figure)
     assert "PSNR on Set5 x2 (dB)" in texts(figure)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["residual", "plain", "dashed: paper"]
+    assert legend == ["residual", "plain", "dashed, hollow: paper"]
+
+
+def test_a_single_point_of_the_papers_is_seen_and_is_no_measured_one():
+    """A line through one point is nothing."""
+    figure = figures.convergence(
+        {"VDSR": ([3.0], [37.5])},
+        xlabel="seconds",
+        ylabel="PSNR (dB)",
+        paper={"VDSR": ([0.13], [37.5])},
+    )
+    paper, here = figure.axes[0].lines[:2]
+    assert paper.get_marker() == here.get_marker() == "o"
+    assert paper.get_color() == here.get_color() == here.get_markerfacecolor()
+    assert paper.get_markerfacecolor() == "white"
 
 
 def test_convergence_names_a_paper_curve_without_a_measured_one():
@@ -265,7 +279,7 @@ def test_convergence_names_a_paper_curve_without_a_measured_one():
     assert figure.legends[0].get_texts()[0].get_text() == "residual (paper)"
 
 
-def test_convergence_marks_few_points_and_leaves_gaps_for_nan():
+def test_convergence_marks_points_each_of_few_and_leaves_gaps_for_nan():
     figure = figures.convergence(
         {"a": ([1, 2, 3], [30, np.nan, 31]), "b": (range(40), range(40))},
         xlabel="step",
@@ -273,8 +287,9 @@ def test_convergence_marks_few_points_and_leaves_gaps_for_nan():
         ylim=(0, 40),
     )
     few, many = figure.axes[0].lines[:2]
-    assert few.get_marker() == "o"
-    assert many.get_marker() in ("", "None")
+    assert (few.get_marker(), few.get_markevery()) == ("o", None)
+    assert many.get_marker() == "s"
+    assert many.get_markevery()[1] == 5
     assert np.isnan(few.get_ydata()[1])
     assert figure.axes[0].get_ylim() == (0, 40)
 
@@ -420,6 +435,33 @@ def test_palette_stays_apart_for_colour_blind_readers():
         gaps = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
         nearest = gaps[~np.eye(len(lab), dtype=bool)].min()
         assert nearest > 10, (name, nearest)  # 2.3 can just be told apart
+
+
+def contrast(colour: object) -> float:
+    """Contrast with white paper, as WCAG reckons it."""
+    from matplotlib.colors import to_rgb
+
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)
+
+
+def test_marks_and_words_stand_out_from_the_paper():
+    """WCAG AA: 3 : 1 for what is drawn, 4.5 : 1 for what is written."""
+    from matplotlib.text import Text
+
+    table = {"rounding": {"x2": 0.1, "x3": -0.1, "x4": 0.2}}
+    labels = {"xlabel": "depth", "ylabel": "PSNR (dB)"}
+    for figure in (
+        figures.dots(table, xlabel="change (dB)"),
+        figures.seeds({"x2": ([3, 3], [30.0, 31.0])}, **labels),
+        figures.combinations([30.0, 29.0, 28.0, 27.0], ["a", "b"], ylabel="dB"),
+    ):
+        figure.draw_without_rendering()
+        axes = figure.axes[0]
+        assert all(contrast(line.get_color()) >= 3 for line in axes.lines)
+        words = figure.findobj(Text)
+        assert all(contrast(text.get_color()) >= 4.5 for text in words)
 
 
 # ------------------------------------------------------------------------ show

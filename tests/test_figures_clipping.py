@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
 from vdsr_lib import figures
 
@@ -98,6 +99,22 @@ def test_grid_is_red_below_zero_blue_above_and_grey_where_nothing_ran():
     assert blue > red
     grey = image.to_rgba(image.get_array())[1, 0]
     assert grey[0] == grey[1] == grey[2] < 1
+
+
+def test_grid_prints_in_an_ink_that_can_be_read_on_every_colour():
+    """WCAG AA asks for 4.5 : 1."""
+
+    def luminance(colour: object) -> float:
+        rgb = np.array(to_rgb(colour))
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    shades = pd.DataFrame([np.append(np.linspace(-1, 1, 41), np.nan)])
+    axes = figures.grid({"ours": shades}, colour="dB", limit=1).axes[0]
+    ground = axes.images[0].to_rgba(axes.images[0].get_array())[0]
+    for shade, text in zip(ground, axes.texts, strict=True):
+        pair = sorted([luminance(shade[:3]), luminance(text.get_color())])
+        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, text.get_text()
 
 
 def test_grid_says_in_words_what_has_no_number():

@@ -19,6 +19,8 @@ def test_combinations_are_sorted_and_marked():
         for line in top.lines
         if not line.get_label().startswith("_")
     }
+    shapes = {line.get_marker() for line in top.lines if line.get_label() in points}
+    assert len(shapes) == 3  # for who cannot tell the colours
     assert points["the paper's protocol"] == [[0, 30.0]]
     assert points["one switch alone"] == [[1, 29.0], [2, 28.0]]
     assert points["several switches"] == [[3, 27.5]]

@@ -61,7 +61,41 @@ def test_the_papers_curves_are_dashed_in_the_same_colour():
     assert to_hex(paper.get_color()) == to_hex(ours.get_color())
     assert figure.axes[1].lines[-1].get_ydata()[0] == 33.66
     legend = [text.get_text() for text in figure.legends[0].texts]
-    assert legend == ["residual", "plain", "dashed: the paper", "bicubic 33.66"]
+    assert legend == ["residual", "plain", "dashed, hollow: the paper", "bicubic 33.66"]
+
+
+@pytest.mark.parametrize("count", [2, 16, 17, 80, 2000])
+def test_curves_and_their_keys_are_told_apart_without_colour(count):
+    """Green and purple are both grey to who sees no red and no green."""
+    places = np.arange(count)
+    runs = {f"run {i}": (places, places + i) for i in range(7)}
+    for figure in (
+        figures.panels({"x2": runs}, xlabel="step", ylabel="dB"),
+        figures.traces({"loss": runs}),
+        figures.convergence(runs, xlabel="step", ylabel="dB"),
+    ):
+        drawn_lines = [line for line in figure.axes[0].lines if len(line.get_xdata())]
+        marked = [
+            places[start::step]
+            for start, step in (line.get_markevery() or (0, 1) for line in drawn_lines)
+        ]
+        assert all(2 <= len(marks) <= 16 for marks in marked)
+        if count >= 80:
+            assert len(set(np.concatenate(marked))) == sum(map(len, marked))
+        shapes = [line.get_marker() for line in drawn_lines]
+        assert len({*shapes} - {"", "None"}) == 7
+        keys = [line.get_marker() for line in figure.legends[0].get_lines()]
+        assert keys == shapes
+
+
+def test_shares_are_told_apart_without_colour():
+    values = {name: [i, 4 * i, 40.0] for i, name in enumerate("abc")}
+    for figure in (
+        figures.histogram(values, xlabel="levels"),
+        figures.gradient_histogram(values),
+    ):
+        styles = [patch.get_linestyle() for patch in figure.axes[0].patches[1::2]]
+        assert len(set(styles)) == 3
 
 
 def test_the_paper_alone_needs_no_word_about_dashes():

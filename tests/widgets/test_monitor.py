@@ -338,6 +338,21 @@ def test_afterwards_it_carries_a_picture_with_words(
     assert np.asarray(picture.convert("L")).std() > 10  # all curves, and the detail
 
 
+def test_its_picture_tells_trainings_apart_without_colour():
+    from vdsr_lib.widgets.monitor_picture import _drawing
+
+    steps = list(range(40))
+    run = {"scores": {"psnr": steps}, "steps": steps, "baseline": {}}
+    facts = {
+        "runs": [{"name": f"training {i}", **run} for i in range(4)],
+        "past": [{"step": steps, "loss": [i + 1 for _ in steps]} for i in range(4)],
+        "frames": [b""] * 4,
+        "score": "psnr",
+    }
+    for axes in _drawing(facts).axes:
+        assert len({line.get_marker() for line in axes.lines} - {"", "None"}) == 4
+
+
 def test_the_words_tell_how_each_training_went(patches):
     watching = LiveMonitor(live=True, clock=Clock(0.5))
     watching.begin_run("gentle")

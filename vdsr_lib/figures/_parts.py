@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CYCLE",
     "FEW",
+    "HOLLOW",
     "MARKERS",
     "Curves",
     "chart",
@@ -26,6 +27,7 @@ __all__ = [
     "draw_level",
     "draw_shares",
     "key_lines",
+    "marking",
     "panel_row",
     "xy",
 ]
@@ -34,7 +36,10 @@ Curves: TypeAlias = Mapping[str, tuple[ArrayLike, ArrayLike]]
 
 CYCLE = tuple(COLOURS.values())
 MARKERS = "os^DvPX"
+HOLLOW: Final[dict[str, Any]] = {"markerfacecolor": "white"}
+"""How the paper's curves are marked."""
 FEW = 16  # points; a curve with so few shows each of them
+_SHOWN = 8  # about so many points of a longer one
 
 
 def chart(height: float | None = None) -> tuple[Figure, Axes]:
@@ -71,22 +76,35 @@ def xy(
     return x, y
 
 
+def marking(index: int, count: int) -> dict[str, Any]:
+    """Return how the curve `index` is told apart without colour: a marker of its own.
+
+    It stands at each of few points, and at some of many, where no other curve has one.
+    """
+    marker = MARKERS[index % len(MARKERS)]
+    if count <= FEW:
+        return {"marker": marker}
+    step = -(-count // _SHOWN)
+    start = index % len(MARKERS) * step // len(MARKERS)
+    return {"marker": marker, "markevery": (start, step)}
+
+
 def draw_curves(
     axes: Axes, curves: Curves, colours: Mapping[str, str], *, paper: bool = False
 ) -> None:
-    """Draw curves by their labels' colours; the paper's are dashed and thin."""
-    markers = dict(zip(colours, cycle(MARKERS), strict=False))
+    """Draw curves by their labels' colours; the paper's are dashed, thin and hollow."""
+    places = {label: index for index, label in enumerate(colours)}
     style, width = ("--", 1.3) if paper else ("-", 2.0)
     for label, (x, y) in curves.items():
-        marker = markers[label] if not paper and np.size(x) <= FEW else ""
         axes.plot(
             np.asarray(x),
             np.asarray(y),
             style,
             color=colours[label],
-            marker=marker,
             markersize=4.5,
             linewidth=width,
+            **marking(places[label], np.size(x)),
+            **(HOLLOW if paper else {}),
         )
 
 
@@ -94,10 +112,11 @@ def draw_shares(
     axes: Axes, values: Mapping[str, NDArray[np.float64]], edges: NDArray[np.float64]
 ) -> None:
     """Draw histograms over one another, as shares of all values in percent."""
-    for (label, array), colour in zip(values.items(), cycle(CYCLE), strict=False):
+    looks = zip(cycle(CYCLE), cycle(("-", "--", ":", "-.")), strict=False)
+    for (label, array), (colour, dash) in zip(values.items(), looks, strict=False):
         shares = np.histogram(array, edges)[0] / array.size
         axes.stairs(shares, edges, color=colour, fill=True, alpha=0.25)
-        axes.stairs(shares, edges, color=colour, linewidth=1.8, label=label)
+        axes.stairs(shares, edges, color=colour, lw=1.8, ls=dash, label=label)
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
 
 
@@ -120,4 +139,7 @@ def key_lines(colours: Mapping[str, str]) -> list[Line2D]:
     """Return the lines of a legend that stands for several panels."""
     from matplotlib.lines import Line2D
 
-    return [Line2D([], [], color=colour, label=n) for n, colour in colours.items()]
+    return [
+        Line2D([], [], color=colour, markersize=4.5, label=label, **marking(index, 0))
+        for index, (label, colour) in enumerate(colours.items())
+    ]

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vdsr_lib.figures._parts import CYCLE, FEW, MARKERS, chart, draw_level, xy
+from vdsr_lib.figures._parts import (
+    CYCLE,
+    HOLLOW,
+    MARKERS,
+    chart,
+    draw_level,
+    marking,
+    xy,
+)
 from vdsr_lib.figures.style import COLOURS, styled, whole_ticks
 
 if TYPE_CHECKING:
@@ -38,14 +46,15 @@ def convergence(
     Parameters
     ----------
     curves : mapping of str to (x, y)
-        Label -> the measured curve. Values that are not finite leave gaps.
+        Label -> the measured curve. Values that are not finite leave gaps. Colours
+        and markers go by the order of the labels.
     xlabel, ylabel : str
         What the axes show, with the unit: ``"PSNR on Set5 x2 (dB)"``.
     reference_lines : mapping of str to float, optional
         Label -> a value to draw as a dotted level line, such as bicubic's.
     paper : mapping of str to (x, y), optional
-        Label -> the paper's curve, dashed and thin. It takes the colour of the
-        measured curve of the same label when there is one.
+        Label -> the paper's curve, dashed, thin and with hollow markers. It takes
+        the colour of the measured curve of the same label when there is one.
     ylim : (float, float), optional
         Limits of the vertical axis; by default everything is in view.
 
@@ -64,18 +73,19 @@ def convergence(
         raise ValueError("there is no curve to draw: give at least one")
     labels = list(dict.fromkeys([*curves, *printed]))
     colour = dict(zip(labels, cycle(CYCLE), strict=False))
-    marker = dict(zip(labels, cycle(MARKERS), strict=False))
     figure, axes = chart()
     for label, curve in printed.items():
         x, y = xy(f"curve {label!r}", curve)
         name = None if label in curves else f"{label} (paper)"
-        axes.plot(x, y, "--", color=colour[label], linewidth=1.3, label=name, alpha=0.9)
+        marks = {**marking(labels.index(label), len(x)), **HOLLOW}
+        axes.plot(x, y, "--", color=colour[label], lw=1.3, label=name, **marks)
     for label, curve in curves.items():
         x, y = xy(f"curve {label!r}", curve)
-        style = marker[label] if len(x) <= FEW else ""
-        axes.plot(x, y, marker=style, color=colour[label], label=label)
+        marks = marking(labels.index(label), len(x))
+        axes.plot(x, y, color=colour[label], label=label, **marks)
     if any(label in curves for label in printed):
-        axes.plot([], [], "--", color="#555555", linewidth=1.3, label="dashed: paper")
+        name = "dashed, hollow: paper"
+        axes.plot([], [], "--o", color="#555555", lw=1.3, label=name, **HOLLOW)
     whole_ticks(axes)
     if ylim is not None:
         axes.set_ylim(*ylim)
@@ -228,6 +238,6 @@ def _column(axes: Axes, name: str, texts: Sequence[str], index: int) -> None:
         "annotation_clip": False,
     }
     place = (56 + 50 * index, 0)
-    axes.annotate(name, (1, -0.75), place, color=CYCLE[index], weight="bold", **style)
+    axes.annotate(name, (1, -0.75), place, weight="bold", **style)
     for row, text in enumerate(texts):
         axes.annotate(text.replace("-", "\N{MINUS SIGN}"), (1, row), place, **style)

@@ -56,12 +56,12 @@ def combinations(
     top.axhline(heights[0], color="#333333", linestyle=":", linewidth=1.2)
     shown = heights[order]
     top.vlines(places, heights[0], shown, color="#BBBBBB", linewidth=1.5)
-    for mask, colour, label in (
-        (~single & (order != 0), "sky", "several switches"),
-        (single, "vermilion", "one switch alone"),
-        (order == 0, "black", "the paper's protocol"),
+    for mask, colour, marker, label in (
+        (~single & (order != 0), "blue", "o", "several switches"),
+        (single, "vermilion", "D", "one switch alone"),
+        (order == 0, "black", "s", "the paper's protocol"),
     ):
-        top.plot(places[mask], shown[mask], "o", color=COLOURS[colour], label=label)
+        top.plot(places[mask], shown[mask], marker, color=COLOURS[colour], label=label)
     top.set_ylabel(ylabel)
     top.legend(loc="lower left", frameon=True, framealpha=1, edgecolor="#DDDDDD")
     top.tick_params(axis="x", length=0)

@@ -19,7 +19,6 @@ __all__ = ["grid"]
 
 _COLOURS = "RdBu"  # red below zero, blue above it; the number is printed in any case
 _BLANK = "#dddddd"  # where there is no number
-_DARK = 0.7  # of the colour scale: beyond it the print is white
 
 
 @styled
@@ -75,7 +74,7 @@ def grid(
     for axes, (title, table) in zip(every, tables.items(), strict=True):
         words = missing if isinstance(missing, str) else missing[title]
         image = _draw(axes, table, reach)
-        _print(axes, table, reach, number, words)
+        _print(axes, image, table, number, words)
         axes.set_title(title)
     for axes in every[1:] if side_by_side else ():
         axes.set_yticklabels([])
@@ -131,17 +130,20 @@ def _draw(axes: Axes, table: pd.DataFrame, reach: float) -> AxesImage:
 
 def _print(
     axes: Axes,
+    image: AxesImage,
     table: pd.DataFrame,
-    reach: float,
     number: str,
     missing: pd.DataFrame | str,
 ) -> None:
     """Write each cell's number, or what stands in its place."""
     values = table.to_numpy(float)
+    colours = image.to_rgba(np.ma.masked_invalid(values))  # (rows, columns, 4)
+    # By WCAG's luminance: what is brighter than 0.18 contrasts more with black.
+    bright = colours[..., :3] ** 2.2 @ [0.2126, 0.7152, 0.0722] > 0.18
     for (row, column), value in np.ndenumerate(values):
         if np.isnan(value):
             text = missing if isinstance(missing, str) else missing.iat[row, column]
         else:
             text = number.format(value).replace("-", "\N{MINUS SIGN}")
-        ink = "white" if abs(value) > _DARK * reach else "#222222"
+        ink = "black" if bright[row, column] else "white"
         axes.text(column, row, str(text), ha="center", va="center", color=ink)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vdsr_lib.figures._parts import (
     CYCLE,
+    HOLLOW,
     Curves,
     chart,
     draw_curves,
@@ -52,7 +53,8 @@ def panels(
     xlabel, ylabel : str
         What the axes show, with the unit.
     paper : the same, optional
-        The paper's curves, dashed and thin, in the colour of the same label.
+        The paper's curves, dashed, thin and with hollow markers, in the colour of the
+        same label.
     level : (str, float), optional
         Name and value of a level line, such as bicubic's PSNR.
     ylim : (float, float), optional
@@ -190,8 +192,10 @@ def _key(
 
     lines = key_lines(colour)
     if dashed:
-        name = "dashed: the paper"
-        lines += [Line2D([], [], color="#555555", ls="--", lw=1.3, label=name)]
+        name = "dashed, hollow: the paper"
+        line = Line2D([], [], color="#555555", ls="--", lw=1.3, label=name, **HOLLOW)
+        line.set(marker="o", markersize=4.5)
+        lines += [line]
     if level is not None:
         name = f"{level[0]} {level[1]:.2f}"
         lines += [Line2D([], [], color="#333333", ls=":", lw=1.5, label=name)]

@@ -100,13 +100,14 @@ def _draw_runs(
     groups = [y[x == place] for place in places]
     means = [group.mean() for group in groups]
     bars = [g.std(ddof=1) / len(g) ** 0.5 if len(g) > 1 else np.nan for g in groups]
-    axes.plot(x, y, "o", color=COLOURS["sky"], markersize=4, label="one run")
+    blue = COLOURS["blue"]
+    axes.plot(x, y, "o", color=blue, mfc="none", ms=4, label="one run")
     if max(map(len, groups)) > 1:
         axes.errorbar(
             places,
             means,
             bars,
-            color=COLOURS["blue"],
+            color=blue,
             capsize=4,
             label="mean and standard error",
         )
