@@ -402,7 +402,7 @@ def test_frames_slide_play_and_follow_the_curve(visit, series_file):
     page.clock.fast_forward(5000)
     page.evaluate("still()")
     assert page.evaluate("trait('frame')") == frame
-    chart = page.locator(".vc-chart svg").bounding_box()
+    chart = page.locator(".vc-chart > svg").bounding_box()
     page.mouse.click(chart["x"] + chart["width"] - 12, chart["y"] + 60)
     page.evaluate("still()")
     assert page.evaluate("trait('frame')") == 3
@@ -412,6 +412,25 @@ def test_frames_slide_play_and_follow_the_curve(visit, series_file):
     page.locator(".vc-stage").focus()
     page.keyboard.press("[")
     assert page.evaluate("trait('frame')") == 2
+
+
+def test_curves_and_their_keys_are_told_apart_without_colour(visit, tmp_path):
+    true = to_luma(scene())
+    curves = {f"depth {d}": [-d, d, 3 - d] for d in range(6)}
+    compare(
+        {"HR": true, "dark": [true // d for d in (2, 3, 4)]},
+        frames={"scale": [2, 3, 4]},
+        curves=curves,
+    ).to_html(tmp_path / "six.html")
+    opened = visit(tmp_path / "six.html")
+    dashes = """(selector) => [...document.querySelectorAll(selector)]
+      .map((line) => getComputedStyle(line).strokeDasharray)"""
+    lines = opened.page.evaluate(dashes, ".vc-chart > svg .vc-line")
+    assert len(set(lines)) == 6
+    assert opened.page.evaluate(dashes, ".vc-key .vc-line") == lines
+    reading = opened.page.locator(".vc-key b").nth(1)
+    assert reading.inner_text() == "\u22121.00"  # as the axis writes it
+    opened.shoot("compare-six-curves")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -172,6 +172,14 @@ def test_an_exported_lesson_shows_the_curves_without_kernel_and_network(
     assert page.get_by_role("button", name="Stop").count() == 0
     page.evaluate("still()")
     opened.shoot(f"monitor-lesson-{scheme}-1280")
+    opened.resize(640)  # two charts beside one another, as narrow as they become
+    heads = page.locator(".vm-head:visible > span")
+    assert "bicubic" in heads.nth(1).inner_text()
+    for head in heads.all():
+        assert head.evaluate("(node) => node.scrollWidth <= node.clientWidth")
+    tops = [plot.bounding_box()["y"] for plot in page.locator(".vm-plot:visible").all()]
+    assert tops[0] == tops[1]
+    opened.shoot(f"monitor-lesson-{scheme}-640")
     opened.resize(400)
     opened.shoot(f"monitor-lesson-{scheme}-400")
     wide = page.evaluate(

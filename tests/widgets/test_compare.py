@@ -7,6 +7,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from matplotlib.colors import rgb_to_hsv, to_rgb
 from PIL import Image
 from traitlets import TraitError
 
@@ -14,6 +15,7 @@ import vdsr_lib
 from vdsr_lib import figures
 from vdsr_lib.widgets import Compare, compare
 from vdsr_lib.widgets.fallback import alternative_text
+from vdsr_lib.widgets.pictured import page_source
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -222,3 +224,13 @@ def test_all_that_a_page_needs_is_in_the_state(widget):
     assert paths == [["pixels", 0], ["pixels", 1], ["pixels", 2]]
     for name in Compare.VIEW:
         assert name in state
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_pages_colours_are_the_figures_in_their_order(theme):
+    """A label that is third in both is green in both; the sixth is grey here."""
+    light, dark = page_source("tokens.css").split('[data-theme="dark"]')
+    tokens = re.findall(r"--vd-c[0-4]: (#\w+)", light if theme == "light" else dark)
+    hues = [rgb_to_hsv(to_rgb(c))[0] for c in (*tokens, *figures.COLOURS.values())]
+    assert len(tokens) == 5
+    np.testing.assert_allclose(hues[:5], hues[5:10], atol=0.02)

@@ -57,7 +57,9 @@ def compare(
         ``{"epoch": [0, 1, 5, 20]}``.
     curves : mapping of str to values or (x, y), optional
         Name -> one value for each frame, or a finer curve with x in the unit of the
-        frames' labels; drawn below the slider, with a marker that moves along.
+        frames' labels; drawn below the slider, with a marker that moves along. The
+        colours are those of `figures.convergence` where both have the same names in
+        the same order.
     curve_label : str, default "PSNR (dB)"
         What the curves show.
     border : int, default 0

@@ -39,7 +39,7 @@ class CompareFrames extends CompareCards {
       this.spots[k].setAttribute("visibility", y === null ? "hidden" : "visible");
       if (y !== null) this.spots[k].setAttribute("cy", this.chartY(y));
       this.spots[k].setAttribute("cx", this.chartX(at));
-      setText(this.readings[k], y === null ? "none" : y.toFixed(2));
+      setText(this.readings[k], y === null ? "none" : y.toFixed(2).replace("-", MINUS));
     });
   }
 
@@ -89,15 +89,17 @@ class CompareFrames extends CompareCards {
     this.marker = h("g", {}, h("line", { class: "vc-now", y1: top, y2: height - bottom }));
     this.spots = curves.map((_, k) => h("circle", { r: 4.5, class: `vc-spot vc-c${k % 6}` }));
     this.readings = curves.map(() => h("b"));
+    const line = (k, d) => h("path", { class: `vc-line vc-c${k % 6}`, d });
+    const sample = (k) =>
+      h("svg", { width: 30, height: 4, "aria-hidden": "true" }, line(k, "M0 2H30"));
     const legend = h("div", { class: "vc-curves" },
       h("span", { class: "vc-unit" }, this.get("curve_label")),
       ...curves.map((curve, k) => h("span", { class: `vc-key vc-c${k % 6}` },
-        h("i"), `${curve.name} `, this.readings[k])));
+        sample(k), `${curve.name} `, this.readings[k])));
     const svg = h("svg", { width, height, role: "img", "aria-label":
       `${this.get("curve_label")} against ${this.get("frame_title")}: ` +
       curves.map((c) => c.name).join(", ") },
-      ...axis, ...curves.map((curve, k) =>
-        h("path", { class: `vc-line vc-c${k % 6}`, d: this.line(curve) })),
+      ...axis, ...curves.map((curve, k) => line(k, this.line(curve))),
       this.marker, ...this.spots);
     this.chart.replaceChildren(legend, svg);
   }
