@@ -268,7 +268,7 @@ book.record("harm-at-one-and-a-half", worst)
 shown = {name: nets[name] for name in ("3 only", "all")}
 frames = [1.5, 2, 2.5, 3, 3.5, 4]
 series = lab.pictures_by_scale(shown, detail, frames)
-lines = {name: (steps[2:], gains[name].loc[1.5:]) for name in shown}
+lines = {name: (steps[2:], gains[name].loc[1.5:]) for name in nets}
 view = {"left": "3 only", "right": "all", "border": 4}
 slider = {"frames": {"scale": frames}, "curve_label": "mean gain (dB)"}
 compare(series, reference="original", curves=lines, **slider, **view)
