@@ -14,7 +14,7 @@ window.trait = (name, widget = 0) =>
   document.querySelectorAll(".vdsr-widget")[widget].vdsr.model.get(name);
 
 /** Texts whose contrast with their background is below WCAG AA's 4.5. */
-window.tooPale = () => {
+window.tooPale = (within = ".vdsr-widget") => {
   const parse = (text) => (text.match(/[\d.]+/g) ?? []).map(Number);
   const linear = (c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
   const luminance = (rgb) => rgb.slice(0, 3).map((c) => linear(c / 255))
@@ -27,7 +27,7 @@ window.tooPale = () => {
     return [255, 255, 255];
   };
   const bad = [];
-  for (const node of document.querySelectorAll(".vdsr-widget *")) {
+  for (const node of document.querySelectorAll(`${within} *`)) {
     const texts = [...node.childNodes].filter((n) =>
       n.nodeType === 3 && n.textContent.trim());
     if (!texts.length || !node.getClientRects().length) continue;

@@ -34,7 +34,7 @@ history = run(watching, epochs=1_000_000)
 finished = history.finished"""
 AFTER = "after = history.epochs[-1]['step']"
 SHORT = """\
-other = LiveMonitor(scene)
+other = LiveMonitor(scene)  # comments and numbers are read, too
 short = run(other, max_steps=60)"""
 STEP = (
     "+document.querySelector('.vm-facts').innerText"
@@ -171,6 +171,7 @@ def test_an_exported_lesson_shows_the_curves_without_kernel_and_network(
     assert root.get_attribute("aria-label").startswith("One training, finished")
     assert page.get_by_role("button", name="Stop").count() == 0
     page.evaluate("still()")
+    assert page.evaluate("tooPale('body')") == []
     opened.shoot(f"monitor-lesson-{scheme}-1280")
     opened.resize(640)  # two charts beside one another, as narrow as they become
     heads = page.locator(".vm-head:visible > span")
