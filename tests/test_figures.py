@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from base64 import b64encode
 from io import BytesIO
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -483,12 +485,18 @@ def test_show_carries_the_text_to_the_output():
     InteractiveShell.instance()
     try:
         with capture_output() as captured:
-            figures.show(figure, alt="One curve,\n    rising.")
+            figures.show(figure, alt="One curve,\n    'a' < \"b\".")
     finally:
         InteractiveShell.clear_instance()
     (output,) = captured.outputs
-    assert output.metadata["image/png"]["alt"] == "One curve, rising."
-    assert output.data["text/plain"] == "[figure: One curve, rising.]"
+    assert output.metadata["image/png"]["alt"] == "One curve, 'a' < \"b\"."
+    assert output.data["text/plain"] == "[figure: One curve, 'a' < \"b\".]"
+    # JupyterLab and nbconvert's own pages read no such metadata.
+    image = ElementTree.fromstring(output.data["text/html"]).attrib
+    assert image["alt"] == "One curve, 'a' < \"b\"."
+    source = f"data:image/png;base64,{b64encode(output.data['image/png']).decode()}"
+    assert image["src"] == source
+    assert int(image["width"]) == output.metadata["image/png"]["width"]
     picture = Image.open(BytesIO(output.data["image/png"]))
     size = (output.metadata["image/png"]["width"],
             output.metadata["image/png"]["height"])  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from functools import wraps
+from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec
@@ -101,8 +103,9 @@ def show(figure: Figure, *, alt: str) -> None:
     """Show a figure in the notebook, with a text for those who cannot see it.
 
     The picture is a PNG of twice the nominal resolution, displayed at nominal size,
-    so that it is sharp on dense screens. Its output metadata carry `alt`, from which
-    nbconvert writes the ``alt`` attribute. Outside IPython nothing happens.
+    so that it is sharp on dense screens. JupyterLab takes no alternative text from an
+    output's metadata, so that the picture also stands in HTML, which has it; the PNG
+    itself is for whatever shows no HTML. Outside IPython nothing happens.
 
     Parameters
     ----------
@@ -127,8 +130,12 @@ def show(figure: Figure, *, alt: str) -> None:
     from IPython.display import display
 
     png, width, height = to_png(figure)
+    image = (
+        f'<img src="data:image/png;base64,{b64encode(png).decode()}" width="{width}" '
+        f'alt="{escape(text)}" style="max-width: 100%; height: auto" />'
+    )
     display(
-        {"image/png": png, "text/plain": f"[figure: {text}]"},
+        {"text/html": image, "image/png": png, "text/plain": f"[figure: {text}]"},
         metadata={"image/png": {"alt": text, "width": width, "height": height}},
         raw=True,
     )
