@@ -210,6 +210,21 @@ def test_in_jupyterlab_the_theme_is_followed(lab):
     )
 
 
+def test_in_jupyterlab_a_pressed_button_shows_its_focus(lab):
+    """JupyterLab's ring lies inside a button, blue on the blue of what is pressed."""
+    page = lab[0].page
+    wipe = page.locator(".vdsr-compare [aria-pressed=true]").first
+    wipe.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    ring = wipe.evaluate("""(node) => {
+      const style = getComputedStyle(node);
+      return [style.outlineOffset, style.outlineWidth, style.outlineColor];
+    }""")
+    assert ring == ["2px", "2px", "rgb(10, 99, 189)"]  # --vd-accent
+    lab[0].shoot("compare-jupyterlab-focus")
+
+
 def test_two_views_of_one_widget_move_together_and_close_cleanly(lab):
     opened, session = lab
     page = opened.page
