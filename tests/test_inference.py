@@ -192,6 +192,15 @@ def test_a_network_of_unknown_reach_is_never_cut(monkeypatch) -> None:
         super_resolve(model, ilr, tile=8)
 
 
+def test_a_network_of_several_outputs_is_refused() -> None:
+    class Several(nn.Identity):
+        def forward(self, ilr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return ilr, ilr
+
+    with pytest.raises(TypeError, match="Several returns a tuple, one picture is"):
+        super_resolve(Several(), picture(1, 1, 9, 9))
+
+
 def test_the_model_is_left_as_it_was() -> None:
     model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Dropout(0.5)).train()
     model[1].eval()

@@ -203,6 +203,17 @@ def test_a_picture_in_another_range_is_refused(picture, bad):
     assert effective_field(VDSR(2, 4), picture + 1).shape == (5, 5)  # it is not far
 
 
+def test_a_tensor_is_a_picture_too(picture):
+    net, places = open_net(3), [(20, 25), (0, 49)]
+    of_tensor = effective_field(net, torch.from_numpy(picture), places)
+    np.testing.assert_array_equal(of_tensor, effective_field(net, picture, places))
+
+
+def test_a_network_of_unknown_reach_is_refused(picture):
+    with pytest.raises(ValueError, match="Conv2d sees: give it an attribute recept"):
+        effective_field(torch.nn.Conv2d(1, 1, 3), picture, 2)
+
+
 def test_what_cannot_be_measured_is_said(picture):
     net = VDSR(3, 4)
     with pytest.raises(ValueError, match=r"ilr must be \(H, W\), got shape"):

@@ -160,13 +160,27 @@ def _wider() -> VDSR:
     return network
 
 
+def _dilated() -> VDSR:
+    network = VDSR(3, 2)
+    network.body[2].dilation = network.body[2].padding = (2, 2)
+    return network
+
+
+def _leaky() -> VDSR:
+    network = VDSR(2, 2)
+    network.body[1] = nn.LeakyReLU(0.1)
+    return network
+
+
 @pytest.mark.parametrize(
     ("make", "options", "error", "sentence"),
     [
-        (lambda: nn.Conv2d(1, 1, 3), {}, TypeError, "a plain VDSR or SRCNN, got Conv2"),
+        (lambda: nn.Conv2d(1, 1, 3), {}, TypeError, r"got Conv2d; save its state_dict\(\)"),
         (lambda: Halved(2, 2), {}, TypeError, "a plain VDSR or SRCNN, got Halved"),
         (_parametrized, {}, TypeError, r"plain VDSR, .* changed: .*body\.0\.weight"),
-        (_wider, {}, TypeError, r"changed: body\.0\.bias, body\.0\.weight$"),
+        (_wider, {}, TypeError, r"changed: body\.0, body\.0\.bias, body\.0\.weight"),
+        (_dilated, {}, TypeError, r"changed: body\.2; save its state_dict\(\)"),
+        (_leaky, {}, TypeError, r"changed: body\.1; save its state_dict\(\)"),
         (
             lambda: nn.DataParallel(VDSR(2, 2)),
             {},
@@ -189,6 +203,12 @@ def test_save_refuses_with_a_sentence(make, options, error, sentence, tmp_path) 
     with pytest.raises(error, match=sentence):
         save_model(make(), tmp_path / "net.safetensors", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_relu_that_keeps_its_input_is_a_plain_one(tmp_path: Path) -> None:
+    network = VDSR(2, 2)
+    network.body[1].inplace = False
+    assert _same(load_model(save_model(network, tmp_path / "net.safetensors")), network)
 
 
 def test_save_wants_the_suffix(model: VDSR, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def super_resolve(
     Raises
     ------
     TypeError
-        If `ilr` is not float.
+        If `ilr` is not float, or the model returns anything but a tensor.
     ValueError
         If `ilr` has another shape, `tile` is negative, `precision` is unknown, tiles
         are asked of a model without ``receptive_field``, or the model changes the
@@ -111,6 +111,11 @@ def super_resolve(
                 like.device, like.dtype, memory_format=torch.channels_last
             )
             output = model(window)
+            if not isinstance(output, torch.Tensor):
+                raise TypeError(
+                    f"{type(model).__name__} returns a {type(output).__name__}, one "
+                    "picture is wanted: (B, 1, H, W)"
+                )
             if output.shape != window.shape:
                 raise ValueError(
                     f"the network turns {tuple(window.shape)} into "

@@ -25,7 +25,7 @@ _BATCH = 16  # windows at once: some 100 MB at depth 20 and width 64
 
 def effective_field(
     model: nn.Module,
-    ilr: NDArray[Any],
+    ilr: NDArray[Any] | torch.Tensor,
     places: int | Sequence[Place] = 32,
     *,
     skip: bool = False,
@@ -35,8 +35,9 @@ def effective_field(
     Parameters
     ----------
     model : VDSR, SRCNN or another module with a ``receptive_field``
-        (B, 1, H, W) to the same. It is left as it was.
-    ilr : (H, W) array of float
+        (B, 1, H, W) to the same. It is left as it was. One that adds its input at the
+        end says so as VDSR does, with an attribute ``residual`` that is True.
+    ilr : (H, W) array, or tensor on the CPU, of float
         A picture in [16/255, 235/255], as large as the receptive field at least.
     places : int or sequence of (row, column), default 32
         The output pixels to average over, or how many to take: see `choose_places`.
@@ -56,7 +57,8 @@ def effective_field(
     ------
     ValueError
         If `ilr` is not (H, W), leaves [0, 1] by far or holds NaN, a place lies outside
-        it, there is no place, or it is too small for places of our choice.
+        it, there is no place, it is too small for places of our choice, or `model` has
+        no ``receptive_field``.
     TypeError
         If `ilr` is not float.
 
@@ -66,10 +68,11 @@ def effective_field(
     depends on. At the picture's border the window ends there, so that the network's
     own padding does what it does in the whole picture.
     """
+    ilr = np.asarray(ilr)
     if ilr.ndim != 2:
         raise ValueError(f"ilr must be (H, W), got shape {ilr.shape}")
     _require_float_in_unit_range(ilr)
-    radius = int(model.receptive_field) // 2  # type: ignore[arg-type]
+    radius = _reach(model) // 2
     if isinstance(places, (int, np.integer)):
         places = choose_places(ilr.shape, radius, int(places))
     if not len(places):
@@ -84,6 +87,17 @@ def effective_field(
             height, width = total.shape
             field[top : top + height, left : left + width] += total
     return field / len(places)
+
+
+def _reach(model: nn.Module) -> int:
+    """Return the side of the theoretical field."""
+    field = getattr(model, "receptive_field", None)
+    if field is None:
+        raise ValueError(
+            f"nobody knows how far {type(model).__name__} sees: give it an attribute "
+            "receptive_field; models.receptive_field counts it for a chain of layers"
+        )
+    return int(field)
 
 
 def _require_float_in_unit_range(ilr: NDArray[Any]) -> None:

@@ -429,6 +429,18 @@ def test_a_network_that_changes_the_size_is_refused_in_a_sentence(patches):
             train(network, patches, TrainingConfig(epochs=1, batch_size=4))
 
 
+class Several(nn.Conv2d):
+    """A network with two outputs, as recursive ones have when they are trained."""
+
+    def forward(self, ilr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return super().forward(ilr), ilr
+
+
+def test_a_network_of_several_outputs_is_refused_in_a_sentence(patches):
+    with pytest.raises(TypeError, match=r"returns a tuple, one picture is wanted"):
+        train(Several(1, 1, 3, padding=1), patches, TrainingConfig(batch_size=4))
+
+
 def test_an_unknown_loss_is_refused():
     pair = torch.zeros(2, 2, 1, 4, 4)
     with pytest.raises(ValueError, match="loss must be one of sum, mean, got 'SUM'"):

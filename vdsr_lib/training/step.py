@@ -49,9 +49,16 @@ def training_loss(
 
     Raises
     ------
+    TypeError
+        If `estimate` is no tensor: of a network with several outputs.
     ValueError
         If the two have not one shape, or the loss is unknown.
     """
+    if not isinstance(estimate, torch.Tensor):
+        raise TypeError(
+            f"the network returns a {type(estimate).__name__}, one picture is wanted: "
+            "(B, 1, p, p), as large as its input"
+        )
     if estimate.shape != hr.shape:
         raise ValueError(
             "estimate and hr must have one shape, got "

@@ -101,6 +101,9 @@ def train(
         that are not float32, or `validate` gives a score the name of one of the
         history's own columns.
 
+    TypeError
+        If the network returns anything but a tensor.
+
     Warns
     -----
     StuckAtBicubicWarning

@@ -21,6 +21,7 @@ __all__ = ["save_model"]
 
 METADATA_KEY = "model_card"  # one alone: safetensors writes several in random order
 CARD_FORMAT = 1
+_INSTEAD = "; save its state_dict(), as with safetensors.torch.save_file"
 STORED_TYPES = {torch.float32: "F32", torch.float16: "F16"}
 
 
@@ -57,9 +58,9 @@ def save_model(
     ------
     TypeError
         If `model` is not a network of this library but a subclass or another, or
-        wrapped by torch.compile or DistributedDataParallel, or has other tensors than
-        its architecture says (layers exchanged or parametrized); or `card` is not a
-        mapping.
+        wrapped by torch.compile or DistributedDataParallel, or has other layers than
+        its architecture says (exchanged, dilated, parametrized); or `card` is not a
+        mapping. Save the ``state_dict()`` of such a network.
     ValueError
         If the suffix or `dtype` is another, or the card holds what JSON cannot.
     WeightsError
@@ -70,7 +71,7 @@ def save_model(
     path = Path(path)
     if type(model) is not VDSR and type(model) is not SRCNN:  # nor a subclass
         kind = type(model).__name__
-        raise TypeError(f"save_model takes a plain VDSR or SRCNN, got {kind}")
+        raise TypeError(f"save_model takes a plain VDSR or SRCNN, got {kind}{_INSTEAD}")
     _require_own_layers(model)
     if path.suffix != ".safetensors":
         raise ValueError(f"a weights file ends in .safetensors, got {str(path)!r}")
@@ -129,15 +130,26 @@ def _require_own_layers(model: VDSR | SRCNN) -> None:
     """Refuse a network that its architecture does not describe: nothing loads it."""
     with torch.device("meta"):  # shapes without memory
         described = build(model.architecture)
-    wanted, found = (
-        {name: tuple(tensor.shape) for name, tensor in each.state_dict().items()}
-        for each in (described, model)
-    )
+    wanted, found = _parts(described), _parts(model)
     if strangers := sorted(dict(wanted.items() ^ found.items())):
         raise TypeError(
             f"save_model takes a plain {type(model).__name__}, and the layers of this "
-            f"one were changed: {', '.join(strangers)}"
+            f"one were changed: {', '.join(strangers)}{_INSTEAD}"
         )
+
+
+def _parts(network: nn.Module) -> dict[str, Any]:
+    """Return by name the shapes of a network's tensors, and its layers in words.
+
+    A dilation, or the slope of a leaky ReLU, is in no tensor.
+    """
+    parts: dict[str, Any] = {
+        name: tuple(tensor.shape) for name, tensor in network.state_dict().items()
+    }
+    for name, layer in network.named_modules():
+        if not any(True for _ in layer.children()):
+            parts[name] = repr(layer).replace("inplace=True", "")  # of a plain ReLU
+    return parts
 
 
 def _plain_number(value: Any) -> Any:
