@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import vdsr_lib as lab
 from vdsr_lib._files import require_writable, user_data_dir, write_atomically
-from vdsr_lib.errors import DataError, LabError
+from vdsr_lib.cli._options import require_target
+from vdsr_lib.errors import DataError, LabError, PictureError
+from vdsr_lib.training.run_folder import holds_run
+from vdsr_lib.weights import import_srcnn
 
 
 def test_a_file_is_written_with_its_folder_and_ordinary_permissions(tmp_path: Path):
@@ -97,9 +103,58 @@ def test_a_drive_that_is_not_there_is_refused(monkeypatch):
         require_writable(Path("/no/where/d.txt"))
 
 
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch) -> Path:
+    """A home that is not the working folder."""
+    for name in ("home", "elsewhere"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_whatever_takes_a_path_knows_the_home(home: Path):
+    network, pixels = lab.VDSR(2, 4), np.full((30, 30), 99, np.uint8)
+    assert lab.images.write_picture("~/a.png", pixels) == home / "a.png"
+    assert lab.images.read_picture("~/a.png").name == "a"
+    assert lab.upscale("~/a.png", 2, model="bicubic").pixels.shape == (60, 60)
+    assert list(lab.load_images("~")) == ["a"]
+    assert lab.save_model(network, "~/b.safetensors") == home / "b.safetensors"
+    assert lab.load_model("~/b.safetensors").depth == 2
+    patches = lab.PatchSet.from_images([pixels], (2,), patch_size=5)
+    recipe = lab.TrainingConfig(batch_size=8, max_steps=1)
+    watch = lab.training.Silent()
+    history = lab.train(network, patches, recipe, run_dir="~/run", monitor=watch)
+    assert (home / "run" / "checkpoint.safetensors").is_file()
+    assert holds_run("~/run")
+    assert history.save("~/c.json") == home / "c.json"
+    assert len(lab.History.load("~/c.json").epochs) == 1
+    require_writable("~/d.txt")
+    for read in (lab.import_matconvnet, import_srcnn, lab.experiments.Recording.read):
+        with pytest.raises(LabError, match=re.escape(str(home / "no.mat"))):
+            read("~/no.mat")
+    book = lab.claims.ClaimBook("00", "quick", "~/out")
+    assert book.path == home / "out" / "claims" / "00.json"
+    assert lab.claims.read_records("~/out/claims/00.json")["lesson"] == "00"
+    assert not list(Path.cwd().iterdir())
+
+
+def test_a_command_knows_the_home_too(home: Path):
+    """A shell leaves the tilde in ``--output=~/a.csv`` alone."""
+    (home / "a.csv").touch()
+    with pytest.raises(ValueError, match=r"a\.csv exists: choose another name"):
+        require_target(Path("~/a.csv"), replace=False)
+
+
+def test_a_file_in_the_home_of_nobody_is_refused():
+    with pytest.raises(PictureError, match=r"~nobody-here/x\.png is no usable path"):
+        lab.images.read_picture("~nobody-here/x.png")
+
+
 def test_a_data_folder_in_the_home_of_nobody_is_refused(monkeypatch):
-    with pytest.raises(DataError, match="~nobody-here/x is no usable folder"):
+    with pytest.raises(DataError, match="~nobody-here/x is no usable path"):
         user_data_dir("~nobody-here/x")
     monkeypatch.setenv("VDSR_DATA_DIR", "~nobody-here/y")
-    with pytest.raises(DataError, match="~nobody-here/y is no usable folder"):
+    with pytest.raises(DataError, match="~nobody-here/y is no usable path"):
         user_data_dir()

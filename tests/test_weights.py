@@ -175,7 +175,12 @@ def _leaky() -> VDSR:
 @pytest.mark.parametrize(
     ("make", "options", "error", "sentence"),
     [
-        (lambda: nn.Conv2d(1, 1, 3), {}, TypeError, r"got Conv2d; save its state_dict\(\)"),
+        (
+            lambda: nn.Conv2d(1, 1, 3),
+            {},
+            TypeError,
+            r"got Conv2d; save its state_dict\(\)",
+        ),
         (lambda: Halved(2, 2), {}, TypeError, "a plain VDSR or SRCNN, got Halved"),
         (_parametrized, {}, TypeError, r"plain VDSR, .* changed: .*body\.0\.weight"),
         (_wider, {}, TypeError, r"changed: body\.0, body\.0\.bias, body\.0\.weight"),

@@ -99,12 +99,14 @@ def user_data_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
 
 
 def from_home(path: str | os.PathLike[str], kind: type[LabError] = LabError) -> Path:
-    """Return a folder's path with the home that a ``~`` in front of it means.
+    """Return a path with the home that a ``~`` in front of it means.
+
+    Everything that takes a path from a reader passes it through here.
 
     Parameters
     ----------
     path : path-like
-        The folder; it may not exist.
+        A file or a folder; it may not exist.
     kind : type
         The class of the error.
 
@@ -120,7 +122,7 @@ def from_home(path: str | os.PathLike[str], kind: type[LabError] = LabError) -> 
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise kind(f"{path} is no usable folder ({error})") from error
+        raise kind(f"{path} is no usable path ({error})") from error
 
 
 def _cache_folder() -> Path:
@@ -129,7 +131,9 @@ def _cache_folder() -> Path:
     return Path(pooch.os_cache("vdsr_lib"))
 
 
-def require_writable(path: str | os.PathLike[str]) -> None:
+def require_writable(
+    path: str | os.PathLike[str], *, named: str | os.PathLike[str] | None = None
+) -> None:
     """Refuse a place where no file can be written: before the work, not after it.
 
     Parameters
@@ -137,13 +141,15 @@ def require_writable(path: str | os.PathLike[str]) -> None:
     path : path-like
         The file that is to be written later. Nothing is made, not even its folder: a
         nameless file is tried in the nearest folder that exists.
+    named : path-like, optional
+        What the reader asked for, where that is another: the folder of the file.
 
     Raises
     ------
     LabError
         If `path` is a folder, or nothing can be written there.
     """
-    path = Path(path)
+    path = from_home(path)
     if path.is_dir():
         raise LabError(f"{path} is a folder: give the name of a file")
     try:
@@ -153,7 +159,8 @@ def require_writable(path: str | os.PathLike[str]) -> None:
             pass
     except OSError as error:
         raise LabError(
-            f"{path} cannot be written ({error.strerror}): choose another place"
+            f"{named or path} cannot be written ({error.strerror}): "
+            "choose another place"
         ) from error
 
 
@@ -181,7 +188,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
         If the disk is full or the folder cannot be written; it names `path`. No
         partial file stays, and a file that was there before is unchanged.
     """
-    path = Path(path)
+    path = from_home(path)
     raw = content.encode() if isinstance(content, str) else content
     try:
         _replace(path, raw)

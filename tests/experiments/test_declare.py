@@ -300,6 +300,12 @@ def test_a_wrong_experiment_is_refused(second: Run | None, complaint: str):
         Experiment("mine", "title", "source", sizes)
 
 
+def test_one_data_set_without_a_comma_is_refused():
+    """Its letters would be taken for data sets."""
+    with pytest.raises(TypeError, match=r"train_on must be .*: write \('t91',\)"):
+        a_run(train_on="t91")
+
+
 def test_wrong_pictures_are_refused():
     with pytest.raises(ValueError, match="scales of set5 must not be empty"):
         Pictures("set5", ())

@@ -616,6 +616,19 @@ def test_a_command_is_one_that_a_shell_takes():
     assert command_for("ablation", "paper", "T91").endswith("--only T91")
 
 
+def test_an_experiment_of_ones_own_has_no_command(
+    run: Run, material: Material, tmp_path: Path
+):
+    """The command line knows the experiments of the catalogue alone."""
+    own = Experiment("own", "Tiny", "none", dict.fromkeys(PROFILES, (run,)))
+    kept = RunStore(tmp_path / "runs")
+    with pytest.raises(RunError, match=r"of own at paper is in .*: run_experiment mak"):
+        record(own, kept, tmp_path)
+    make_run(run, store=kept, material=material, monitor=Silent())
+    [entry] = record(own, kept, tmp_path).recording.record["runs"].values()
+    assert entry["command"] == 'run_experiment(own, "paper", only="tiny")'
+
+
 def test_the_cost_of_the_papers_network_by_hand():
     """9,920 steps of 64 patches of 41x41 at 530 GFLOP/s, and 81 validations."""
     (run,) = (r for r in get_experiment("ablation").runs("paper") if r.name == "T91")

@@ -119,10 +119,10 @@ def test_the_default_store_can_be_named(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_home_of_nobody_is_no_store(monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(RunError, match="~nobody-here/x is no usable folder"):
+    with pytest.raises(RunError, match="~nobody-here/x is no usable path"):
         RunStore("~nobody-here/x")
     monkeypatch.setenv("VDSR_RUNS_DIR", "~nobody-here/y")
-    with pytest.raises(RunError, match="~nobody-here/y is no usable folder"):
+    with pytest.raises(RunError, match="~nobody-here/y is no usable path"):
         RunStore()
 
 

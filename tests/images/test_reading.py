@@ -315,6 +315,13 @@ class TestFloats:
             with pytest.raises(PictureError, match=r"from 0 to 29.*8 or 16 bits"):
                 read_picture(content)
 
+    def test_signed_bytes_are_not_taken_for_unsigned_ones(self):
+        content = tiff(np.array([[-128, -1], [0, 127]], np.int8))
+        with pytest.raises(
+            PictureError, match=r"signed 8-bit integers.*no fixed range"
+        ):
+            read_picture(content)
+
     @pytest.mark.parametrize(
         ("samples", "options", "kind"),
         [

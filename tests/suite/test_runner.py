@@ -350,7 +350,7 @@ def test_a_folder_that_nobody_has_ends_the_suite_before_the_last_report_goes(
 ):
     monkeypatch.setenv("VDSR_RUNS_DIR", "~nobody-here/runs")
     (tmp_path / "report.html").write_text("of yesterday")
-    with pytest.raises(LabError, match="~nobody-here/runs is no usable folder"):
+    with pytest.raises(LabError, match="~nobody-here/runs is no usable path"):
         reproduce([], tmp_path, device="cpu")
     assert (tmp_path / "report.html").read_text() == "of yesterday"
 

@@ -7,10 +7,9 @@ import math
 import os
 import sys
 from html import escape
-from pathlib import Path
 from typing import Any
 
-from vdsr_lib._files import write_atomically
+from vdsr_lib._files import from_home, write_atomically
 from vdsr_lib.claims.declared import PROFILES, Number, listed, load_claims
 from vdsr_lib.claims.judging import Judgement, judge
 from vdsr_lib.errors import ClaimError
@@ -60,7 +59,7 @@ class ClaimBook:
             lessons = {claim.lesson for claim in everything.values()}
             raise ClaimError(f"no claim of lesson {lesson!r}; {listed(lessons)}")
         self.lesson, self.profile = lesson, profile
-        self.path = Path(output_dir) / "claims" / f"{lesson}.json"
+        self.path = from_home(output_dir, ClaimError) / "claims" / f"{lesson}.json"
         self.judgements: dict[str, Judgement] = {}
         self._cells: dict[str, tuple[str, int] | None] = {}
         self._write()
@@ -170,7 +169,9 @@ def read_records(path: str | os.PathLike[str]) -> dict[str, Any]:
         If the file is absent or was not written by a `ClaimBook`.
     """
     try:
-        content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(
+            from_home(path, ClaimError).read_text(encoding="utf-8")
+        )
         records = [r | {"measured": _number(r["measured"])} for r in content["records"]]
         return content | {"records": records}
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from vdsr_lib._files import data_file
+from vdsr_lib._files import data_file, from_home
 from vdsr_lib.errors import ClaimError
 
 __all__ = ["PROFILES", "RELATIONS", "Claim", "Number", "listed", "load_claims"]
@@ -104,7 +104,8 @@ def load_claims(path: str | os.PathLike[str] | None = None) -> dict[str, Claim]:
         If the file is absent, is no TOML, or declares a claim wrongly; the text
         names the file and the claim.
     """
-    file = Path(path or os.environ.get("VDSR_CLAIMS_FILE") or data_file("claims.toml"))
+    named = path or os.environ.get("VDSR_CLAIMS_FILE") or data_file("claims.toml")
+    file = from_home(named, ClaimError)
     try:
         lessons = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vdsr_lib._files import require_writable
+from vdsr_lib._files import from_home, require_writable
 
 __all__ = [
     "INTERRUPTED",
@@ -118,5 +118,5 @@ def require_target(path: Path, *, replace: bool) -> None:
         If `path` is a folder, or nothing can be written there.
     """
     require_writable(path)
-    if path.exists() and not replace:
+    if from_home(path).exists() and not replace:
         raise ValueError(f"{path} exists: choose another name, or pass --force")

@@ -37,7 +37,7 @@ class Pictures:
     Parameters
     ----------
     dataset : str
-        A name that `vdsr_lib.load_images` knows.
+        A name that `vdsr_lib.load_images` knows, or the path of a folder of pictures.
     scales : tuple of float
         Each in [1.1, 8].
     crop : int or None
@@ -117,7 +117,7 @@ class Run:
     training : TrainingConfig
         The recipe. Its own ``seed`` is replaced when the run is made.
     train_on : tuple of str
-        Data sets whose pictures are cut into patches, in this order.
+        Data sets or folders whose pictures are cut into patches, in this order.
     scales : tuple of float
         Each picture is degraded by each of these.
     patch_size : int
@@ -137,6 +137,11 @@ class Run:
         Added to the experiment's seed: 0, 1, 2 for three runs that differ by chance.
     factors : mapping
         The columns that tell this run from the others in the result's table.
+
+    Raises
+    ------
+    TypeError
+        If `train_on` is one name and no tuple.
     """
 
     name: str
@@ -152,6 +157,13 @@ class Run:
     test: tuple[Pictures, ...] = ()
     repeat: int = 0
     factors: Mapping[str, Factor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        named: object = self.train_on
+        if isinstance(named, str):
+            raise TypeError(
+                f"train_on must be a tuple of data sets: write ({named!r},)"
+            )
 
     def recipe(self, seed: int = 0) -> TrainingConfig:
         """Return the run's training configuration with its seed put in.

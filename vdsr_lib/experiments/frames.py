@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from vdsr_lib._files import DAMAGED_ARCHIVE, write_atomically
+from vdsr_lib._files import DAMAGED_ARCHIVE, from_home, write_atomically
 from vdsr_lib.errors import RunError
 from vdsr_lib.images import crop_to_multiple, degrade, to_luma, to_uint8
 from vdsr_lib.inference import super_resolve
@@ -125,7 +125,7 @@ class Frames:
             If the file is absent or holds something else.
         """
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with np.load(from_home(path, RunError), allow_pickle=False) as archive:
                 steps = tuple(int(step) for step in archive["steps"])
                 rest = (archive[n] for n in ("pictures", "reference", "bicubic"))
                 return cls(steps, *rest)

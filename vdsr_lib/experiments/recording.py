@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vdsr_lib._files import data_file, write_atomically
+from vdsr_lib._files import data_file, from_home, write_atomically
 from vdsr_lib.datasets import EMBEDDED
 from vdsr_lib.devices import resolve_device
 from vdsr_lib.errors import DataError, RunError
-from vdsr_lib.experiments.catalogue import get_experiment
+from vdsr_lib.experiments.catalogue import EXPERIMENTS, get_experiment
 from vdsr_lib.experiments.declare import Experiment, Run
 from vdsr_lib.experiments.layout import readable
 from vdsr_lib.experiments.material import Material
@@ -124,10 +124,12 @@ def record_experiment(
     }
     earlier = earlier_recording(path, runs, profile, seed)
     if not finished and earlier is None:
+        maker = f"'vdsr experiments run {experiment.name} --profile {profile}'"
+        if experiment.name not in EXPERIMENTS:
+            maker = "run_experiment"
         raise RunError(
             f"none of the {len(runs)} runs of {experiment.name} at {profile} is in "
-            f"{kept.folder}: 'vdsr experiments run {experiment.name} --profile "
-            f"{profile}' makes them"
+            f"{kept.folder}: {maker} makes them"
         )
     material = Material(resolve_device(device), verified=True)
     fresh = _fresh(experiment, profile, seed, finished, (kept, material))
@@ -156,7 +158,7 @@ def _folders(
 ) -> tuple[Path, Path]:
     """Return where recordings and weights go: what ships is of the paper's size."""
     shipped = data_file("recorded")
-    folder = shipped if output is None else Path(output)
+    folder = shipped if output is None else from_home(output, RunError)
     ships = folder.resolve() == shipped.resolve()
     if ships and profile != "paper":
         raise RunError(
@@ -164,7 +166,7 @@ def _folders(
             f"{profile}"
         )
     beside = data_file("weights") if ships else folder / "weights"
-    return folder, beside if weights is None else Path(weights)
+    return folder, beside if weights is None else from_home(weights, RunError)
 
 
 def _fresh(

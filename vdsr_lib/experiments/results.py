@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vdsr_lib._files import data_file, write_atomically
+from vdsr_lib._files import data_file, from_home, write_atomically
 from vdsr_lib.errors import RunError
 from vdsr_lib.experiments.layout import (
     columns,
@@ -181,7 +181,7 @@ class Recording:
         RunError
             If the file is absent or holds something else.
         """
-        path = Path(path)
+        path = from_home(path, RunError)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["format"] != _FORMAT:

@@ -119,7 +119,7 @@ class RunStore:
         LabError
             If nothing can be written there.
         """
-        require_writable(self.folder / "KEY" / "record.json")
+        require_writable(self.folder / "KEY" / "record.json", named=self.folder)
 
     def save(self, run: FinishedRun) -> None:
         """Write a finished run; it exists from the moment its record is there.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from vdsr_lib.experiments.catalogue import EXPERIMENTS
 from vdsr_lib.experiments.cost import run_cost
 from vdsr_lib.experiments.declare import Run
 
@@ -20,7 +21,7 @@ _RATES = {
 
 
 def command_for(experiment: str, profile: str, run: str, seed: int = 0) -> str:
-    """Return the command that makes a run again.
+    """Return the command that makes a run again, or the call for one's own experiment.
 
     Parameters
     ----------
@@ -32,8 +33,12 @@ def command_for(experiment: str, profile: str, run: str, seed: int = 0) -> str:
     Returns
     -------
     str
-        For a POSIX shell.
+        For a POSIX shell; for Python where the command line does not know the
+        experiment.
     """
+    if experiment not in EXPERIMENTS:
+        options = f'"{profile}", only="{run}"' + (f", seed={seed}" if seed else "")
+        return f"run_experiment({experiment}, {options})"
     quoted = run if re.fullmatch(r"[\w.-]+", run) else f'"{run}"'
     other = f" --seed {seed}" if seed else ""
     start = f"vdsr experiments run {experiment} --profile {profile}"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from PIL import Image, ImageFile
 
+from vdsr_lib._files import from_home
 from vdsr_lib.errors import PictureError
 from vdsr_lib.images.picture import Picture
 from vdsr_lib.images.samples import decode, decode_with_tifffile, needs_tifffile
@@ -87,7 +88,8 @@ def read_picture(
     ------
     PictureError
         If the file is absent, empty, no picture, cut off or damaged, too large, or
-        of a kind that has no fixed range (floats outside [0, 1], 32-bit integers).
+        of a kind that has no fixed range (floats outside [0, 1], signed or 32-bit
+        integers).
     ValueError
         If `max_pixels` is below 1.
     """
@@ -97,7 +99,7 @@ def read_picture(
         content = bytes(source)
         opener: Opener = lambda: BytesIO(content)  # noqa: E731
     else:
-        path = Path(source)
+        path = from_home(source, PictureError)
         where, label = name or str(path), name or path.stem
         _require_file(path, where)
         opener = lambda: path.open("rb")  # noqa: E731

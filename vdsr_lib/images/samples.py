@@ -21,8 +21,8 @@ __all__ = ["decode", "decode_with_tifffile", "needs_tifffile"]
 
 # Tags of TIFF and EXIF, and the values that matter here.
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION = 258, 262, 274
-_PLANAR_CONFIGURATION = 284
-_WHITE_IS_ZERO, _SEPARATE_PLANES, _MULTIPLIED = 0, 2, 1
+_PLANAR_CONFIGURATION, _SAMPLE_FORMAT = 284, 339
+_WHITE_IS_ZERO, _SEPARATE_PLANES, _MULTIPLIED, _SIGNED = 0, 2, 1, 2
 _FLOAT_TOLERANCE = 1e-3
 # The same samples, read with their two bytes exchanged. N is this machine's order.
 _EXCHANGED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
@@ -263,6 +263,11 @@ def _from_floats(samples: Array, where: str) -> NDArray[np.uint8]:
 
 def _eight_bits(image: ImageFile.ImageFile, where: str) -> Decoded:
     """Return pixels and alpha of a picture whose samples have 8 bits or fewer."""
+    if _SIGNED in getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT, ()):
+        raise PictureError(
+            f"{where} holds signed 8-bit integers, which have no fixed range: save it "
+            "with unsigned ones"
+        )
     target = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     if image.has_transparency_data:
         target = {"L": "LA", "RGB": "RGBA"}[target]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from vdsr_lib._files import write_atomically
+from vdsr_lib._files import from_home, write_atomically
 from vdsr_lib.errors import PictureError
 from vdsr_lib.images.picture import Picture
 
@@ -65,7 +65,7 @@ def write_picture(
     TypeError, ValueError
         If the arrays are not as `Picture` wants them.
     """
-    path = Path(path)
+    path = from_home(path, PictureError)
     picture = Picture(pixels, alpha, path.stem)
     kind = check_target(path, alpha=alpha is not None)
     height, width = picture.pixels.shape[:2]

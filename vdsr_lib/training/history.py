@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from vdsr_lib._files import write_atomically
+from vdsr_lib._files import from_home, write_atomically
 from vdsr_lib.errors import RunError
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class History:
         FileNotFoundError
             If it is not there.
         """
-        content = Path(path).read_bytes()
+        content = from_home(path, RunError).read_bytes()
         try:
             return cls.from_dict(json.loads(content))
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from vdsr_lib._files import PARTIAL, write_atomically
+from vdsr_lib._files import PARTIAL, from_home, write_atomically
 from vdsr_lib.errors import RunError
 from vdsr_lib.training.history import Row
 
@@ -63,7 +63,9 @@ def holds_run(path: str | os.PathLike[str]) -> bool:
     -------
     bool
     """
-    return any((Path(path) / name).exists() for name in (CONFIG, _CHECKPOINT))
+    return any(
+        (from_home(path, RunError) / name).exists() for name in (CONFIG, _CHECKPOINT)
+    )
 
 
 class RunFolder:
@@ -83,7 +85,7 @@ class RunFolder:
     """
 
     def __init__(self, path: str | os.PathLike[str], identity: dict[str, Any]) -> None:
-        self.path = Path(path)
+        self.path = from_home(path, RunError)
         self._identity = json.loads(json.dumps(identity))
         self._lock = FileLock(self.path / ".lock")
         self._saved_step: int | None = None

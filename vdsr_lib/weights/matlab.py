@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vdsr_lib._files import from_home
 from vdsr_lib.errors import WeightsError
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.weights.loading import explain_foreign_file
@@ -51,7 +52,7 @@ def import_matconvnet(path: str | os.PathLike[str], *, residual: bool = True) ->
         If the file is absent, not a MATLAB file, of version 7.3, or holds no chain of
         3x3 layers; the text says which.
     """
-    path = Path(path)
+    path = from_home(path, WeightsError)
     model = _variable(_load(path), "model", path)
     weights = [_as_filters(each, path) for each in _cells(model, "weight", path)]
     biases = [np.ravel(each) for each in _cells(model, "bias", path)]
@@ -87,7 +88,7 @@ def import_srcnn(path: str | os.PathLike[str]) -> SRCNN:
         If the file is absent, not a MATLAB file, of version 7.3, or does not hold
         these six arrays; the text says which.
     """
-    path = Path(path)
+    path = from_home(path, WeightsError)
     content = _load(path)
     first, second, third, *biases = (
         _numbers(_variable(content, f"{kind}_conv{layer}", path), path)

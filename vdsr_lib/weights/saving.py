@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from vdsr_lib._files import write_atomically
+from vdsr_lib._files import from_home, write_atomically
 from vdsr_lib.errors import WeightsError
 from vdsr_lib.models import SRCNN, VDSR, build
 
@@ -68,7 +68,7 @@ def save_model(
     OSError
         If the file cannot be written; no partial file stays.
     """
-    path = Path(path)
+    path = from_home(path, WeightsError)
     if type(model) is not VDSR and type(model) is not SRCNN:  # nor a subclass
         kind = type(model).__name__
         raise TypeError(f"save_model takes a plain VDSR or SRCNN, got {kind}{_INSTEAD}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from vdsr_lib._files import data_file
+from vdsr_lib._files import data_file, from_home
 from vdsr_lib.devices import resolve_device
 from vdsr_lib.errors import WeightsError, did_you_mean
 from vdsr_lib.inference import placed
@@ -198,7 +198,7 @@ def weights_file(
     """
     if scale is not None and not 0 < scale < math.inf:
         raise ValueError(f"scale must be a number above 0, got {scale}")
-    path = Path(name_or_path)
+    path = from_home(name_or_path, WeightsError)
     is_name = isinstance(name_or_path, str) and name_or_path == path.name == path.stem
     if not is_name or not path.name:
         return path
