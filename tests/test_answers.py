@@ -1,6 +1,6 @@
 """The answers: one for each exercise of each lesson, with code that is run or timed.
 
-The code itself is run by pytest, as doctests: see ``docs/answers/conftest.py``.
+The code itself is run by pytest, as doctests: see ``docs/conftest.py``.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class TrainingConfig:
     drop_divisor : float
         By what it is divided then.
     last_layer_rate : float
-        The last layer's rate, as a multiple of the others'.
+        The rate of the layer that is defined last, as a multiple of the others'.
     momentum : float
         In [0, 1): the part of the last step that the next one keeps.
     reset_momentum : bool
