@@ -143,3 +143,13 @@ def test_importing_is_quick_and_starts_no_jupyter_no_thread_and_no_seed():
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_modules_of_the_documents_are_reached_by_their_names() -> None:
+    """In a process that has imported none of them: later any would be there."""
+    named = (
+        "evaluation.validator, lab.inference.super_resolve, "
+        "lab.receptive.effective_field, lab.weights.import_srcnn"
+    )
+    code = f"import vdsr_lib as lab; lab.{named}"
+    subprocess.run([sys.executable, "-c", code], check=True)
