@@ -7,6 +7,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 from PIL import Image
 
 from vdsr_lib import figures
@@ -74,7 +75,11 @@ def test_curves_and_their_keys_are_told_apart_without_colour(count):
         figures.traces({"loss": runs}),
         figures.convergence(runs, xlabel="step", ylabel="dB"),
     ):
-        drawn_lines = [line for line in figure.axes[0].lines if len(line.get_xdata())]
+        drawn_lines = [
+            line
+            for line in figure.axes[0].lines
+            if len(line.get_xdata()) and line.get_linestyle() != "None"
+        ]
         marked = [
             places[start::step]
             for start, step in (line.get_markevery() or (0, 1) for line in drawn_lines)
@@ -86,6 +91,22 @@ def test_curves_and_their_keys_are_told_apart_without_colour(count):
         assert len({*shapes} - {"", "None"}) == 7
         keys = [line.get_marker() for line in figure.legends[0].get_lines()]
         assert keys == shapes
+
+
+def test_the_markers_of_long_curves_lie_above_all_lines():
+    """What oscillates as fast as a gradient's norm buries those of the curves below."""
+    runs = {f"run {i}": (range(200), 5 + (-1.0) ** np.arange(200)) for i in range(3)}
+    for figure in (
+        figures.panels({"x2": runs}, xlabel="step", ylabel="dB", paper={"x2": runs}),
+        figures.traces({"loss": runs}),
+        figures.convergence(runs, xlabel="step", ylabel="dB"),
+    ):
+        lines = [line for line in figure.axes[0].lines if len(line.get_xdata())]
+        marks = [line for line in lines if line.get_linestyle() == "None"]
+        assert len(marks) == len(lines) / 2 >= 3
+        highest = max(line.zorder for line in {*lines} - {*marks})
+        assert all(each.zorder > highest for each in marks)
+        assert "_markers" not in [text.get_text() for text in figure.findobj(Text)]
 
 
 def test_shares_are_told_apart_without_colour():

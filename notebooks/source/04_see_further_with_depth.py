@@ -85,7 +85,7 @@ means = groups.mean().unstack("scale")
 display(means.round(2))
 
 # %% [markdown]
-# Every run is a light dot; the line joins the means. The bars are *standard
+# Every run is a small ring; the line joins the means. The bars are *standard
 # errors*: with $n$ runs whose results have the standard deviation $s$, the
 # mean is uncertain by about $s / \sqrt n$. Two means whose bars overlap have
 # not been told apart.
@@ -168,7 +168,7 @@ book.record("noise-of-a-run", noise["x2"])
 # depths 16 to 19 are *worse* than 12 to 15 at scale 2?
 #
 # The figure has the paper's points in grey, with that uncertainty as a bar.
-# Blue dots are runs of our own at full scale, as far as they are recorded.
+# Blue rings are runs of our own at full scale, as far as they are recorded.
 
 # %%
 full = lab.recorded("figure3")
@@ -360,7 +360,8 @@ figures.show(
 #
 # Between its first and last layer VDSR repeats one layer over and over, and
 # each copy costs the same. Time should be a straight line over depth. We
-# measure it for a pixel of a picture and for a pixel of a training step.
+# measure it for a pixel of a picture and for a pixel of a training step, and
+# draw the straight line that fits the latter best.
 #
 # **Predict.** How many times as long as depth 10 does depth 20 take?
 
@@ -368,15 +369,13 @@ figures.show(
 costs = lab.depth_costs((3, 5, 7, 10, 14), device=device, side=96)
 display(costs.round(2))
 slope, offset = np.polyfit(costs.index, costs.training, 1)
-fine = np.linspace(2, 15, 50)
 fit = np.corrcoef(costs.index, costs.training)[0, 1] ** 2
+points = {kind: (costs.index, costs[kind]) for kind in costs}
+axes = {"xlabel": "depth (layers)", "ylabel": "microseconds a pixel"}
+chart = figures.convergence(points, **axes)
+chart.axes[0].axline((0, offset), slope=slope, color="black", linewidth=0.8)
 figures.show(
-    figures.convergence(
-        {kind: (costs.index, costs[kind]) for kind in costs}
-        | {"straight line": (fine, offset + slope * fine)},
-        xlabel="depth (layers)",
-        ylabel="microseconds a pixel",
-    ),
+    chart,
     alt="Time a pixel against depth: two rows of points on straight lines.",
 )
 print(f"20 against 10: {(offset + 20 * slope) / (offset + 10 * slope):.2f}")

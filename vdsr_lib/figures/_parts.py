@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -18,16 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CYCLE",
-    "FEW",
     "HOLLOW",
     "MARKERS",
     "Curves",
     "chart",
+    "draw_curve",
     "draw_curves",
     "draw_level",
     "draw_shares",
     "key_lines",
-    "marking",
     "panel_row",
     "xy",
 ]
@@ -38,7 +37,7 @@ CYCLE = tuple(COLOURS.values())
 MARKERS = "os^DvPX"
 HOLLOW: Final[dict[str, Any]] = {"markerfacecolor": "white"}
 """How the paper's curves are marked."""
-FEW = 16  # points; a curve with so few shows each of them
+_FEW = 16  # points; a curve with so few shows each of them
 _SHOWN = 8  # about so many points of a longer one
 
 
@@ -76,36 +75,49 @@ def xy(
     return x, y
 
 
-def marking(index: int, count: int) -> dict[str, Any]:
+def _marking(index: int, count: int) -> dict[str, Any]:
     """Return how the curve `index` is told apart without colour: a marker of its own.
 
-    It stands at each of few points, and at some of many, where no other curve has one.
+    It stands at each of few points, and at some of many: not at those of another curve,
+    where there are enough.
     """
     marker = MARKERS[index % len(MARKERS)]
-    if count <= FEW:
+    if count <= _FEW:
         return {"marker": marker}
     step = -(-count // _SHOWN)
     start = index % len(MARKERS) * step // len(MARKERS)
     return {"marker": marker, "markevery": (start, step)}
 
 
-def draw_curves(
-    axes: Axes, curves: Curves, colours: Mapping[str, str], *, paper: bool = False
+def draw_curve(
+    axes: Axes,
+    points: tuple[ArrayLike, ArrayLike],
+    index: int,
+    *,
+    paper: bool = False,
+    **look: Any,
 ) -> None:
-    """Draw curves by their labels' colours; the paper's are dashed, thin and hollow."""
-    places = {label: index for index, label in enumerate(colours)}
-    style, width = ("--", 1.3) if paper else ("-", 2.0)
-    for label, (x, y) in curves.items():
-        axes.plot(
-            np.asarray(x),
-            np.asarray(y),
-            style,
-            color=colours[label],
-            markersize=4.5,
-            linewidth=width,
-            **marking(places[label], np.size(x)),
-            **(HOLLOW if paper else {}),
-        )
+    """Draw the curve `index` in its colour; the paper's is dashed, thin and hollow.
+
+    The markers of a long curve lie above all lines: a noisy one would bury them.
+    """
+    x, y = map(np.asarray, points)
+    look |= {"color": CYCLE[index % len(CYCLE)], **_marking(index, x.size)}
+    look |= {"ls": "--", "lw": 1.3, **HOLLOW} if paper else {}
+    axes.plot(x, y, **look)
+    if "markevery" in look:
+        above = {"ls": "none", "zorder": 2.5, "label": "_markers"}
+        edge = {} if paper else {"mec": "white", "mew": 0.8, "ms": 6.5}
+        axes.plot(x, y, **look | above | edge)
+
+
+def draw_curves(
+    axes: Axes, curves: Curves, labels: Iterable[str], *, paper: bool = False
+) -> None:
+    """Draw the curves of a panel, by their places among the `labels` of all."""
+    places = {label: index for index, label in enumerate(labels)}
+    for label, points in curves.items():
+        draw_curve(axes, points, places[label], paper=paper, lw=2.0, ms=4.5)
 
 
 def draw_shares(
@@ -140,6 +152,6 @@ def key_lines(colours: Mapping[str, str]) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
     return [
-        Line2D([], [], color=colour, markersize=4.5, label=label, **marking(index, 0))
+        Line2D([], [], color=colour, markersize=4.5, label=label, **_marking(index, 0))
         for index, (label, colour) in enumerate(colours.items())
     ]

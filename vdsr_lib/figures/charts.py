@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
@@ -15,8 +14,8 @@ from vdsr_lib.figures._parts import (
     HOLLOW,
     MARKERS,
     chart,
+    draw_curve,
     draw_level,
-    marking,
     xy,
 )
 from vdsr_lib.figures.style import COLOURS, styled, whole_ticks
@@ -72,17 +71,14 @@ def convergence(
     if not curves and not printed:
         raise ValueError("there is no curve to draw: give at least one")
     labels = list(dict.fromkeys([*curves, *printed]))
-    colour = dict(zip(labels, cycle(CYCLE), strict=False))
     figure, axes = chart()
     for label, curve in printed.items():
-        x, y = xy(f"curve {label!r}", curve)
+        points = xy(f"curve {label!r}", curve)
         name = None if label in curves else f"{label} (paper)"
-        marks = {**marking(labels.index(label), len(x)), **HOLLOW}
-        axes.plot(x, y, "--", color=colour[label], lw=1.3, label=name, **marks)
+        draw_curve(axes, points, labels.index(label), paper=True, label=name)
     for label, curve in curves.items():
-        x, y = xy(f"curve {label!r}", curve)
-        marks = marking(labels.index(label), len(x))
-        axes.plot(x, y, color=colour[label], label=label, **marks)
+        points = xy(f"curve {label!r}", curve)
+        draw_curve(axes, points, labels.index(label), label=label)
     if any(label in curves for label in printed):
         name = "dashed, hollow: paper"
         axes.plot([], [], "--o", color="#555555", lw=1.3, label=name, **HOLLOW)

@@ -125,7 +125,7 @@ def traces(
         if name in logarithmic:
             axes.set_yscale("log")
         axes.set_title(name)
-        draw_curves(axes, curves, colour)
+        draw_curves(axes, curves, labels)
         if name in lines:
             draw_level(axes, *lines[name])
     figure.supxlabel(xlabel, fontsize=10.5)

@@ -80,8 +80,8 @@ def panels(
     colour = dict(zip(labels, cycle(CYCLE), strict=False))
     figure, row = panel_row(len(titles), height=3.7, sharey=True)
     for axes, title in zip(row, titles, strict=True):
-        draw_curves(axes, printed.get(title, {}), colour, paper=True)
-        draw_curves(axes, curves.get(title, {}), colour)
+        draw_curves(axes, printed.get(title, {}), labels, paper=True)
+        draw_curves(axes, curves.get(title, {}), labels)
         axes.set_title(title)
         whole_ticks(axes)
         if level is not None:

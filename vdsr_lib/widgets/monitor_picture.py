@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vdsr_lib.figures._parts import CYCLE, marking
+from vdsr_lib.figures._parts import draw_curve
 from vdsr_lib.figures.style import styled, to_png
 from vdsr_lib.widgets.content import decoded
 
@@ -119,8 +119,7 @@ def _draw_loss(axes: Axes, facts: Mapping[str, Any]) -> None:
     for i, (run, curves) in enumerate(zip(facts["runs"], facts["past"], strict=True)):
         if curves:
             steps, values = (np.array(curves[n], float) for n in ("step", "loss"))
-            style = {"color": CYCLE[i % len(CYCLE)], **marking(i, len(steps))}
-            axes.plot(steps, values, ms=4, label=run["name"], **style)
+            draw_curve(axes, (steps, values), i, ms=4, label=run["name"])
     axes.set(xlabel="step", ylabel="loss")
     if any(np.nanmax(line.get_ydata(), initial=0) > 0 for line in axes.lines):
         axes.set_yscale("log")
@@ -130,8 +129,7 @@ def _draw_score(axes: Axes, facts: Mapping[str, Any], score: str) -> None:
     """Draw the PSNR at each validation, and bicubic's."""
     for i, run in enumerate(facts["runs"]):
         values = np.array(run["scores"].get(score, []), float)  # NaN for None
-        style = {"color": CYCLE[i % len(CYCLE)], **marking(i, len(values))}
-        axes.plot(run["steps"][: len(values)], values, ms=4, **style)
+        draw_curve(axes, (run["steps"][: len(values)], values), i, ms=4)
         if (level := run["baseline"].get(score)) is not None and i == 0:
             axes.axhline(level, color="#333333", linestyle=":", linewidth=1.5)
             note = f"dotted: bicubic {level:.2f} dB"
