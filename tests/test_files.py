@@ -14,6 +14,9 @@ import vdsr_lib as lab
 from vdsr_lib._files import require_writable, user_data_dir, write_atomically
 from vdsr_lib.cli._options import require_target
 from vdsr_lib.errors import DataError, LabError, PictureError
+from vdsr_lib.suite import assignments, notebooks, reproduction
+from vdsr_lib.suite.classroom import make_course
+from vdsr_lib.suite.lessons import find_lessons
 from vdsr_lib.training.run_folder import holds_run
 from vdsr_lib.weights import import_srcnn
 
@@ -137,6 +140,25 @@ def test_whatever_takes_a_path_knows_the_home(home: Path):
     book = lab.claims.ClaimBook("00", "quick", "~/out")
     assert book.path == home / "out" / "claims" / "00.json"
     assert lab.claims.read_records("~/out/claims/00.json")["lesson"] == "00"
+    assert not list(Path.cwd().iterdir())
+
+
+def test_lessons_and_courses_are_looked_for_where_they_are_written(
+    home: Path, monkeypatch
+):
+    source = home / "mine" / "00_mine.py"
+    write_atomically(source, "# %% [markdown]\n# # Look at mine\n")
+    built = [home / "out" / "00_mine.ipynb"]
+    for suite in (notebooks, assignments):
+        assert suite.sources("~/mine") == [source]
+    assert notebooks.build("~/mine", "~/out") == built
+    assert notebooks.check("~/mine", "~/out") == []
+    assert [lesson.path for lesson in find_lessons(folder="~/out")] == built
+    make_course(Path("~/course"))
+    assert (home / "course" / "exchange").is_dir()
+    monkeypatch.setattr(reproduction, "_in_turn", lambda *_, **__: [])
+    reproduction.reproduce([], "~/results", device="cpu")
+    assert (home / "results" / "report.html").is_file()
     assert not list(Path.cwd().iterdir())
 
 

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vdsr_lib._files import notebooks_dir
+from vdsr_lib._files import from_home, notebooks_dir
 from vdsr_lib.errors import LabError
 from vdsr_lib.suite import notebooks
 from vdsr_lib.suite.notebooks import Folder
@@ -59,7 +59,7 @@ def sources(folder: Folder = None) -> list[Path]:
     LabError
         If there is no such folder.
     """
-    where = Path(folder) if folder is not None else _home("source", "exercises")
+    where = from_home(folder) if folder is not None else _home("source", "exercises")
     return notebooks.sources(where)
 
 

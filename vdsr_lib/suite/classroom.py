@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vdsr_lib._files import write_atomically
+from vdsr_lib._files import from_home, write_atomically
 from vdsr_lib.errors import LabError
 from vdsr_lib.exercises.variants import variant
 from vdsr_lib.suite.assignments import generate, sources
@@ -60,6 +60,7 @@ def make_course(
     LabError
         If the folder holds somebody else's nbgrader_config.py.
     """
+    folder = from_home(folder)
     config = folder / "nbgrader_config.py"
     if config.exists() and "vdsr exercises course" not in config.read_text("utf-8"):
         raise LabError(f"{config} is not of this project: give another folder")
@@ -121,6 +122,7 @@ def release_versions(folder: Path) -> list[Path]:
     LabError
         If nbgrader is not installed, or refuses an assignment.
     """
+    folder = from_home(folder)
     api = _teacher(folder)
     for path in sources():
         result = api.generate_assignment(path.stem, force=True, create=True)

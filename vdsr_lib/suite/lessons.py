@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vdsr_lib._files import notebooks_dir
+from vdsr_lib._files import from_home, notebooks_dir
 from vdsr_lib.errors import LabError
 
 __all__ = ["Lesson", "Outcome", "find_lessons", "read_notebook"]
@@ -112,7 +112,7 @@ def find_lessons(
     LabError
         If there is no such lesson, none at all, or two of one number.
     """
-    where = Path(folder) if folder is not None else notebooks_dir()
+    where = from_home(folder) if folder is not None else notebooks_dir()
     found: dict[str, Path] = {}
     for path in sorted(where.glob("[0-9][0-9]_*.ipynb")):
         if other := found.get(path.name[:2]):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vdsr_lib._files import notebooks_dir, write_atomically
+from vdsr_lib._files import from_home, notebooks_dir, write_atomically
 from vdsr_lib.errors import LabError
 
 __all__ = ["as_notebook", "build", "check", "generate", "read_source", "sources"]
@@ -41,7 +41,7 @@ def sources(folder: Folder = None) -> list[Path]:
     LabError
         If there is no such folder, or no source in it.
     """
-    where = Path(folder) if folder is not None else notebooks_dir() / "source"
+    where = from_home(folder) if folder is not None else notebooks_dir() / "source"
     if not where.is_dir():
         raise LabError(f"{where}: there is no such folder of lesson sources")
     if not (found := sorted(where.glob("[0-9][0-9]_*.py"))):
@@ -179,7 +179,7 @@ def build(
     LabError
         If a notebook was edited by hand; nothing is written then.
     """
-    target = Path(target_dir) if target_dir is not None else notebooks_dir()
+    target = from_home(target_dir) if target_dir is not None else notebooks_dir()
     texts = {target / f"{s.stem}.ipynb": make(s) for s in sources(source_dir)}
     edited = [] if force else [path for path in texts if _edited_by_hand(path)]
     if edited:
@@ -214,7 +214,7 @@ def check(
         orphaned (its source is gone) or committed with outputs. Empty when all is
         well.
     """
-    target = Path(target_dir) if target_dir is not None else notebooks_dir()
+    target = from_home(target_dir) if target_dir is not None else notebooks_dir()
     expected = {target / f"{s.stem}.ipynb": s for s in sources(source_dir)}
     orphans = sorted(set(target.glob("*.ipynb")) - set(expected))
     problems = [f"{path}: orphaned, no source {path.stem}.py" for path in orphans]

@@ -84,7 +84,7 @@ def reproduce(
     require_writable(Path(output_dir) / "report.html")
     claims = load_claims(claims_file)
     machine = describe_machine(resolve_device(device))
-    output = Path(output_dir).resolve()
+    output = from_home(output_dir).resolve()
     parameters = {
         "profile": profile,
         "device": device,
