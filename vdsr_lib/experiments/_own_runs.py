@@ -14,6 +14,7 @@ from vdsr_lib.experiments._paper_runs import (
     at_scale_2,
     benchmark_runs,
     clipping_runs,
+    depth_runs,
 )
 from vdsr_lib.experiments._shortening import glimpse, miniature, sparse
 from vdsr_lib.experiments.declare import Factor, Run
@@ -22,6 +23,7 @@ from vdsr_lib.training import TrainingConfig
 
 __all__ = [
     "clipping_start_runs",
+    "decay_runs",
     "modern_runs",
     "overlap_runs",
     "overlap_scales_runs",
@@ -73,6 +75,26 @@ def shallow_runs(size: Size) -> Iterable[Run]:
     )
     for residual in (True, False):
         yield at_scale_2(size, 3, residual, gentle)
+
+
+def decay_runs(size: Size) -> Iterable[Run]:
+    """Two networks of the paper with its weight decay, and without any.
+
+    The loss is a sum over the pixels of a patch, so that the same decay weighs more
+    where patches are small: Table 1's has 441 of them, and the smallest of Figure 3
+    121, where depth 20 has 1,681.
+    """
+    shallowest = next(iter(depth_runs(size)))
+    depth = shallowest.factors["depth"]
+    for decay in (1e-4, 0.0):
+        ten = at_scale_2(size, 10, True, size.recipe(weight_decay=decay))
+        small = replace(shallowest.training, weight_decay=decay)
+        for layers, run in ((10, ten), (depth, replace(shallowest, training=small))):
+            yield replace(
+                run,
+                name=f"depth {layers}, decay {decay:g}",
+                factors={"depth": layers, "weight_decay": decay},
+            )
 
 
 def clipping_start_runs(size: Size) -> Iterable[Run]:

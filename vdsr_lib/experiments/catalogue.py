@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from vdsr_lib.errors import did_you_mean
 from vdsr_lib.experiments._own_runs import (
     clipping_start_runs,
+    decay_runs,
     modern_runs,
     overlap_runs,
     overlap_scales_runs,
@@ -103,6 +104,11 @@ _DECLARED: dict[str, tuple[str, str, Callable[[Size], Iterable[Run]]]] = {
         "Clipping rules: the first two epochs of 80",
         "ours; section 3.2 at full depth",
         clipping_start_runs,
+    ),
+    "decay": (
+        "Weight decay, and none, where patches have few pixels",
+        "ours; the loss is a sum over pixels",
+        decay_runs,
     ),
     "schedules": (
         "Falling rates: the paper's, the review's",

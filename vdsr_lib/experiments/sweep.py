@@ -45,6 +45,7 @@ BY_VALUE = (
     "modern",
     "side_by_side",
     "shallow",
+    "decay",
 )
 """All experiments, or runs of them, in the order in which they are worth making."""
 
