@@ -156,6 +156,19 @@ def test_rules_and_schedules_have_a_section_where_any_is_recorded():
     assert cells["schedule of the review"][:4] == ["not run"] * 3 + ["-"]
 
 
+def test_decay_has_a_section_where_a_run_without_it_is_recorded():
+    title = "Weight decay and small patches"
+    kept = {"depth 5, decay 0.0001": (35.0, 32.0, 29.9)}
+    assert title not in comparison_page(Known([recording("decay", kept)], {}))
+    found = recording("decay", kept | {"depth 5, decay 0": (35.5, 32.4, 30.2)})
+    cells = rows(section(comparison_page(Known([found], {})), title))
+    assert len(cells) == 4
+    five = ["11 x 11", "0", "35.50", "32.40", "30.20", "`vdsr made depth 5, decay 0`"]
+    assert cells["depth 5, decay 0"] == five
+    assert cells["depth 5, decay 0.0001"][1:3] == ["0.0001", "35.00"]
+    assert cells["depth 10, decay 0"][:3] == ["21 x 21", "0", "not run"]
+
+
 def test_clipping_has_a_section_where_any_of_its_runs_is_recorded():
     """The paper prints no such numbers: a table of "not run" would say nothing."""
     title = "Clipping rules"

@@ -211,6 +211,18 @@ def test_clipping_start_is_clipping_ended_after_two_epochs():
         ).runs(profile)
 
 
+def test_decay_is_two_networks_of_the_paper_and_both_without_it():
+    for profile in PROFILES:
+        ten, few, ten_free, few_free = get_experiment("decay").runs(profile)
+        assert ten.key() == get_experiment("table1").runs(profile)[0].key()
+        assert few.key() == get_experiment("figure3").runs(profile)[0].key()
+        for run, free in ((ten, ten_free), (few, few_free)):
+            kept = replace(free.training, weight_decay=1e-4)
+            assert replace(free, training=kept).key() == run.key() != free.key()
+            assert free.training.weight_decay == free.factors["weight_decay"] == 0
+            assert run.factors | {"weight_decay": 0} == free.factors
+
+
 def test_experiments_cover_the_tables_of_the_paper():
     trained = {run.scales for run in get_experiment("table2").runs("paper")}
     printed = set(paper.table("table2").training_scales.astype(str)) - {"bicubic"}
@@ -242,6 +254,7 @@ def test_every_declared_run_can_be_built_and_fits_its_patches(run: Run):
         "repeat",
         "schedule",
         "trained_on",
+        "weight_decay",
     }
 
 
@@ -254,7 +267,7 @@ def test_quick_needs_no_download(name: str):
 
 def test_benchmark_pictures_steer_nothing():
     """Only Figure 4's own curve is drawn on Set5; other runs validate elsewhere."""
-    for name in set(EXPERIMENTS) - {"table1", "overlap", "shallow"}:
+    for name in set(EXPERIMENTS) - {"table1", "overlap", "shallow", "decay"}:
         for run in get_experiment(name).runs("paper"):
             assert run.validate.dataset == "bsd500-test"
 

@@ -9,7 +9,12 @@ from vdsr_lib.experiments.catalogue import get_experiment
 from vdsr_lib.experiments.known import Found, Known
 from vdsr_lib.experiments.outcomes import ending
 
-__all__ = ["clipping_start_section", "times_section", "whole_runs_section"]
+__all__ = [
+    "clipping_start_section",
+    "decay_section",
+    "times_section",
+    "whole_runs_section",
+]
 
 _SCALES = (2, 3, 4)
 _HEADS = [f"x{scale}" for scale in _SCALES]
@@ -63,6 +68,29 @@ def whole_runs_section(known: Known) -> str:
     title = "## Clipping rules and schedules: all 80 epochs, depth 20, Set5"
     heads = ["rule and rate", *_HEADS, "ended", "made by"]
     return f"{title}\n\n{text}\n\n{markdown(heads, rows)}"
+
+
+def decay_section(known: Known) -> str:
+    """Return networks with and without decay; nothing if none without is recorded."""
+    rows, free = [], 0
+    for run in get_experiment("decay").runs("paper"):
+        found, decay = known.find(run), run.training.weight_decay
+        free += found is not None and not decay
+        patch = f"{run.patch_size} x {run.patch_size}"
+        cells = [patch, f"{decay:g}", *_scores(found), known.how("decay", run)]
+        rows.append([run.name, *cells])
+    if not free:
+        return ""
+    text = (
+        "Ours alone, in dB: the first network of Table 1 (x2 only) and the shallowest "
+        "of Figure 3, by the paper's recipe and by the same without weight decay. The "
+        "loss is a sum over the pixels of a patch, so that one decay weighs more where "
+        f"they are few; {_BICUBIC}."
+    )
+    heads = ["run", "patch", "decay", *_HEADS, "made by"]
+    return (
+        f"## Weight decay and small patches, Set5\n\n{text}\n\n{markdown(heads, rows)}"
+    )
 
 
 def _scores(found: Found | None) -> list[str]:

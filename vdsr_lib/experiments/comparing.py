@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from vdsr_lib import paper
 from vdsr_lib.experiments._own_sections import (
     clipping_start_section,
+    decay_section,
     times_section,
     whole_runs_section,
 )
@@ -61,6 +62,7 @@ def comparison_page(known: Known | None = None) -> str:
         _table3,
         clipping_start_section,
         whole_runs_section,
+        decay_section,
         times_section,
     )
     body = [text for part in parts if (text := part(known))]
