@@ -179,8 +179,8 @@ figures.show(
     figures.seeds(ours, paper=printed, errors=noise, **axes),
     alt="""The paper's Figure 3 with error bars. It rises steeply to depth 9
     and then flattens; at x2 it sags from 16 to 19; depth 20 stands out.
-    Recorded runs of ours lie 0.4 dB below it at depths 10 and 20, and
-    up to 1.4 dB at depth 5.""",
+    Recorded runs of ours lie 0.3 to 0.5 dB below it at depths 7, 10 and
+    20, and 0.5 to 1.4 dB at depth 5.""",
 )
 
 # %% [markdown]
@@ -199,8 +199,8 @@ display(left[:: max(1, len(left) - 1)].to_frame("at full scale"))
 # %% [markdown]
 # Even 0.4 dB is many times the noise of a run, so this is not chance:
 # something in our training differs from the authors'. In part it may be the
-# patches: ours touch, theirs seem to have overlapped. At depth 5, where most
-# is missing, they are small besides (`docs/ours_against_the_paper.md`,
+# patches: ours touch, theirs seem to have overlapped. The 1.4 dB at depth 5
+# may be chance, or another matter (`docs/ours_against_the_paper.md`,
 # *What differs*). Now the paper's curve by itself: its rise from depth
 # 5 to 20, its sag from depths 12 to 15 to 16 to 19 at each scale, and the
 # standard error of either.

@@ -44,11 +44,13 @@ between two of its epochs. At depth 20, where the paper prints no curves, the ex
 `overlap_scales` puts the reading to the test on Table 2. What we cannot know is what
 they ran.
 
-**Shallow networks.** At depth 5 ours ends 1.43 dB under the paper's point at x2, and
-0.5 under it at x3 and x4. A guess: patches are as large as the receptive field, 11 x 11
-there, and the loss is summed over a patch. It is a fourteenth of that of 41 x 41, while
-the weight decay stays 1e-4, and so pulls fourteen times as hard against it. The
-experiment `decay` trains that network, and the first of Table 1, without any.
+**Depth 5.** Our runs of Figure 3 at depths 7, 10 and 20 end 0.33 to 0.47 dB under the
+paper's points; that of depth 5 1.43 at x2, and 0.5 at x3 and x4. It is one run, so that
+chance may be the reason: its second and third run are not made yet. Another would be
+weight decay. Patches are as large as the receptive field, and the loss is summed over
+a patch. One of 11 x 11 has a fourteenth of that of 41 x 41, while the decay stays 1e-4,
+and so pulls fourteen times as hard against it. The experiment `decay` trains this
+network, and the first of Table 1, without any.
 
 **How many pictures.** The same 80 epochs on 291 pictures, not augmented, which are
 seven times the steps, give 0.3 to 0.5 dB over T91 at each scale, more than anything
