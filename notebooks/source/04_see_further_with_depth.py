@@ -375,7 +375,7 @@ fit = np.corrcoef(costs.index, costs.training)[0, 1] ** 2
 points = {kind: (costs.index, costs[kind]) for kind in costs}
 axes = {"xlabel": "depth (layers)", "ylabel": "microseconds a pixel"}
 chart = figures.convergence(points, **axes)
-chart.axes[0].axline((0, offset), slope=slope, color="black", linewidth=0.8)
+chart.axes[0].axline((10, offset + 10 * slope), slope=slope, c="black", lw=0.8)
 figures.show(
     chart,
     alt="Time a pixel against depth: two rows of points on straight lines.",
