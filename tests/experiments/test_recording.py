@@ -331,6 +331,8 @@ def test_nothing_to_record_is_a_sentence(ablation, tmp_path):
     ):
         record(ablation, RunStore(tmp_path / "none"), tmp_path)
     assert not (tmp_path / "recorded").exists()
+    with pytest.raises(RunError, match=r"'vdsr .* --profile paper --seed 3' makes th"):
+        record_experiment("ablation", seed=3, store=tmp_path, output=tmp_path / "out")
 
 
 def test_another_size_is_not_mixed_in(ablation, store, measured, tmp_path):
@@ -622,7 +624,9 @@ def test_an_experiment_of_ones_own_has_no_command(
     """The command line knows the experiments of the catalogue alone."""
     own = Experiment("own", "Tiny", "none", dict.fromkeys(PROFILES, (run,)))
     kept = RunStore(tmp_path / "runs")
-    with pytest.raises(RunError, match=r"of own at paper is in .*: run_experiment mak"):
+    with pytest.raises(
+        RunError, match=r"of own at paper is in .*run_experiment\(own, .* mak"
+    ):
         record(own, kept, tmp_path)
     make_run(run, store=kept, material=material, monitor=Silent())
     [entry] = record(own, kept, tmp_path).recording.record["runs"].values()

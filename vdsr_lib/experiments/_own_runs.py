@@ -81,8 +81,8 @@ def decay_runs(size: Size) -> Iterable[Run]:
     """Two networks of the paper with its weight decay, and without any.
 
     The loss is a sum over the pixels of a patch, so that the same decay weighs more
-    where patches are small: Table 1's has 441 of them, and the smallest of Figure 3
-    121, where depth 20 has 1,681.
+    where patches are small: Table 1's have 441 of them, and the smallest of Figure 3
+    121, where those of depth 20 have 1,681.
     """
     shallowest = next(iter(depth_runs(size)))
     depth = shallowest.factors["depth"]

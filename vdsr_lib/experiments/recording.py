@@ -20,7 +20,7 @@ from vdsr_lib._files import data_file, from_home, write_atomically
 from vdsr_lib.datasets import EMBEDDED
 from vdsr_lib.devices import resolve_device
 from vdsr_lib.errors import DataError, RunError
-from vdsr_lib.experiments.catalogue import EXPERIMENTS, get_experiment
+from vdsr_lib.experiments.catalogue import get_experiment
 from vdsr_lib.experiments.declare import Experiment, Run
 from vdsr_lib.experiments.layout import readable
 from vdsr_lib.experiments.material import Material
@@ -124,12 +124,10 @@ def record_experiment(
     }
     earlier = earlier_recording(path, runs, profile, seed)
     if not finished and earlier is None:
-        maker = f"'vdsr experiments run {experiment.name} --profile {profile}'"
-        if experiment.name not in EXPERIMENTS:
-            maker = "run_experiment"
+        maker = command_for(experiment.name, profile, seed=seed)
         raise RunError(
             f"none of the {len(runs)} runs of {experiment.name} at {profile} is in "
-            f"{kept.folder}: {maker} makes them"
+            f"{kept.folder}: '{maker}' makes them"
         )
     material = Material(resolve_device(device), verified=True)
     fresh = _fresh(experiment, profile, seed, finished, (kept, material))

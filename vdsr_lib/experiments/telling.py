@@ -20,13 +20,17 @@ _RATES = {
 }
 
 
-def command_for(experiment: str, profile: str, run: str, seed: int = 0) -> str:
+def command_for(
+    experiment: str, profile: str, run: str | None = None, seed: int = 0
+) -> str:
     """Return the command that makes a run again, or the call for one's own experiment.
 
     Parameters
     ----------
-    experiment, profile, run : str
-        Which run.
+    experiment, profile : str
+        Which experiment, at which size.
+    run : str, optional
+        Which of its runs; all of them by default.
     seed : int
         The experiment's.
 
@@ -37,12 +41,13 @@ def command_for(experiment: str, profile: str, run: str, seed: int = 0) -> str:
         experiment.
     """
     if experiment not in EXPERIMENTS:
-        options = f'"{profile}", only="{run}"' + (f", seed={seed}" if seed else "")
-        return f"run_experiment({experiment}, {options})"
-    quoted = run if re.fullmatch(r"[\w.-]+", run) else f'"{run}"'
+        only = "" if run is None else f', only="{run}"'
+        other = f", seed={seed}" if seed else ""
+        return f'run_experiment({experiment}, "{profile}"{only}{other})'
+    quoted = run if re.fullmatch(r"[\w.-]+", run or "") else f'"{run}"'
+    only = "" if run is None else f" --only {quoted}"
     other = f" --seed {seed}" if seed else ""
-    start = f"vdsr experiments run {experiment} --profile {profile}"
-    return f"{start} --only {quoted}{other}"
+    return f"vdsr experiments run {experiment} --profile {profile}{only}{other}"
 
 
 def cost_text(run: Run) -> str:
