@@ -10,7 +10,7 @@ READY = $(VENV)/.ready
 ARGS ?=
 LOCK_ARGS ?=
 
-.PHONY: help venv reproduce test lab app classroom check notebooks lock clean
+.PHONY: help venv reproduce test site lab app classroom check notebooks lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,6 +28,9 @@ reproduce: venv ## run every lesson on the embedded pictures and judge the claim
 
 test: venv ## run the tests
 	$(RUN) -m pytest $(ARGS)
+
+site: venv ## make one site of lessons as they ran, guides, answers and library
+	$(RUN) -m vdsr_lib site $(ARGS)
 
 lab: export JUPYTER_CONFIG_PATH := $(CURDIR)/notebooks/settings$(if $(JUPYTER_CONFIG_PATH),:$(JUPYTER_CONFIG_PATH))
 lab: venv ## open JupyterLab on the first lesson

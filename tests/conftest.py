@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
+
+if TYPE_CHECKING:
+    from vdsr_lib.suite.site import Site
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -60,3 +64,31 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what is marked ``gpu`` where torch sees none."""
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
         pytest.skip("needs a GPU")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The site, where lesson 01 was run and showed one comparison."""
+    pytest.importorskip("sphinx", reason="no Sphinx: pip install '.[site]'")
+    import nbformat
+    import numpy as np
+
+    from vdsr_lib.suite.site import build_site
+    from vdsr_lib.widgets import compare
+
+    results = tmp_path_factory.mktemp("results")
+    name = "01_what_super_resolution_asks.ipynb"
+    lesson = nbformat.read(ROOT / "notebooks" / name, 4)
+    levels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    widget = compare({"left": levels, "right": 255 - levels})
+    data, metadata = widget._repr_mimebundle_()
+    cell = next(cell for cell in lesson.cells if cell.cell_type == "code")
+    cell.outputs = [nbformat.v4.new_output("display_data", data, metadata=metadata)]
+    state = widget.get_manager_state(widgets=[widget])
+    lesson.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
+    (results / "executed").mkdir()
+    nbformat.write(lesson, results / "executed" / name)
+    (results / "site").mkdir()  # of an earlier run
+    (results / "site/objects.inv").touch()
+    (results / "site/left_over.html").touch()
+    return build_site(results, commands="# The commands\n\n`vdsr`\n")

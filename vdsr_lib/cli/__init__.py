@@ -25,6 +25,7 @@ from vdsr_lib.cli import (
     experiments,
     notebooks,
     reproduce,
+    site,
     train,
     upscale,
 )
@@ -66,6 +67,7 @@ app.command()(doctor.doctor)
 app.command()(evaluate.evaluate)
 app.command()(notebooks.notebooks)
 app.command()(reproduce.reproduce)
+app.command()(site.site)
 app.command()(train.train)
 app.command()(upscale.upscale)
 app.add_typer(data.commands, name="data")

@@ -18,7 +18,7 @@ from typing import Any
 
 from vdsr_lib.widgets import inline_widgets
 
-__all__ = ["lesson_html", "markdown_html", "tex_to_mathml"]
+__all__ = ["lesson_html", "markdown_html", "tex_to_mathml", "without_kernel"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _STATE = "application/vnd.jupyter.widget-state+json"
@@ -60,12 +60,30 @@ def lesson_html(notebook: Any, title: str, *, links: Callable[[str], str] = str)
     dark = environment.loader.get_source(environment, "static/theme-dark.css")[0]
     exporter.register_filter("markdown2html", text_cell)
     exporter.register_filter("tex2mathml", _latex_output)
-    page = copy.deepcopy(notebook)
+    page = without_kernel(notebook)
     page.metadata["title"] = title
-    inline_widgets(page)
-    _replace_widgets(page)
     body, _ = exporter.from_notebook_node(page, resources={"dark_css": dark})
     return str(body)
+
+
+def without_kernel(notebook: Any) -> Any:
+    """Return an executed lesson whose outputs can be shown where no kernel runs.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        Executed; it is not changed.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        A copy. The course's widgets are HTML that lives by itself, another widget is
+        a line of text, and a progress bar is gone.
+    """
+    page = copy.deepcopy(notebook)
+    inline_widgets(page)
+    _replace_widgets(page)
+    return page
 
 
 def tex_to_mathml(tex: str, *, block: bool) -> str:
