@@ -12,17 +12,18 @@ import pytest
 import vdsr_lib
 from vdsr_lib.errors import LabError
 from vdsr_lib.suite.reference import public_modules, reference_pages
-from vdsr_lib.suite.site import Site, _run_sphinx, _Stage, build_site
+from vdsr_lib.suite.site import Site, _run_sphinx, build_site
+from vdsr_lib.suite.staging import Stage
 
 pytest.importorskip("sphinx", reason="no Sphinx: pip install '.[site]'")
 pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated")  # within Sphinx
 
 
 @pytest.fixture(scope="module")
-def stage(root: Path, tmp_path_factory: pytest.TempPathFactory) -> _Stage:
+def stage(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """The sources of the pages, where no lesson was run."""
     folder = tmp_path_factory.mktemp("stage")
-    stage = _Stage(root, folder / "source")
+    stage = Stage(root, folder / "source")
     stage.fill(folder / "executed", "# Commands")
     return stage
 
@@ -42,7 +43,7 @@ def small_project(root: Path, text: str) -> Path:
 
 def laid_out(tmp_path: Path, text: str) -> tuple[str, list[str]]:
     """Return a document as the stage has it, and the files that came along."""
-    stage = _Stage(small_project(tmp_path / "project", text), tmp_path / "stage")
+    stage = Stage(small_project(tmp_path / "project", text), tmp_path / "stage")
     stage.fill(tmp_path, "# Commands")
     files = [p for p in stage.folder.rglob("*") if p.suffix in (".csv", ".txt")]
     names = [path.relative_to(stage.folder).as_posix() for path in files]
@@ -73,7 +74,7 @@ def test_links_lead_to_what_the_site_has(
 
 
 def test_every_document_lesson_and_assignment_is_laid_out(
-    stage: _Stage, root: Path
+    stage: Stage, root: Path
 ) -> None:
     wanted = [*root.glob("docs/**/*.md"), *root.glob("notebooks/**/[0-9]*.ipynb")]
     wanted += [root / "data/README.md", root / "benchmarks/README.md"]
@@ -82,7 +83,7 @@ def test_every_document_lesson_and_assignment_is_laid_out(
     assert not missing
 
 
-def test_a_lesson_that_did_not_run_says_so(stage: _Stage) -> None:
+def test_a_lesson_that_did_not_run_says_so(stage: Stage) -> None:
     assert len(stage.not_run) == 9
     for name in stage.not_run:
         first = nbformat.read(stage.folder / "notebooks" / name, 4).cells[0].source
@@ -92,7 +93,7 @@ def test_a_lesson_that_did_not_run_says_so(stage: _Stage) -> None:
 
 
 def test_lessons_and_assignments_have_their_numbers_in_the_contents(
-    stage: _Stage,
+    stage: Stage,
 ) -> None:
     contents = (stage.folder / "index.md").read_text()
     assert "\n03 Learn the residual </notebooks/03_learn_the_residual>\n" in contents
@@ -152,6 +153,7 @@ def test_what_is_wrong_with_a_page_is_said(tmp_path: Path) -> None:
     assert "alone.rst:4: WARNING" in said
     assert "alone.rst: WARNING: document isn't included in any toctree" in said
     assert str(tmp_path) not in said
+    assert "\x1b" not in said
 
 
 # ---- the site itself ----
