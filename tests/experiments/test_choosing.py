@@ -32,6 +32,11 @@ TABLE1 = get_experiment("table1").runs("paper")
         (["*0.001", "residual, rate 0.1"], [0, 4, 5]),
         (["residual, rate 0.1", "*"], range(6)),
         ("?esidual, rate 0.1", [0]),
+        ("residual*, *0.1", [0, 1, 2, 4]),
+        ("residual*,*0.1", [0, 1, 2, 4]),
+        ("residual*, rate 0.1", [0]),
+        ("*, rate 0.1", [0, 1]),
+        ("*, rate 0.1, *0.001", [0, 1, 4, 5]),
     ],
 )
 def test_names_and_patterns(only, expected):
@@ -45,6 +50,22 @@ def test_a_name_with_a_plus_is_itself():
     (run,) = chosen_runs(runs, "291 + augmentation")
     assert run.name == "291 + augmentation"
     assert [r.name for r in chosen_runs(runs, "T91, 291")] == ["T91", "291"]
+
+
+@pytest.mark.parametrize(
+    ("only", "expected"),
+    [
+        ("x2, x3", ["x2, x3"]),
+        ("x2,x3", ["x2", "x3"]),
+        ("x2, x3, x4, x3, x4", ["x3, x4", "x2, x3, x4"]),
+        ("x2, ?3", ["x2", "x3"]),
+        ("x2*, x3*", ["x2", "x3", "x2, x3", "x2, x4", "x3, x4", "x2, x3, x4"]),
+    ],
+)
+def test_a_name_that_is_a_list_of_names_is_itself(only, expected):
+    """And a pattern is never longer than it must be for the rest to mean a run."""
+    runs = get_experiment("table2").runs("paper")
+    assert [run.name for run in chosen_runs(runs, only)] == expected
 
 
 @pytest.mark.parametrize(

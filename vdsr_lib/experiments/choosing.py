@@ -51,7 +51,8 @@ def chosen_runs(runs: Sequence[Run], only: str | Iterable[str]) -> tuple[Run, ..
     only : str or iterable of str
         Names, or patterns such as ``"residual*"``, without regard to case. One text
         may hold several with commas between them, though names have commas of their
-        own: ``"residual, rate 0.1, residual, rate 0.01"`` is two runs.
+        own: ``"residual, rate 0.1, residual, rate 0.01"`` is two runs. A comma that
+        may stand between two patterns does: ``"residual*, *0.1"`` is a list.
 
     Returns
     -------
@@ -64,28 +65,31 @@ def chosen_runs(runs: Sequence[Run], only: str | Iterable[str]) -> tuple[Run, ..
         If a name fits no run: the text gives those that are like it.
     """
     texts = [only] if isinstance(only, str) else list(only)
-    names = [name for text in texts for name in _split(text, runs)]
+    names = [name for text in texts for name in _split(text.split(","), runs)]
     if not names:
         raise ValueError("no run was named: give the name of one, or a pattern")
     return tuple(run for run in runs if any(_fits(run, name) for name in names))
 
 
-def _split(text: str, runs: Sequence[Run]) -> list[str]:
-    """Take a list with commas apart, though names hold commas too.
+def _split(pieces: Sequence[str], runs: Sequence[Run]) -> list[str]:
+    """Take a list apart that was cut at each comma, though names hold commas too.
 
-    The longest piece that means a run is taken, again and again from the left.
+    A run's own name is taken whole, the longest first; a pattern ends at the first
+    comma after which the rest means runs as well.
     """
-    pieces, names = text.split(","), []
-    while pieces:
-        for count in range(len(pieces), 0, -1):
-            name = ",".join(pieces[:count]).strip()
-            if any(_fits(run, name) for run in runs):
-                break
-        else:
-            raise ValueError(_unknown(",".join(pieces).strip(), runs))
-        names.append(name)
-        pieces = pieces[count:]
-    return names
+    if not pieces:
+        return []
+    starts = [",".join(pieces[:count]).strip() for count in range(1, len(pieces) + 1)]
+    known = {run.name.casefold() for run in runs}
+    fitting = [name for name in starts if any(_fits(run, name) for run in runs)]
+    whole = [name for name in fitting if name.casefold() in known]
+    errors = []
+    for name in (*reversed(whole), *fitting):
+        try:
+            return [name, *_split(pieces[starts.index(name) + 1 :], runs)]
+        except ValueError as error:
+            errors.append(error)
+    raise errors[0] if errors else ValueError(_unknown(starts[-1], runs))
 
 
 def _fits(run: Run, name: str) -> bool:
