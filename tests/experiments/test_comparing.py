@@ -1,4 +1,4 @@
-"""The page "Ours against the paper": each cell from a recording, or "not run"."""
+"""The page "Ours against the paper": each cell from a recording, or why it is none."""
 
 from __future__ import annotations
 
@@ -137,10 +137,11 @@ def test_table_3_is_what_the_cards_say():
     cells = {(row[0], row[1]): row[2:] for row in lines if len(row) == 8}
     assert cells["set", "scale"][-2:] == ["`srcnn-955`", "`vdsr-t91`"]
     set14 = "29.28 / 0.8209", "not run", "29.77 / 0.8314", "29.80 / 0.8321"
-    assert cells["Set14", "x3"] == [*set14, "not measured", "not measured"]
-    set5 = "36.66 / 0.9542", "not run", "37.53 / 0.9587", "not run"
+    assert cells["Set14", "x3"] == [*set14, "not run", "not measured"]
+    set5 = "36.66 / 0.9542", "not run", "37.53 / 0.9587", "not measured"
     assert cells["Set5", "x2"] == [*set5, "36.42 / 0.9520", "37.00 / 0.9500"]
     assert cells["Urban100", "x4"][1] == "24.41 / 0.7000"
+    assert cells["Set5", "x4"][1] == "not measured"  # there are weights
     assert "2 of 24 cells are measured" in part
 
 
@@ -153,7 +154,7 @@ def test_rules_and_schedules_have_a_section_where_any_is_recorded():
     assert len(cells) == 12 + 2
     assert cells["norm, rate 0.01"][:3] == ["34.70", "32.00", "30.20"]
     assert cells["norm, rate 0.01"][4] == "`vdsr made norm, rate 0.01`"
-    assert cells["schedule of the review"][:4] == ["not run"] * 3 + ["-"]
+    assert cells["schedule of the review"][:4] == ["not run"] * 4
 
 
 def test_decay_has_a_section_where_a_run_without_it_is_recorded():
@@ -167,6 +168,15 @@ def test_decay_has_a_section_where_a_run_without_it_is_recorded():
     assert cells["depth 5, decay 0"] == five
     assert cells["depth 5, decay 0.0001"][1:3] == ["0.0001", "35.00"]
     assert cells["depth 10, decay 0"][:3] == ["21 x 21", "0", "not run"]
+
+
+def test_a_scale_that_a_run_was_not_measured_at_is_said_to_be_so():
+    """It did not diverge: Table 1 is of x2 alone."""
+    found = recording("decay", {"depth 10, decay 0": (36.8, 0, 0)})
+    found.table.loc[found.table.scale != 2, "psnr"] = float("nan")
+    part = section(comparison_page(Known([found], {})), "Weight decay")
+    cells = rows(part)["depth 10, decay 0"]
+    assert cells[2:5] == ["36.80", "not measured", "not measured"]
 
 
 def test_clipping_has_a_section_where_any_of_its_runs_is_recorded():
@@ -194,9 +204,10 @@ def test_clipping_has_a_section_where_any_of_its_runs_is_recorded():
         "`vdsr made adjustable, rate 0.1`",
     ]
     assert cells["none", "0.1"][:5] == [
-        *("-", "-", "-", "0.75 / 2e+04", "diverged, step 3"),
+        *["diverged"] * 3,
+        *("0.75 / 2e+04", "diverged, step 3"),
     ]
-    assert cells["norm", "0.01"][:5] == ["not run"] * 3 + ["-", "-"]
+    assert cells["norm", "0.01"][:5] == ["not run"] * 5
     assert "`vdsr experiments run clipping_start" in cells["norm", "0.01"][5]
     assert "2 of 12 runs are recorded" in part
     took = rows(section(comparison_page(Known([found], {})), "What it took"))
@@ -204,6 +215,10 @@ def test_clipping_has_a_section_where_any_of_its_runs_is_recorded():
         took[f"clipping_start: {name}, rate 0.1"] for name in ("none", "adjustable")
     )
     assert wild[-3:] == ["83 min", "-", "diverged"]  # three steps tell no speed
+    shorter = [{"step": 1, "gradient_norm": float("inf")}]
+    found.histories[name] = History([{"epoch": 1, "step": 1}], steps=shorter)
+    cells = section(comparison_page(Known([found], {})), title)
+    assert "| none | 0.1 | diverged | diverged | diverged | diverged |" in cells
     assert calm[-2].endswith(" ms")
 
 

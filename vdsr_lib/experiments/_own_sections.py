@@ -29,7 +29,7 @@ def clipping_start_section(known: Known) -> str:
         found = known.find(run)
         made += found is not None
         cells = _scores(found)
-        cells += [_norms(found), _last(found)] if found else ["-", "-"]
+        cells += [_norms(found), _last(found)] if found else [NONE, NONE]
         rule, rate = run.factors["clipping"], run.factors["learning_rate"]
         rows.append([rule, f"{rate:g}", *cells, known.how(name, run)])
     if not made:
@@ -55,7 +55,7 @@ def whole_runs_section(known: Known) -> str:
             label = f"schedule of the {run.name}" if name == "schedules" else run.name
             found = known.find(run)
             made += found is not None
-            last = _last(found) if found else "-"
+            last = _last(found) if found else NONE
             rows.append([label, *_scores(found), last, known.how(name, run)])
     if not made:
         return ""
@@ -94,18 +94,18 @@ def decay_section(known: Known) -> str:
 
 
 def _scores(found: Found | None) -> list[str]:
-    """Return a cell a scale: PSNR on Set5, "-" where a run diverged, or "not run"."""
+    """Return a cell a scale: PSNR on Set5, or why there is none."""
     if found is None:
         return [NONE] * len(_SCALES)
     scores = [found.psnr(scale) for scale in _SCALES]
-    return ["-" if psnr is None else f"{psnr:.2f}" for psnr in scores]
+    return [found.absent if psnr is None else f"{psnr:.2f}" for psnr in scores]
 
 
 def _norms(found: Found) -> str:
     """Return the first and the largest gradient norm of a run's trace."""
     steps = found.recording.histories[found.name].steps
     norms = [v for row in steps if math.isfinite(v := row["gradient_norm"])]
-    return f"{norms[0]:.3g} / {max(norms):.3g}" if norms else "-"
+    return f"{norms[0]:.3g} / {max(norms):.3g}" if norms else found.absent
 
 
 def _last(found: Found) -> str:

@@ -300,11 +300,9 @@ def _table3(known: Known) -> str:
                 theirs = printed[dataset, scale, method]
                 ours = _card_scores(known, pattern, dataset, scale)
                 count.cell(theirs["psnr"], ours[0] if ours else None)
-                row += [_pair((theirs["psnr"], theirs["ssim"])), _pair(ours)]
-            row += [
-                _pair(_card_scores(known, pattern, dataset, scale), "not measured")
-                for pattern in extra.values()
-            ]
+                row.append(_pair(theirs["psnr"], theirs["ssim"]))
+                row.append(_card_cell(known, pattern, dataset, scale))
+            row += [_card_cell(known, each, dataset, scale) for each in extra.values()]
             rows.append(row)
     heads = [
         "set",
@@ -341,5 +339,13 @@ def _card_scores(
     return None if psnr is None or ssim is None else (float(psnr), float(ssim))
 
 
-def _pair(scores: tuple[float, float] | None, absent: str = NONE) -> str:
-    return absent if scores is None else f"{scores[0]:.2f} / {scores[1]:.4f}"
+def _card_cell(known: Known, pattern: str, dataset: str, scale: int) -> str:
+    """Return what the card of a scale's weights states, or why there is nothing."""
+    scores = _card_scores(known, pattern, dataset, scale)
+    if scores is not None:
+        return _pair(*scores)
+    return "not measured" if pattern.format(scale=scale) in known.cards else NONE
+
+
+def _pair(psnr: float, ssim: float) -> str:
+    return f"{psnr:.2f} / {ssim:.4f}"

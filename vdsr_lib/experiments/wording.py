@@ -11,9 +11,12 @@ HEAD = """\
 
 Kim, Lee and Lee, *Accurate Image Super-Resolution Using Very Deep Convolutional
 Networks*, CVPR 2016, cell by cell. Each number of ours was measured, on the device and
-in the time that the last table states, and stands in `data/recorded/` with its curve;
-the command beside it makes it again. A cell without a number says "not run", with what
-the run would cost on one CPU core that has AMX and does nothing else."""
+in the time that the last table states, and stands in `data/recorded/` with its curve,
+those of Table 3 in the cards of the weights; the command beside it makes it again. A
+cell without a number of ours says why. "Not run": nobody has made it, and beside its
+command stands what it would cost on one CPU core that has AMX and does nothing else.
+"Diverged": it was made, and has no result. "Not measured": it was made, but not
+measured at this scale, or on this set of pictures."""
 
 DIFFERENCES = """\
 ## What differs, and what that may explain
@@ -24,10 +27,10 @@ under the ends of its Figure 4. The arithmetic is not the reason: the loss on 51
 training patches is 1.946 in bfloat16 and in float32, and 90 more steps in float32 leave
 Set5 where it is. Figure 4 tells more, since it has every epoch. At rate 0.001, where a
 curve hardly trembles, the paper has 35.34, 35.73, 35.87, 35.99 and 36.08 dB after its
-first five epochs. Patches that touch give 34.78 and 35.13 after two of 173 steps;
-patches that overlap by half, four times as many, give 35.27, 35.73, 35.88, 36.03 and
-36.09. At rate 0.1 it is 36.39 and 36.34 in the paper, 35.59 and 35.92 against 36.24 and
-36.36 here. No other reading that `benchmarks/first_epochs.py` tries fits both rates. So
+first five epochs. Patches that touch give 34.72 and 35.00 after two of 173 steps;
+patches that overlap by half, four times as many, give 35.30, 35.69, 35.84, 35.96 and
+36.08. At rate 0.1 it is 36.39 and 36.34 in the paper, 35.71 and 36.04 against 36.25 and
+36.49 here. No other reading that `benchmarks/first_epochs.py` tries fits both rates. So
 the curves were probably drawn from overlapping patches, and the "9960 iterations",
 which leave room for 124 steps an epoch, belong to another run. Two facts agree. The
 authors' public code of 2015 (github.com/kjw0612/rcn), whose `rcn_train.m` has the
