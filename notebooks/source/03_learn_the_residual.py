@@ -128,8 +128,7 @@ network = VDSR(depth=10)
 detail = ilr[:96, :96]  # the whole would keep 1.2 GB for gradients
 batch = torch.tensor(detail, dtype=torch.float32)[None, None]  # (1, 1, h, w)
 assert_close(my_residual_forward(network.body, batch), network(batch))
-source = inspect.getsource(VDSR.forward).splitlines()
-print(network, *source[-2:], sep="\n")
+print(network, *inspect.getsource(VDSR.forward).splitlines()[-2:], sep="\n")
 
 # %% [markdown]
 # The last two lines are the library's own. Training may be read in two ways
@@ -260,7 +259,8 @@ for word, lines in zip(words.values(), by_epoch.values(), strict=True):
 # and at `quick`, after 200 steps, no other one has reached it.
 
 # %%
-display(book.record("residual-passes-bicubic", min(final.residual - bicubic)))
+ahead = (final.residual - bicubic).min(skipna=False)  # NaN: one diverged
+display(book.record("residual-passes-bicubic", ahead))
 book.record("plain-still-below-bicubic", bicubic - final["non-residual"].max())
 
 # %% [markdown]

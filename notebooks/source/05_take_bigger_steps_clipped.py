@@ -287,7 +287,7 @@ figures.show(figures.grid({title: gains}, limit=1, **options), alt=alt)
 kept, fixed, norm, free = (row for _, row in gains.iterrows())
 display(book.record("no-clipped-run-diverges", int(kept.isna().sum())))
 display(book.record("no-free-run-survives", int(free.count())))
-display(book.record("adjustable-learns-everywhere", kept.min()))
+display(book.record("adjustable-learns-everywhere", kept.min(skipna=False)))
 display(book.record("fixed-limit-crawls", kept[1e-3] - fixed[1e-3]))
 book.record("norm-throws-it-off", kept[0.1] - norm[0.1])
 

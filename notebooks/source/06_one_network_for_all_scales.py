@@ -150,7 +150,7 @@ figures.show(
 
 # %%
 smallest = np.array([int(name[1]) for name in live])
-losses = (live < 0) & (np.array([[2], [3], [4]]) >= smallest)
+losses = ~(live >= 0) & (np.array([[2], [3], [4]]) >= smallest)
 display(book.record("no-loss-at-or-above", int(losses.to_numpy().sum())))
 display(book.record("spoils-2-after-4", live.loc[2, "x4"]))
 book.record("spoils-2-after-3", live.loc[2, "x3"])
@@ -175,7 +175,8 @@ book.record("little-above", live.loc[4, "x2"] / live.loc[4, "x4"])
 every, own = live["x2, x3, x4"], np.diag(live[["x2", "x3", "x4"]])
 display(book.record("one-serves-all", every.min()))
 display(book.record("one-keeps-the-gain", every.sum() / own.sum()))
-book.record("others-help-at-3-and-4", (every - own)[[3, 4]].min())
+lead = (every - own)[[3, 4]].min(skipna=False)
+book.record("others-help-at-3-and-4", lead)
 
 # %% [markdown]
 # It pays at scale 2, where the patches of 3 and 4 are of little help, and
