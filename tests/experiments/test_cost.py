@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vdsr_lib.datasets import load_images
 from vdsr_lib.errors import DataError
-from vdsr_lib.experiments import EXPERIMENTS, Material, Pictures, Run
+from vdsr_lib.experiments import EXPERIMENTS, Material, Pictures, Run, tasks_of
 from vdsr_lib.experiments.cost import Cost, picture_sizes, pixel_cost, run_cost
 from vdsr_lib.experiments.rate import Rate, measure_rate
 from vdsr_lib.models import build
@@ -343,3 +344,25 @@ def test_a_class_waits_for_minutes(experiment):
     """At 0.5 TFLOP/s, one core with AMX, 5e14 operations take 17 minutes."""
     costs = [run_cost(run) for run in experiment.runs("classroom")]
     assert sum(cost.training + cost.measuring for cost in costs) < 5.5e14
+
+
+def test_the_page_about_full_scale_counts_what_is_declared(root: Path):
+    """Its table is written by hand: runs that no row above has, steps, operations."""
+    page = (root / "docs" / "full_scale.md").read_text(encoding="utf-8")
+    lines = [line.strip("| ").split(" | ") for line in page.splitlines()]
+    table = [line for line in lines if len(line) == 5 and line[1].isdigit()]
+    assert [line[0] for line in table][-1] == "all"
+    names: list[str] = []
+    for first, *shown in table:
+        above = {task.key for task in tasks_of(names)}
+        names += re.findall(r"`(.+?)`", first)
+        runs = [task.run for task in tasks_of(names)]
+        if first != "all":
+            runs = [run for run in runs if run.key() not in above]
+        costs = [run_cost(run) for run in runs]
+        flops = sum(cost.training + cost.measuring for cost in costs)
+        power = re.sub(r"e\+0?", "e", f"{flops:.1e}")
+        steps = f"{sum(cost.steps for cost in costs):,}"
+        assert shown[:3] == [str(len(runs)), steps, power], first
+    assert len(runs) == len(tasks_of())
+    assert f"are {len(runs)} different training runs" in page.replace("\n", " ")
