@@ -100,8 +100,8 @@ figures.show(
 # %% [markdown]
 # A network that predicts $y$ must produce a number between 16 and 235 at
 # every pixel and get it right to a level or two. One that predicts $r$ and
-# says "zero" everywhere is already as good as bicubic. The share of the
-# picture's variance that is still unexplained says how small the rest is. (A
+# says "zero" everywhere is already as good as bicubic. The share of the five
+# pictures' variance that is still unexplained says how small the rest is. (A
 # line with a coloured bar is a *claim*: a sentence written beforehand, and
 # judged by the number that was just measured.)
 
@@ -446,12 +446,12 @@ display(shipped and shipped.table[["network", "psnr"]].round(2))
 # %% [markdown]
 # ## Summary
 #
-# The interpolated picture already explains more than 98 % of the original's
-# variance. What is missing, the residual, is centred on zero and small at
-# most pixels. Adding the input at the end costs one addition and no
-# parameter; the network then starts as bicubic, and its gradients are small
-# from the first step on. Without it, a deep network first has to learn to
-# copy, and at high rates it leaps about while it does.
+# Taken together, the five interpolated pictures explain more than 98 % of the
+# variance of their originals. What is missing, the residual, is centred on
+# zero and small at most pixels. Adding the input at the end costs one addition
+# and no parameter; the network then starts as bicubic, and its gradients are
+# small from the first step on. Without it, a deep network first has to learn
+# to copy, and at high rates it leaps about while it does.
 #
 # | | residual | non-residual |
 # |---|---|---|
