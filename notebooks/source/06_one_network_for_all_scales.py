@@ -254,8 +254,7 @@ book.record("harm-at-one-and-a-half", worst)
 # %% [markdown]
 # With networks of one scale one would need one for every number that somebody
 # may ask for. Figure 5 of the paper says so with pictures: one VDSR at several
-# scales, fractional ones among them, above a network that was trained on 3
-# alone.
+# scales, fractional ones among them, above SRCNN's network for 3.
 #
 # > **Caution.** Do not assume that what works at 2 and at 4 works at 3. In
 # > the paper's table the network for these two gains 0.81 dB at 3, where the
@@ -263,7 +262,8 @@ book.record("harm-at-one-and-a-half", worst)
 # > it knows its own scales, and the less it need care about others. Ours are
 # > too young to show it.
 #
-# The slider below is our Figure 5; the curve says where you are.
+# The slider below is our Figure 5, with VDSR throughout; the curve says where
+# you are.
 
 # %%
 shown = {name: nets[name] for name in ("3 only", "all")}

@@ -257,8 +257,8 @@ book.record("harm-far-below", gains[1.25])
 # field is $2D+1$). Give each tile a *halo* of $D$ pixels, throw the halo's
 # output away, and nothing is lost: the pixels that are kept have seen all
 # that they would have seen. The library does so by itself for pictures above
-# half a megapixel, and on some processors for smaller ones, where it is
-# faster.
+# half a megapixel (two on a GPU), and on some processors for smaller ones,
+# where it is faster.
 #
 # **Predict.** How large an error, in 8-bit levels, do you expect without a
 # halo, with half of it, and with all of it?
