@@ -380,14 +380,15 @@ book.record("review-differs", (checked.verdict == "differs").sum())
 # %% [markdown]
 # Three points differ. SRCNN has three layers of weights; whoever counts the
 # layers of *data*, input included, arrives at four. The rate of $10^{-5}$
-# belongs to its last layer only, though the VDSR paper, too, names no other.
-# And VDSR's rate starts ten times higher and ends a hundred times higher than
-# the review says. Two points stay open: the loss is settled in lesson 03,
-# where one step is written by hand, and "x3" for SRCNN is not wrong but a
-# third of the truth, since its authors trained a network for each scale. The
-# row "early training" deserves your doubt: it has the largest fall from one
-# measurement to the next, and who measures at every 14th step only, as
-# `quick` does, misses what happens in between.
+# belongs to its last layer only, though the VDSR paper, which says that
+# SRCNN's rates differ by layer, names no other. And VDSR's rate starts ten
+# times higher and ends a hundred times higher than the review says. Two points
+# stay open: the loss is settled in lesson 03, where one step is written by
+# hand, and "x3" for SRCNN is not wrong but a third of the truth, since its
+# authors trained a network for each scale. The row "early training" deserves
+# your doubt: it has the largest fall from one measurement to the next, and who
+# measures at every 14th step only, as `quick` does, misses what happens in
+# between.
 #
 # ## At full scale
 #

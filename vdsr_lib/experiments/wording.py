@@ -21,31 +21,31 @@ measured at this scale, or on this set of pictures."""
 DIFFERENCES = """\
 ## What differs, and what that may explain
 
-**Patches that overlap.** Trained as the paper is commonly read, on patches that touch
-but do not overlap, our networks stay about 0.4 dB under its T91 row, and 0.29 to 0.42
-under the ends of its Figure 4. The arithmetic is not the reason: the loss on 512
-training patches is 1.946 in bfloat16 and in float32, and 90 more steps in float32 leave
-Set5 where it is. Figure 4 tells more, since it has every epoch. At rate 0.001, where a
-curve hardly trembles, the paper has 35.34, 35.73, 35.87, 35.99 and 36.08 dB after its
-first five epochs. Patches that touch give 34.72 and 35.00 after two of 173 steps;
-patches that overlap by half, four times as many, give 35.30, 35.69, 35.84, 35.96 and
-36.08. At rate 0.1 it is 36.39 and 36.34 in the paper, 35.71 and 36.04 against 36.25 and
-36.49 here. No other reading that `benchmarks/first_epochs.py` tries fits both rates. So
-the curves were probably drawn from overlapping patches, and the "9960 iterations",
-which leave room for 124 steps an epoch, belong to another run. Two facts agree. The
-authors' public code of 2015 (github.com/kjw0612/rcn), whose `rcn_train.m` has the
-paper's rule as we train it, cuts patches as large as the receptive field one beside the
-other in `rcn.m`, and every 21 pixels whatever their size in the later `rcn_dag.m`. And
-the paper's "roughly 4 hours" are some 67,000 steps at the 2 TFLOP/s that we assume for
-its graphics card, where 9,960 would take 36 minutes. Run to the end, the reading holds
-where the curve is calm: at rate 0.001 overlapping patches lie 0.07 dB below the paper
-on the average of the 80 epochs, and nowhere more than 0.12 from it, patches that touch
-0.43 below. At 0.01 it is 0.13 and 0.38. At 0.1 they gain nothing, 0.28 and 0.30: 36.82
-dB in epoch 10 and 36.70 at the end, where the paper has 36.90 and 37.05. There
-something else is different, or it is chance: the paper's own curve moves by 0.4 dB
-between two of its epochs. At depth 20, where the paper prints no curves, the experiment
-`overlap_scales` puts the reading to the test on Table 2. What we cannot know is what
-they ran.
+**Patches that overlap.** Trained as the paper says in section 3.2, on patches "with no
+overlap", our networks stay about 0.4 dB under its T91 row, and 0.29 to 0.42 under the
+ends of its Figure 4. The arithmetic is not the reason: the loss on 512 training patches
+is 1.946 in bfloat16 and in float32, and 90 more steps in float32 leave Set5 where it
+is. Figure 4 tells more, since it has every epoch. At rate 0.001, where a curve hardly
+trembles, the paper has 35.34, 35.73, 35.87, 35.99 and 36.08 dB after its first five
+epochs. Patches that touch give 34.72 and 35.00 after two of 173 steps; patches that
+overlap by half, four times as many, give 35.30, 35.69, 35.84, 35.96 and 36.08. At rate
+0.1 it is 36.39 and 36.34 in the paper, 35.71 and 36.04 against 36.25 and 36.49 here. No
+other reading that `benchmarks/first_epochs.py` tries fits both rates. So the curves
+were probably drawn from overlapping patches, against the paper's words, and the "9960
+iterations", which leave room for 124 steps an epoch, belong to another run. Two facts
+agree. The authors' public code of 2015 (github.com/kjw0612/rcn), whose `rcn_train.m`
+has the paper's rule as we train it, cuts patches as large as the receptive field one
+beside the other in `rcn.m`, and every 21 pixels whatever their size in the later
+`rcn_dag.m`. And the paper's "roughly 4 hours" are some 67,000 steps at the 2 TFLOP/s
+that we assume for its graphics card, where 9,960 would take 36 minutes. Run to the end,
+the reading holds where the curve is calm: at rate 0.001 overlapping patches lie 0.07 dB
+below the paper on the average of the 80 epochs, and nowhere more than 0.12 from it,
+patches that touch 0.43 below. At 0.01 it is 0.13 and 0.38. At 0.1 they gain nothing,
+0.28 and 0.30: 36.82 dB in epoch 10 and 36.70 at the end, where the paper has 36.90 and
+37.05. There something else is different, or it is chance: the paper's own curve moves
+by 0.4 dB between two of its epochs. At depth 20, where the paper prints no curves, the
+experiment `overlap_scales` puts the reading to the test on Table 2. What we cannot know
+is what they ran.
 
 **Depth 5.** Our runs of Figure 3 at depths 7, 10 and 20 end 0.33 to 0.47 dB under the
 paper's points; that of depth 5 1.43 at x2, and 0.5 at x3 and x4. It is one run, so that
