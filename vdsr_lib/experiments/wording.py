@@ -11,12 +11,12 @@ HEAD = """\
 
 Kim, Lee and Lee, *Accurate Image Super-Resolution Using Very Deep Convolutional
 Networks*, CVPR 2016, cell by cell. Each number of ours was measured, on the device and
-in the time that the last table states, and stands in `data/recorded/` with its curve,
-those of Table 3 in the cards of the weights; the command beside it makes it again. A
-cell without a number of ours says why. "Not run": nobody has made it, and beside its
-command stands what it would cost on one CPU core that has AMX and does nothing else.
-"Diverged": it was made, and has no result. "Not measured": it was made, but not
-measured at this scale, or on this set of pictures."""
+in the time that the last table states, and stands in `data/recorded/` with its curve;
+the command beside it makes it again. (Those of Table 3 stand in the cards of the
+weights, whose commands `data/README.md` has.) A cell without a number of ours says why.
+"Not run": nobody has made it, and beside its command stands what it would cost on one
+CPU core that has AMX and does nothing else. "Diverged": it was made, and has no result.
+"Not measured": it was made, but not measured at this scale or on these pictures."""
 
 DIFFERENCES = """\
 ## What differs, and what that may explain
