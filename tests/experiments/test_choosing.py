@@ -98,6 +98,14 @@ def test_of_many_runs_twelve_are_named(experiment: str, more: str):
         chosen_runs(runs, "zzz")
 
 
+@pytest.mark.timeout(60)  # each name doubled the time once: it was hours
+def test_a_typo_behind_many_names_is_found_at_once() -> None:
+    runs = get_experiment("figure3").runs("paper")
+    text = ", ".join([run.name for run in runs[:30]] + ["depht 5, run 9"])
+    with pytest.raises(ValueError, match="no run fits 'depht 5, run 9'; did you mean"):
+        chosen_runs(runs, text)
+
+
 def test_a_guess_has_the_capitals_of_its_run():
     runs = get_experiment("ablation").runs("paper")
     with pytest.raises(ValueError, match="did you mean 'T91' or '291'"):

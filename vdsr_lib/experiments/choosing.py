@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import cache
 
 from vdsr_lib.experiments.declare import Experiment, Run
 
@@ -65,31 +66,42 @@ def chosen_runs(runs: Sequence[Run], only: str | Iterable[str]) -> tuple[Run, ..
         If a name fits no run: the text gives those that are like it.
     """
     texts = [only] if isinstance(only, str) else list(only)
-    names = [name for text in texts for name in _split(text.split(","), runs)]
+    names = [name for text in texts for name in _split(text, runs)]
     if not names:
         raise ValueError("no run was named: give the name of one, or a pattern")
     return tuple(run for run in runs if any(_fits(run, name) for name in names))
 
 
-def _split(pieces: Sequence[str], runs: Sequence[Run]) -> list[str]:
-    """Take a list apart that was cut at each comma, though names hold commas too.
+def _split(text: str, runs: Sequence[Run]) -> list[str]:
+    """Take a list with commas apart, though names hold commas too.
 
     A run's own name is taken whole, the longest first; a pattern ends at the first
     comma after which the rest means runs as well.
     """
-    if not pieces:
-        return []
-    starts = [",".join(pieces[:count]).strip() for count in range(1, len(pieces) + 1)]
+    pieces = text.split(",")
     known = {run.name.casefold() for run in runs}
-    fitting = [name for name in starts if any(_fits(run, name) for run in runs)]
-    whole = [name for name in fitting if name.casefold() in known]
-    errors = []
-    for name in (*reversed(whole), *fitting):
-        try:
-            return [name, *_split(pieces[starts.index(name) + 1 :], runs)]
-        except ValueError as error:
-            errors.append(error)
-    raise errors[0] if errors else ValueError(_unknown(starts[-1], runs))
+
+    @cache
+    def names(first: int) -> list[str] | str:
+        """Return the names from a piece on, or the sentence about what fits no run."""
+        if first == len(pieces):
+            return []
+        ends = range(first + 1, len(pieces) + 1)
+        starts = {",".join(pieces[first:end]).strip(): end for end in ends}
+        fitting = [name for name in starts if any(_fits(run, name) for run in runs)]
+        whole = [name for name in fitting if name.casefold() in known]
+        problem = ""
+        for name in dict.fromkeys((*reversed(whole), *fitting)):
+            others = names(starts[name])
+            if isinstance(others, list):
+                return [name, *others]
+            problem = problem or others
+        return problem or _unknown(list(starts)[-1], runs)
+
+    found = names(0)
+    if isinstance(found, str):
+        raise ValueError(found)
+    return found
 
 
 def _fits(run: Run, name: str) -> bool:
