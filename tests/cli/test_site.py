@@ -46,3 +46,4 @@ def test_every_command_has_its_section() -> None:
     inner = {f"{group} {name}" for group, names in groups.items() for name in names}
     assert {"reproduce", "site", "experiments run"} <= sections
     assert sections == set(commands) | inner
+    assert "...\n" not in re.sub(r"\$ .*", "", page)  # no summary is cut short

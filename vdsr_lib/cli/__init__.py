@@ -82,8 +82,9 @@ def _flow(group: typer.Typer) -> None:
     """
     for command in (*group.registered_commands, group.registered_callback):
         if command and (text := inspect.getdoc(command.callback)):
-            paragraphs = (" ".join(each.split()) for each in text.split("\n\n"))
+            paragraphs = [" ".join(each.split()) for each in text.split("\n\n")]
             command.help = "\n\n".join(paragraphs)
+            command.short_help = paragraphs[0]  # whole, where others list the command
     for below in group.registered_groups:
         if below.typer_instance:
             _flow(below.typer_instance)

@@ -15,7 +15,7 @@ __all__ = ["commands"]
 
 commands = typer.Typer(
     no_args_is_help=True,
-    help="The assignments: what there is, notebooks for a class, a trial run.",
+    help="List the assignments, write and run them.",
 )
 
 Variant: TypeAlias = Annotated[
