@@ -355,11 +355,11 @@ def test_a_hidden_test_catches_what_is_fitted_to_the_visible_one(
     solved: Solved,
 ) -> None:
     fitted = """
-known = {(1e-4, 0.1): 1e-3 + 1e-10, (1e-4, 0.001): 0.1, (0.01, 0.5): 0.02}
+known = {(1e-4, 0.1): 1e-3, (1e-4, 0.001): 0.1, (0.01, 0.5): 0.02}
 def my_bound(theta, learning_rate):
-    return known[theta, learning_rate] if theta != 1e-4 else 1
+    return known.get((theta, learning_rate), 1)
 """
-    assert solved("05").message("clip-bound", fitted)
+    assert solved("05").message("clip-bound", fitted).startswith("AssertionError")
     memory = """
 from vdsr_lib.exercises import get_exercise
 cases = get_exercise("depth-for").cases()

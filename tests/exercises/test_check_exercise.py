@@ -84,8 +84,14 @@ def test_a_hint_comes_only_when_asked_for(capsys: pytest.CaptureFixture[str]) ->
         if number < 3:
             assert f"my_bound, hint={number + 1})" in str(caught.value)
     assert "no further hint" in str(caught.value)
-    with pytest.raises(ValueError, match="has the hints 1 to 3, got hint=4"):
-        check_exercise("clip-bound", my_bound, hint=4)
+    for beyond in (-1, 4):
+        with pytest.raises(
+            ValueError, match=f"has the hints 1 to 3, got hint={beyond}"
+        ):
+            check_exercise("clip-bound", my_bound, hint=beyond)
+    for other in (True, "2", 1.0):
+        with pytest.raises(TypeError, match="hint must be a number from 1 to 3, got "):
+            check_exercise("clip-bound", my_bound, hint=other)  # type: ignore[arg-type]
 
 
 def test_what_is_not_written_yet_raises_not_implemented() -> None:
@@ -97,6 +103,13 @@ def test_what_is_not_written_yet_raises_not_implemented() -> None:
     [first, _] = caught.value._render_traceback_()  # type: ignore[attr-defined]
     assert first.startswith("my_crop is not written yet: ")
     assert len(first) < 80
+
+
+def test_a_function_without_a_name_is_not_called_by_one() -> None:
+    """`<lambda>` in the call that gives a hint would be no Python."""
+    offered = r'For a hint: check_exercise\("clip-bound", my_function, hint=1\)'
+    with pytest.raises(ExerciseError, match=offered):
+        check_exercise("clip-bound", lambda theta, learning_rate: theta)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +233,8 @@ def test_a_mistake_that_explains_all_cases_wins(
         (np.zeros(2, np.uint8), np.zeros(2, np.int64), False),
         (np.zeros(2, np.uint8), np.array([0, 1], np.uint8), False),
         (np.zeros(2), np.array([0.0, 2e-6]), False),
+        (np.array([0.0, 1e6]), np.array([9e-7, 1e6 + 0.9]), True),
+        (np.array([0.0, 1e6]), np.array([0.0, 1e6 - 1.1]), False),
     ],
 )
 def test_what_counts_as_the_same(expected: Any, got: Any, same: bool) -> None:
@@ -228,13 +243,26 @@ def test_what_counts_as_the_same(expected: Any, got: Any, same: bool) -> None:
 
 def test_large_arrays_are_told_apart_by_their_first_pixel() -> None:
     one, other = np.zeros((5, 6)), np.zeros((5, 6))
-    other[2, 3] = 7
+    other[0, 1], other[2, 3] = 1e-7, 7  # the first is within the tolerance
     assert in_words(one, other, 1e-6) == ("0 at [2, 3]", "7 there")
     assert in_words(one, one.astype(np.uint8), 1e-6) == (
         "0 (float64) at [0, 0]",
         "0 (uint8) there",
     )
     assert in_words(one, one[1:], 1e-6)[1] == "an array of 4 x 6, float64"
+    assert in_words(one, one > 0, 1e-6)[1] == "an array of 5 x 6, bool"
+
+
+def test_the_first_twelve_of_many_numbers_are_written_out() -> None:
+    numbers = tuple(range(13))
+    twelve = "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"
+    assert in_words(numbers, list(numbers), 0) == (
+        f"({twelve}, ...)",
+        f"[{twelve}, ...]",
+    )
+    expected, got = in_words(np.arange(12), np.arange(13), 0)
+    assert expected == f"an array of 12, int64: {twelve}"
+    assert got == "an array of 13, int64"
 
 
 def test_the_step_is_that_of_torch_with_a_clip_before_it() -> None:
@@ -372,6 +400,8 @@ def test_a_mean_over_scales_is_taken_over_those_that_are_there() -> None:
         ("counted-by-hand", (93_089, 12), "2 values; the second is not right"),
         ("counted-by-hand", (1, 12), "2 values; the first and second are not right"),
         ("counted-by-hand", 93_089, "2 values"),
+        ("counted-by-hand", (93_089,), "2 values"),
+        ("counted-by-hand", [93_089, 12], "2 values; the second is not right"),
         ("curve-reading", ((21, 41, 61), 60), "2 values; the first is not right"),
         ("scratch-depth", (9, True), "2 values"),
         ("three-numbers", (1e-3, 1e-3, 1681), "3 values; the second is not right"),

@@ -229,6 +229,91 @@ def test_to_last_is_neither_to_rise_nor_to_be_above_twice(
         check_exercise("lasting-epoch", answer)
 
 
+def _neighbours_at_both_sides(s: int, j: int, k: int, t: int) -> tuple[int, int]:
+    return s + 2 * j * (k // 2), j * t
+
+
+def _neighbours_in_all_layers(layers: Any) -> int:
+    side = jump = 1
+    for kernel, stride, dilation in layers:
+        side += 2 * jump * dilation * (kernel // 2)
+        jump *= stride
+    return side
+
+
+def _looked_up_by_its_value(psnrs: Any, level: float) -> int | None:
+    for value in reversed(psnrs):
+        if value <= level:
+            epoch: int = psnrs.index(value) + 2
+            return epoch if epoch <= len(psnrs) else None
+    return 1
+
+
+def _ahead_or_behind(scores: Any, better: str, worse: str) -> dict[str, float]:
+    wide = scores.pivot_table("psnr", ["dataset", "scale"], "method")
+    gains: dict[str, float] = (wide[better] - wide[worse]).groupby("dataset").mean()
+    return {name: abs(gain) for name, gain in gains.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("next-layer", _neighbours_at_both_sides),  # right for an odd kernel
+        ("receptive-field", _neighbours_in_all_layers),  # likewise
+        ("lasting-epoch", _looked_up_by_its_value),  # right if no value comes twice
+        ("gain", _ahead_or_behind),  # right for a method that is ahead
+    ],
+)
+def test_an_answer_that_is_right_in_most_cases_is_wrong(
+    name: str, answer: Callable[..., Any]
+) -> None:
+    with pytest.raises(ExerciseError, match=r"not yet; [1-4] of [345] cases are right"):
+        check_exercise(name, answer)
+
+
+def _loss_by_the_side(predicted: Any, ilr: Any, hr: Any) -> Any:
+    return (ilr + predicted - hr).square().sum() / hr.shape[-1]
+
+
+def _slope_by_the_side(predicted: Any, ilr: Any, hr: Any) -> Any:
+    return 2 * (ilr + predicted - hr) / hr.shape[-1]
+
+
+def _from_the_output(side: int, jump: int, kernel: int, stride: int) -> Any:
+    return (side - 1) * stride + kernel, jump * stride
+
+
+def _the_last_stride_alone(layers: Any) -> int:
+    side = before = 1
+    for kernel, stride, dilation in layers:
+        side += before * dilation * (kernel - 1)
+        before = stride
+    return side
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("residual-loss", _loss_by_the_side),
+        ("loss-slope", _slope_by_the_side),
+        ("next-layer", _from_the_output),
+        ("next-layer", lambda s, j, k, t: (s + j * (k - t), j * t)),
+        ("receptive-field", _the_last_stride_alone),
+        (
+            "patch-count",
+            lambda h, w, s, p: round((h - h % s) / p) * round((w - w % s) / p),
+        ),
+    ],
+)
+def test_a_mistake_is_not_called_by_the_name_of_another(
+    name: str, answer: Callable[..., Any]
+) -> None:
+    """Small numbers coincide: of 2 x 2 pixels, the side and the factor are both 2."""
+    with pytest.raises(ExerciseError, match="not yet") as caught:
+        check_exercise(name, answer)
+    assert "This is what comes out when" not in str(caught.value)
+
+
 def test_the_last_layers_deviation_is_small_and_counts_all_the_same() -> None:
     """It is 6e-5 at width 64, where the tolerance of other numbers is 1e-5."""
 

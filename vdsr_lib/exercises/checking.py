@@ -233,6 +233,7 @@ def _offer(name: str, answer: Any, exercise: Exercise, hint: int) -> str:
     """Say how to ask for the next hint."""
     if hint >= len(exercise.hints):
         return "There is no further hint; talk it over with somebody."
-    called = getattr(answer, "__name__", "my_function")
+    own = getattr(answer, "__name__", "")
+    called = own if own.isidentifier() else "my_function"
     more = "another" if hint else "a"
     return f'For {more} hint: check_exercise("{name}", {called}, hint={hint + 1})'

@@ -395,7 +395,7 @@ EXERCISES: dict[str, Exercise] = {
             "weights = cubic(min(scale, 1) * (centre - np.arange(length))), and then "
             "they are divided by their sum",
         ),
-        tolerance=1e-9,
+        tolerance=1e-6,
     ),
     "ssim": Exercise(
         _ssim,

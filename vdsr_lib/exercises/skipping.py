@@ -32,8 +32,8 @@ def _batch(batch: int, side: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor
 
 def _batch_cases() -> list[Case]:
     return [
-        Case(f"a batch of {b} patches of {p} x {p}", _batch(b, p, b))
-        for b, p in ((1, 2), (2, 3), (4, 5))
+        Case(f"a batch of shape ({b}, 1, {p}, {p})", _batch(b, p, b))
+        for b, p in ((1, 3), (2, 2), (4, 5))
     ]
 
 
@@ -117,7 +117,7 @@ def _last_below(psnrs: Sequence[float], level: float) -> int:
 
 def _curve_cases() -> list[Case]:
     curves = (
-        ([30, 34, 35, 31, 36, 35], 33.66),
+        ([31, 34, 35, 31, 36, 35], 33.66),
         ([34, 35, 36], 33.66),
         ([20, 30, 33.66, 34], 33.66),
         ([34, 35, 30], 33.66),

@@ -296,7 +296,7 @@ EXERCISES: dict[str, Exercise] = {
             "rate * bound = theta",
             "bound = theta / learning_rate",
         ),
-        tolerance=1e-9,
+        tolerance=1e-6,
     ),
     "adjustable-clip": Exercise(
         _adjustable,
@@ -359,7 +359,7 @@ EXERCISES: dict[str, Exercise] = {
             "The speeds are theta, then theta * (1 + momentum), and so on; add them.",
             "speed = momentum * speed + theta; way += speed; once for each step",
         ),
-        tolerance=1e-9,
+        tolerance=1e-6,
     ),
     "update": Exercise(
         _update,
@@ -385,7 +385,7 @@ EXERCISES: dict[str, Exercise] = {
             "momentum = 0.9 * momentum + slope",
             "The step is weight - rate * momentum; return both.",
         ),
-        tolerance=1e-7,
+        tolerance=1e-6,
     ),
     "training-loop": Exercise(
         _practice_step,

@@ -122,10 +122,10 @@ def my_psnr(reference, estimate, border):
 check_exercise("psnr", my_psnr)
 ### BEGIN HIDDEN TESTS
 dark, light = np.zeros((9, 9), np.uint8), np.full((9, 9), 255, np.uint8)
-assert abs(my_psnr(dark, light, 0)) < 1e-9  # everything wrong: 0 dB
+assert abs(my_psnr(dark, light, 0)) < 1e-4  # everything wrong: 0 dB
 one_off = dark.copy()
 one_off[4, 4] = 51  # a fifth of the peak, in 1 of 25 pixels
-assert abs(my_psnr(dark, one_off, 2) - 20 * np.log10(25)) < 1e-6
+assert abs(my_psnr(dark, one_off, 2) - 20 * np.log10(25)) < 1e-4
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -223,7 +223,7 @@ check_exercise("ssim", my_ssim)
 ### BEGIN HIDDEN TESTS
 low, high = np.full((20, 20), 60, np.uint8), np.full((20, 20), 120, np.uint8)
 only_means = (2 * 60 * 120 + 2.55**2) / (60**2 + 120**2 + 2.55**2)
-assert abs(my_ssim(low, high, 2) - only_means) < 1e-6
+assert abs(my_ssim(low, high, 2) - only_means) < 1e-5
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -273,8 +273,7 @@ def my_number():
 # %% test="measured-score" points=2
 check_exercise("measured-score", my_number, given=(picture, scale))
 ### BEGIN HIDDEN TESTS
-assert isinstance(my_number(), float)
-assert 20 < my_number() < 45
+assert 20 < float(my_number()) < 45
 ### END HIDDEN TESTS
 
 # %% [markdown]

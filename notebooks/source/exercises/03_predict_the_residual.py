@@ -110,7 +110,7 @@ def my_share(ilr, hr):
 check_exercise("unexplained", my_share)
 ### BEGIN HIDDEN TESTS
 steps = np.array([0.0, 1.0, 0.0, 1.0])
-assert abs(my_share(steps / 2, steps) - 0.25) < 1e-12
+assert abs(my_share(steps / 2, steps) - 0.25) < 1e-6
 ### END HIDDEN TESTS
 
 # %% [markdown]
