@@ -355,6 +355,9 @@ def test_many_bad_files_are_counted_and_three_are_named(lab: Lab):
     lab.answers = dict.fromkeys(CONTENTS, status(404))
     with pytest.raises(DataError, match=r"^12 of the 12 files .*; and 9 more\)"):
         lab.fetch()
+    lab.answers = dict.fromkeys(list(CONTENTS)[:3], status(404))
+    with pytest.raises(DataError, match=r"^3 of the 12 files [^)]* 404 Not Found\)"):
+        lab.fetch()
 
 
 @pytest.mark.parametrize(
@@ -422,7 +425,20 @@ def test_no_network(lab: Lab):
     assert lab.right() == set()
 
 
-@pytest.mark.parametrize("address", ["file:///tmp/data", "/tmp/data", "ftp://host/x"])
+def test_a_server_without_https_is_not_said_to_have_a_bad_certificate(lab: Lab):
+    with pytest.raises(DataError) as caught:
+        lab.fetch(base_url=f"https://127.0.0.1:{lab.port}")
+    said = f"no secure connection to 127.0.0.1:{lab.port}: it has no https, or a cert"
+    assert said in check_sentence(caught.value, lab)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("file:///tmp/data", "/tmp/data", "ftp://host/x"),
+        *("http://", "https:///tiny", "http://[::1", "http://a b"),
+    ],
+)
 def test_a_mirror_must_be_a_web_address(lab: Lab, address: str):
     with pytest.raises(ValueError, match=r"http:// or https://.*VDSR_DATA_DIR"):
         lab.fetch(base_url=address)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ __all__ = ["fetch"]
 
 _MOST_WORKERS = 32
 _SPARE_BYTES = 1 << 20
+_WEB_ADDRESS = re.compile(r"https?://(\[[^\s/]+\]|[^\s/\[])[^\s/]*(/.*)?")
 
 
 def fetch(
@@ -97,10 +99,10 @@ def _check_arguments(base_url: str | None, workers: int) -> None:
     """Refuse a mirror that is no web address, and an impossible number of workers."""
     if not 1 <= workers <= _MOST_WORKERS:
         raise ValueError(f"workers must be in [1, {_MOST_WORKERS}], got {workers}")
-    if base_url is not None and not base_url.startswith(("http://", "https://")):
+    if base_url is not None and not _WEB_ADDRESS.fullmatch(base_url):
         raise ValueError(
-            f"base_url must start with http:// or https://, got {base_url!r}; for data "
-            "sets that are on this machine, set VDSR_DATA_DIR to their folder"
+            f"base_url must be http:// or https:// and a host, got {base_url!r}; for "
+            "data sets that are on this machine, set VDSR_DATA_DIR to their folder"
         )
 
 

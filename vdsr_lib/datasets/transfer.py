@@ -199,7 +199,8 @@ def _plain(error: RequestException, host: str) -> TransferError:
         return TransferError(answer, lasting=not server, others_too=server)
     reasons = {
         exceptions.InvalidURL: f"{host} is no possible address",
-        exceptions.SSLError: f"the certificate of {host} is not trusted",
+        exceptions.SSLError: f"no secure connection to {host}: it has no https, or a "
+        "certificate that is not trusted here",
         exceptions.ProxyError: "the proxy refuses the connection",
         exceptions.Timeout: f"{host} was silent for {TIMEOUT:g} s",
         exceptions.ChunkedEncodingError: f"{host} broke the connection off",
