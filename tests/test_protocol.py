@@ -309,8 +309,11 @@ def test_fractional_scales_and_missing_pictures_are_refused(colours):
         bicubic_psnr(colours, 9)
     with pytest.raises(ValueError, match="too small for scale 4"):
         bicubic_psnr(colours[:3], 4)
-    with pytest.raises(ValueError, match="8 x 8 pixels is too small for scale 4"):
+    with pytest.raises(ValueError, match="8 x 8 pixels is too small for scale 4: 4 ar"):
         bicubic_pair(colours[:9, :10], 4)
+    with pytest.raises(ValueError, match="a picture of 12 x 8 pixels is too small"):
+        bicubic_pair(colours[:13, :10], 4)
+    assert bicubic_pair(colours[:12, :13], 4).reference.shape == (4, 4)
     unshaved = bicubic_pair(colours[:9, :10], 4, Protocol(shave=False))
     assert unshaved.reference.shape == (8, 8)
     for measure in (costs, bicubic_scores):
