@@ -87,10 +87,11 @@ def test_opencvs_bicubic_is_opencvs():
     third = [[54, 180, 57, 183], [72, 198, 75, 201], [90, 243, 93, 246],
              [108, 255, 111, 255]]  # fmt: skip
     resize = _RESIZERS["opencv"]
-    np.testing.assert_allclose(resize(x / 255, (6, 7)) * 255, half, atol=1e-9)
-    np.testing.assert_allclose(resize(x / 255, (4, 4)) * 255, third, atol=1e-9)
+    level = 1 / 255  # of what is in [0, 1], where no uint8 can wrap around
+    np.testing.assert_allclose(resize(x / 255, (6, 7)), np.multiply(half, level))
+    np.testing.assert_allclose(resize(x / 255, (4, 4)), np.multiply(third, level))
     np.testing.assert_allclose(
-        resize(x[:3, :4] / 255, (6, 8)) * 255, double, atol=1 + 1e-9
+        resize(x[:3, :4] / 255, (6, 8)), np.multiply(double, level), atol=1.001 * level
     )  # OpenCV's fixed-point weights differ by one level in places
 
 
@@ -161,6 +162,39 @@ def test_colour_is_measured_over_all_three_channels(colours):
     pair = bicubic_pair(colours, 3, Protocol(channels="rgb"))
     assert pair.reference.shape == pair.estimate.shape == (48 - 6, 63 - 6, 3)
     np.testing.assert_array_equal(pair.reference, colours[3:45, 3:60])
+
+
+@pytest.mark.parametrize("grey", [0, 77, 128, 200, 255])
+@pytest.mark.parametrize("switch", [{"channels": "rgb"}, {"low_resolution_8bit": True}])
+def test_a_flat_grey_comes_back_as_it_was(grey, switch):
+    flat = np.full((24, 30, 3), grey, np.uint8)
+    pair = bicubic_pair(flat, 2, Protocol(**switch, round_output=False))
+    assert np.abs(pair.estimate - pair.reference).max() < 0.5 + 1e-9
+    assert bicubic_psnr(flat, 2, Protocol(**switch)) == np.inf
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_estimates_colour_has_no_more_detail_than_the_small_picture(axis):
+    """Lines of red and of a blue as dark, one pixel wide: the small one is violet."""
+    lines = np.zeros((24, 24, 3), np.uint8)
+    lines[::2], lines[1::2] = (100, 0, 0), (0, 25, 153)
+    if axis:
+        lines = lines.transpose(1, 0, 2)
+    pair = bicubic_pair(lines, 2, Protocol(channels="rgb"))
+    assert np.ptp(pair.reference[..., 0]) == 100
+    assert np.ptp(pair.estimate[..., 0]) < 5
+
+
+def test_a_full_range_ends_at_black_and_white():
+    squares = 255 * np.kron(np.indices((4, 5)).sum(0) % 2, np.ones((6, 6)))
+    picture = np.repeat(squares[..., None], 3, axis=-1).astype(np.uint8)
+    switches = {"luma": "full", "round_output": False}
+    clamped = bicubic_pair(picture, 2, Protocol(**switches)).estimate
+    assert (clamped.min(), clamped.max()) == (0, 255)
+    free = bicubic_pair(picture, 2, Protocol(**switches, clamp=False)).estimate
+    assert free.min() < -5
+    assert free.max() > 260
+    np.testing.assert_allclose(clamped, free.clip(0, 255))
 
 
 def test_not_rounding_keeps_fractions_and_rounding_none(colours):
