@@ -675,3 +675,32 @@ def test_runs_of_several_machines_are_each_named(ablation, store, measured, tmp_
     said = done.recording.provenance
     assert "; Old (bfloat16), torch 2.13.0 and New (float32), torch 2.14.0, " in said
     assert "2026-11-20 to 2026-11-24; 2 of 3 runs trained in" in said
+
+
+def test_runs_of_another_seed_are_joined_with_those_recorded_before(
+    ablation, tmp_path, monkeypatch
+):
+    """Made of entries alone: what is declared is known by its key for that seed."""
+    first, second, third = ablation.runs("paper")
+
+    def holding(run: Run, seed: int) -> Recording:
+        entries = {run.name: {"key": run.key(seed), "provenance": {}}}
+        head = {"profile": "paper", "seed": seed}
+        table = pd.DataFrame({"run": [run.name], "dataset": ["set5"]})
+        return Recording(
+            {**head, "runs": entries}, table, {run.name: table}, {run.name: History()}
+        )
+
+    (tmp_path / "before.json").touch()
+    before = holding(first, 3)
+    monkeypatch.setattr(Recording, "read", lambda _: before)
+    found = merging.earlier_recording(
+        tmp_path / "before.json", ablation.runs("paper"), "paper", 3
+    )
+    assert found is before
+    whole = merging.merged(holding(third, 3), before, ablation, "paper", 3)
+    assert list(whole.record["runs"]) == [first.name, third.name]
+    assert list(whole.record["missing"]) == [second.name]
+    assert list(whole.table.run) == [first.name, third.name]
+    alone = merging.merged(holding(third, 4), before, ablation, "paper", 4)
+    assert list(alone.record["runs"]) == [third.name]
