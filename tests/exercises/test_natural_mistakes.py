@@ -149,14 +149,29 @@ def _clip_after_the_step(weight: Any, gradient: Any, momentum: Any, rate: float)
     return weight - (rate * momentum).clamp(-1e-4, 1e-4), momentum
 
 
-def _with_the_half(network: Any, ilr: Any, hr: Any, velocity: Any) -> None:
-    weights = list(network.parameters())
-    loss = 0.5 * (network(ilr) - hr).square().sum() / len(hr)
+def _step_on(weights: list[Any], loss: Any, velocity: Any) -> None:
     slopes = torch.autograd.grad(loss, weights)
     with torch.no_grad():
         for weight, slope, speed in zip(weights, slopes, velocity, strict=True):
             speed.mul_(0.9).add_(slope.clamp(-1e-3, 1e-3))
             weight.sub_(0.1 * speed)
+
+
+def _with_the_half(network: Any, ilr: Any, hr: Any, velocity: Any) -> None:
+    loss = 0.5 * (network(ilr) - hr).square().sum() / len(hr)
+    _step_on(list(network.parameters()), loss, velocity)
+
+
+def _with_the_root(network: Any, ilr: Any, hr: Any, velocity: Any) -> None:
+    loss = ((network(ilr) - hr).square().sum() / len(hr)).sqrt()
+    _step_on(list(network.parameters()), loss, velocity)
+
+
+def _without_the_biases(network: Any, ilr: Any, hr: Any, velocity: Any) -> None:
+    loss = (network(ilr) - hr).square().sum() / len(hr)
+    each = zip(network.parameters(), velocity, strict=True)
+    moved = [(weight, speed) for weight, speed in each if weight.dim() > 1]
+    _step_on([weight for weight, _ in moved], loss, [speed for _, speed in moved])
 
 
 @pytest.mark.parametrize(
@@ -197,6 +212,8 @@ def _with_the_half(network: Any, ilr: Any, hr: Any, velocity: Any) -> None:
         ("update", _limit_of_theta, "the limit is theta, not theta / rate"),
         ("update", _clip_after_the_step, "the step is clipped instead"),
         ("training-loop", _with_the_half, "the paper's factor 1/2 is kept"),
+        ("training-loop", _with_the_root, "the root of the error is taken"),
+        ("training-loop", _without_the_biases, "the biases stay where they are"),
     ],
 )
 def test_a_natural_mistake_is_caught_and_called_by_its_name(

@@ -206,10 +206,17 @@ def _fresh() -> tuple[VDSR, list[Tensor]]:
     return network, [torch.zeros_like(weight) for weight in network.parameters()]
 
 
-def _first_steps(step: Callable[..., Any]) -> dict[str, float]:
-    """Let a reader's step move a fresh network three times, and measure how far."""
+def _first_steps(step: Callable[..., Any], contrast: float) -> dict[str, float]:
+    """Let a reader's step move a fresh network three times, and measure how far.
+
+    The residual is made `contrast` times as large.
+    """
     patches = practice_patches()
+    patches.hr.copy_(patches.ilr + contrast * (patches.hr - patches.ilr))
     network, velocity = _fresh()
+    biases = torch.cat(
+        [torch.full((p.numel(),), p.dim() == 1) for p in network.parameters()]
+    )
     before = [parameter.detach().clone() for parameter in network.parameters()]
 
     def ways() -> Tensor:
@@ -227,6 +234,7 @@ def _first_steps(step: Callable[..., Any]) -> dict[str, float]:
         / len(first),
         "longest way in three steps": float(ways().max()) * 1e4,
         "mean way in three steps": float(ways().mean()) * 1e4,
+        "mean way of the biases": float(ways()[biases].mean()) * 1e4,
     }
 
 
@@ -239,13 +247,14 @@ def _practice_step(
     divide: str = "batch",
     momentum: float = 0.9,
     clip_last: bool = False,
+    power: float = 1.0,
 ) -> None:
     """Take the paper's step, with the error divided by what `divide` says."""
     error = (network(ilr) - hr).square()  # (B, 1, p, p)
     batch = len(hr)
     parts = {"batch": batch, "twice": 2 * batch, "all": hr.numel(), "nothing": 1}
     weights = list(network.parameters())
-    slopes = torch.autograd.grad(error.sum() / parts[divide], weights)
+    slopes = torch.autograd.grad((error.sum() / parts[divide]) ** power, weights)
     rate, bound = 0.1, 1e-3
     with torch.no_grad():
         for weight, slope, speed in zip(weights, slopes, velocity, strict=True):
@@ -264,6 +273,15 @@ def _kept_gradients(
     for weight, speed in zip(network.parameters(), velocity, strict=True):
         speed.mul_(0.9).add_(weight.grad.clamp(-1e-3, 1e-3))
         weight.data.sub_(0.1 * speed)
+
+
+def _without_biases(network: Any, ilr: Any, hr: Any, velocity: list[Tensor]) -> None:
+    """Take the paper's step with the biases left where they are."""
+    each = [p for p in network.parameters() if p.dim() == 1]
+    before = [p.detach().clone() for p in each]
+    _practice_step(network, ilr, hr, velocity)
+    for bias, start in zip(each, before, strict=True):
+        bias.data.copy_(start)
 
 
 def _no_step(*_: Any) -> None:
@@ -391,8 +409,10 @@ EXERCISES: dict[str, Exercise] = {
         _practice_step,
         lambda: [
             Case(
-                "three steps of a VDSR of depth 10 on 8 patches, in units of theta", ()
-            )
+                "three steps of a VDSR of depth 10 on 8 patches, in units of theta",
+                (1.0,),
+            ),
+            Case("the same where the residual is twice as large", (2.0,)),
         ],
         {
             "the error is averaged over the pixels as well: the gradient is 441 times "
@@ -414,6 +434,8 @@ EXERCISES: dict[str, Exercise] = {
             ),
             "the gradients of the steps before are added in: backward() adds to what "
             "is there, unless zero_grad() comes first": _kept_gradients,
+            "the root of the error is taken": partial(_practice_step, power=0.5),
+            "the biases stay where they are": _without_biases,
             "no weight moves": _no_step,
         },
         (
