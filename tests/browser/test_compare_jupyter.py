@@ -193,6 +193,23 @@ def test_in_jupyterlab_the_page_and_the_kernel_agree(lab):
     opened.shoot("jupyterlab-light", tall=1500)
 
 
+def test_no_key_is_lost_when_a_busy_kernel_answers_late(lab):
+    """The kernel's echo of an earlier state must not undo what came after it."""
+    opened, session = lab
+    page = opened.page
+    stage = page.locator(".vdsr-compare .vc-stage").first
+    stage.focus()
+    row, column = session.ask("w.point")
+    page.evaluate(
+        """() => { labPanel.sessionContext.session.kernel.requestExecute(
+          { code: 'import time; time.sleep(2)' }); }"""
+    )
+    for pause in (300, *[100] * 30):  # some before the answer, some after it
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_timeout(pause)
+    session.until("w.point", [row, column - 31])
+
+
 def test_in_jupyterlab_the_theme_is_followed(lab):
     opened, session = lab
     page = opened.page

@@ -28,8 +28,6 @@ class OwnPage extends Page {
   set(changes) {
     this.trouble = undefined;
     super.set(changes);
-    clearTimeout(this.saving);
-    this.model.save_changes(); // now: an order to the kernel may follow
   }
 
   build() {

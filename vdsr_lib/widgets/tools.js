@@ -115,11 +115,14 @@ class Page {
     return this.model.get(name);
   }
 
-  /** Change the state: at once on the page, a moment later in the kernel. */
+  /** Change the state, here and in the kernel.
+   *
+   * It is sent at once: Jupyter's own queue holds back what a busy kernel cannot take,
+   * and while something waits there, the kernel's echo of an earlier state is not heard.
+   */
   set(changes) {
     for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
-    clearTimeout(this.saving);
-    this.saving = setTimeout(() => this.model.save_changes(), 150);
+    this.model.save_changes();
   }
 
   listen(node, types, handler, options = {}) {
@@ -190,7 +193,7 @@ class Page {
     this.observer?.disconnect();
     this.themes.disconnect();
     cancelAnimationFrame(this.frameRequest);
-    for (const timer of [this.saving, this.judging, this.playTimer]) clearTimeout(timer);
+    for (const timer of [this.judging, this.playTimer]) clearTimeout(timer);
     for (const [event, handler] of this.off) this.model.off(event, handler);
     this.root.remove();
   }
