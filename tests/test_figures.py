@@ -93,6 +93,15 @@ def test_the_same_picture_is_called_identical(scene):
     assert "identical" in texts(figures.comparison({"a": scene, "b": scene}, "a"))
 
 
+@pytest.mark.parametrize("size", [(10, 30), (1, 1), (1, 50), (50, 1)])
+def test_pictures_too_small_for_ssim_have_their_psnr_alone(scene, size):
+    small = scene[: size[0], : size[1]]
+    page = texts(figures.comparison({"a": small, "b": small ^ 1, "c": small}, "a"))
+    assert "b\n48.13 dB" in page  # 20 log10 255
+    assert "a\nPSNR" in page
+    assert "c\nidentical" in page
+
+
 def test_without_reference_nothing_is_scored(scene):
     assert "dB" not in texts(figures.comparison({"a": scene, "b": scene // 2}))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["psnr", "ssim"]
 
-_SSIM_WINDOW = 11
+SSIM_WINDOW = 11  # pixels a side
 
 
 def psnr(
@@ -101,16 +101,16 @@ def ssim(
 
     first, second, peak = _prepare(reference, estimate, border, data_range)
     height, width = first.shape[:2]
-    if min(height, width) < _SSIM_WINDOW:
+    if min(height, width) < SSIM_WINDOW:
         raise ValueError(
-            f"SSIM needs {_SSIM_WINDOW} x {_SSIM_WINDOW} pixels inside the border, "
+            f"SSIM needs {SSIM_WINDOW} x {SSIM_WINDOW} pixels inside the border, "
             f"got {height} x {width}"
         )
     return float(
         structural_similarity(
             first,
             second,
-            win_size=_SSIM_WINDOW,
+            win_size=SSIM_WINDOW,
             gaussian_weights=True,
             sigma=1.5,
             use_sample_covariance=False,

@@ -114,6 +114,13 @@ def test_the_output_carries_the_widget_and_a_picture_with_words(
     assert Image.open(BytesIO(png)).size == (2 * width, 2 * height)
 
 
+@pytest.mark.parametrize("size", [(9, 9), (1, 1), (1, 80), (60, 1)])
+def test_the_smallest_pictures_are_shown_too(pictures, size):
+    small = {name: p[: size[0], : size[1]] for name, p in pictures.items()}
+    data, _ = compare(small, reference="HR")._repr_mimebundle_()
+    assert {WIDGET, "image/png"} <= set(data)
+
+
 def test_a_closed_widget_shows_nothing(widget):
     widget.close()
     assert widget._repr_mimebundle_ is None or widget._repr_mimebundle_() is None

@@ -7,7 +7,6 @@ the values of the widget's traits.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, TypeAlias
@@ -16,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vdsr_lib.figures.crops import differing_boxes, to_8bit
+from vdsr_lib.figures.pictures import psnr_and_ssim
 from vdsr_lib.images import to_luma
-from vdsr_lib.metrics import psnr, ssim
 from vdsr_lib.widgets.frames import Frames, packed_frames
 
 __all__ = ["Pictures", "decoded", "first_view", "most_different", "pack", "png_bytes"]
@@ -25,8 +24,6 @@ __all__ = ["Pictures", "decoded", "first_view", "most_different", "pack", "png_b
 Picture: TypeAlias = NDArray[Any]
 Pictures: TypeAlias = Mapping[str, Picture | Sequence[Picture]]
 Series: TypeAlias = dict[str, list[NDArray[np.uint8]]]
-
-_SSIM_LEAST = 11  # pixels: the side of SSIM's window
 
 
 def pack(
@@ -274,21 +271,9 @@ def _scores(
         count = max(len(members), len(truths))
         scores.append(
             [
-                _score(truths[min(i, len(truths) - 1)],
-                       to_luma(members[min(i, len(members) - 1)]), border)
+                list(psnr_and_ssim(truths[min(i, len(truths) - 1)],
+                     to_luma(members[min(i, len(members) - 1)]), border))
                 for i in range(count)
             ]
         )  # fmt: skip
     return scores
-
-
-def _score(
-    truth: NDArray[np.uint8], luma: NDArray[np.uint8], border: int
-) -> list[float | None]:
-    """Return PSNR and SSIM; None for what is infinite or cannot be computed."""
-    decibels = psnr(truth, luma, border=border)
-    if not math.isfinite(decibels):
-        return [None, 1.0]
-    if min(truth.shape) - 2 * border < _SSIM_LEAST:
-        return [decibels, None]
-    return [decibels, ssim(truth, luma, border=border)]

@@ -18,7 +18,7 @@ from torch import nn
 from vdsr_lib.devices import resolve_device
 from vdsr_lib.images import Picture, to_luma
 from vdsr_lib.inference import evaluation_precision, super_resolve
-from vdsr_lib.metrics import psnr, ssim
+from vdsr_lib.metrics import SSIM_WINDOW, psnr, ssim
 from vdsr_lib.upscaling import upscale
 from vdsr_lib.widgets.enlarged import Enlarged
 from vdsr_lib.widgets.orders import TASKS, Order, coloured, on_white, shrunk
@@ -86,7 +86,7 @@ def _scores(
     """Return PSNR and SSIM of each result under the paper's protocol."""
     luma = to_luma(coloured(truth))
     border = min(ceil(scale), (min(luma.shape) - 1) // 2)
-    small = luma.size <= _SSIM_PIXELS and min(luma.shape) - 2 * border >= 11
+    small = luma.size <= _SSIM_PIXELS and min(luma.shape) - 2 * border >= SSIM_WINDOW
     scores: dict[str, tuple[float, float | None]] = {}
     for name, picture in made.items():
         other = to_luma(coloured(picture.pixels))
