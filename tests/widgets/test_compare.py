@@ -176,6 +176,21 @@ def test_the_static_picture_shows_the_very_pixels(widget, pictures, monkeypatch)
     assert len(calls) == 2
 
 
+def test_the_static_picture_is_of_what_is_shown_now(scene):
+    """Once it was known by the place of its pixels in memory, which others take."""
+    small = {"HR": scene[:12, :12], "flat": scene[:12, :12] * 0}
+    widget = compare(small, reference="HR")
+    before, place = widget.to_png(), id(widget.pixels)
+    for level in range(255):  # until a list stands where the first one stood
+        widget.show({**small, "flat": small["flat"] + level})
+        if id(widget.pixels) == place:
+            break
+    now = widget.to_png()
+    assert now != before
+    widget.reference = "HR"
+    assert widget.to_png() != now  # with scores
+
+
 def test_the_static_picture_of_a_series_shows_its_ends_and_its_curves(
     scene, monkeypatch
 ):

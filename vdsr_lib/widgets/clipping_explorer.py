@@ -184,7 +184,7 @@ class ClippingExplorer(Asking):
 
     def _drawing_key(self) -> Hashable:
         """Return what the static picture depends on."""
-        return id(self.traces)
+        return str(self.traces)
 
 
 class _Reporter(Silent):

@@ -258,16 +258,17 @@ class Compare(Pictured):
 
     def _draw(self) -> tuple[bytes, int, int]:
         """Draw magnified crops of all pictures, with scores, and the curves."""
-        return static_picture({name: getattr(self, name) for name in _STATIC})
+        drawn = {name: getattr(self, name) for name in ("pixels", *_STATIC)}
+        return static_picture(drawn)
 
     def _drawing_key(self) -> Hashable:
         """Return what the static picture depends on."""
-        return id(self.pixels), str(self.series), str(self.curves)
+        return tuple(self.pixels), str([getattr(self, name) for name in _STATIC])
 
 
 _STATIC = (
-    "names", "pixels", "series", "reference", "border", "frame_title",
-    "frame_labels", "curves", "curve_label",
+    "names", "series", "reference", "border", "frame_title", "frame_labels",
+    "curves", "curve_label",
 )  # fmt: skip
 
 

@@ -177,7 +177,7 @@ class ReceptiveField(Asking):
 
     def _drawing_key(self) -> Hashable:
         """Return what the static picture depends on."""
-        return id(self.pixels), self.point
+        return tuple(self.pixels), self.point
 
     @t.observe("depths", "psnr")
     def _describe(self, _change: Any) -> None:
