@@ -70,7 +70,7 @@ class ClippingExplorer extends ClippingCharts {
     const busy = this.get("busy");
     this.wanted.theta.box.disabled = this.wanted.rule.box.value === "none";
     setText(this.train, `Train ${this.get("steps_of_a_training")} steps`);
-    this.train.disabled = busy;
+    rest(this.train, busy);
     this.halt.hidden = this.bar.hidden = !busy;
     this.bar.value = this.get("progress");
   }

@@ -98,7 +98,7 @@ class ProtocolSwitchboard extends Explorer {
       : "the paper's protocol");
     setText(this.what, `bicubic, \u00d7${scale}: ${this.get("picture") || "the mean"} of ` +
       this.get("collection"));
-    this.reset.disabled = count === 0;
+    rest(this.reset, count === 0);
     this.root.classList.toggle("vs-off", count > 0);
     this.drawSwitches(turned, paper, scale);
     this.drawLine(now, paper, index);

@@ -55,8 +55,14 @@ function niceTicks(low, high, count) {
   return ticks;
 }
 
-/** Keep plain keys of a view from the notebook, where "d d" deletes the cell. */
+/** Keep plain keys of a view from the notebook, where "d d" deletes the cell.
+ *
+ * Keep clicks, too, from buttons that rest.
+ */
 function keepKeys(view) {
+  view.listen(view.root, "click", (event) => {
+    if (event.target.closest("[aria-disabled='true']")) event.stopPropagation();
+  }, { capture: true });
   view.listen(view.root, "keydown", (event) => {
     const ours = !(event.ctrlKey || event.metaKey || event.altKey);
     if (ours && event.key !== "Escape") event.stopPropagation();
@@ -65,6 +71,11 @@ function keepKeys(view) {
   for (const node of view.root.querySelectorAll(focusable)) {
     node.setAttribute("data-lm-suppress-shortcuts", "true");
   }
+}
+
+/** Let a button do nothing for a while: one that is disabled would lose the focus. */
+function rest(button, resting) {
+  button.setAttribute("aria-disabled", resting);
 }
 
 /** Let a view follow the page's theme: dark is what stands on a dark background. */
@@ -142,10 +153,18 @@ class Page {
     this.off.push([event, handler]);
   }
 
-  /** Draw when the page's size changes. */
+  /** Draw when the page's size changes, or that of the screen's pixels. */
   followSize() {
     this.observer = new ResizeObserver(() => this.schedule());
     this.observer.observe(this.root);
+    const followPixels = () => {
+      const same = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+      this.listen(same, "change", () => {
+        this.schedule();
+        followPixels();
+      }, { once: true });
+    };
+    followPixels();
   }
 
   /** Draw in the next frame; until all is drawn, `data-drawn` says "no". */
