@@ -79,6 +79,23 @@ def visit(chromium: Any) -> Iterator[Callable[..., Visit]]:
         visited.check()
 
 
+@pytest.fixture
+def visit_alive(visit: Callable[..., Visit]) -> Callable[..., Visit]:
+    """Open a page whose widgets believe that a kernel hears them."""
+
+    def open_page(path: Path, **options: Any) -> Visit:
+        opened = visit(**options)
+        opened.page.add_init_script(
+            "Object.defineProperty(Object.prototype, 'widget_manager', "
+            "{ get: () => ({}), set() {} });"
+        )
+        opened.page.goto(path.as_uri())
+        opened.page.wait_for_function(PAINTED)
+        return opened
+
+    return open_page
+
+
 @pytest.fixture(scope="session")
 def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """A JupyterLab of this environment, on loopback, with the project's settings."""

@@ -13,6 +13,10 @@ window.still = async () => {
 window.trait = (name, widget = 0) =>
   document.querySelectorAll(".vdsr-widget")[widget].vdsr.model.get(name);
 
+/** Give a model's traits other values, as a kernel does. */
+window.setState = (state, widget = 0) =>
+  document.querySelectorAll(".vdsr-widget")[widget].vdsr.model.set(state);
+
 /** Texts whose contrast with their background is below WCAG AA's 4.5. */
 window.tooPale = (within = ".vdsr-widget") => {
   const parse = (text) => (text.match(/[\d.]+/g) ?? []).map(Number);

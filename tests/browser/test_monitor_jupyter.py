@@ -165,7 +165,6 @@ def test_an_exported_lesson_shows_the_curves_without_kernel_and_network(
     path = tmp_path / "lesson.html"
     path.write_text(lesson_html(executed, "A lesson"), "utf-8")
     page = (opened := visit(path, color_scheme=scheme)).page
-    assert page.evaluate("performance.getEntriesByName('vdsr-monitor:painted').length")
     root = page.locator(".vdsr-monitor")
     page.locator(f".vdsr-monitor[data-theme={scheme}]").wait_for()
     assert root.get_attribute("aria-label").startswith("One training, finished")

@@ -54,6 +54,11 @@ class Visit:
         )
         self.page.evaluate("still()")
 
+    def tell(self, **state: Any) -> None:
+        """Give a widget's traits other values, as a kernel does, and wait for it."""
+        self.page.evaluate("setState", state)
+        self.page.evaluate("still()")
+
     def tab_stops(self) -> dict[str, bool]:
         """Press Tab until focus has gone round the page.
 

@@ -40,12 +40,13 @@ class Explorer extends Page {
 
   drawFrame() {
     this.draw();
-    this.complain(this.get("problem"));
+    this.complain(this.wrong());
     this.settle();
-    if (!this.painted) {
-      this.painted = true;
-      performance.mark("vdsr-explorer:painted");
-    }
+  }
+
+  /** What is wrong, in a sentence; else nothing. */
+  wrong() {
+    return this.get("problem");
   }
 
   // ------------------------------------------------------------------ controls
@@ -91,7 +92,7 @@ class Explorer extends Page {
   player(label, handler, count, rest = 700) {
     const input = h("input", { type: "range", min: 0, step: 1, "aria-label": label });
     const button = h("button", { type: "button", class: "vk-play" });
-    const text = h("output", { class: "vk-now" });
+    const text = h("span", { class: "vk-now" }); // the slider speaks for itself
     const node = h("div", { class: "vk-player" }, button, input, text);
     let playing = false;
     const tick = () => {

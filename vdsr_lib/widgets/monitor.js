@@ -38,21 +38,26 @@ class View extends MonitorCharts {
     }
     setText(this.notes, this.get("notes").join(" \u00b7 "));
     this.tell(status, on);
-    performance.mark("vdsr-monitor:painted");
+  }
+
+  /** What ended everything, unless it stands above as what ended a training. */
+  wrong() {
+    const problem = super.wrong();
+    return this.get("runs").some((run) => run.message === problem) ? "" : problem;
   }
 
   drawTop(status, runs, now) {
     const on = this.isOn();
     const run = runs[on ? now.current ?? 0 : 0];
-    const asked = on && (status === "stopping" || this.asked === this.get("turn"));
+    const asked = this.isAsked();
     const many = runs.length > 1;
     setText(this.title, on && run
       ? (many ? `Run ${(now.current ?? 0) + 1} of ${runs.length}: ` : "") + run.name
       : many ? `${runs.length} trainings` : run?.name ?? "Training");
     setText(this.state, asked ? "stopping after this step" : status);
     const focused = this.stop.contains(document.activeElement);
-    this.stop.hidden = !on;
-    this.stop.disabled = Boolean(asked);
+    this.stop.hidden = !on || !this.live;
+    rest(this.stop, asked);
     if (!on && focused) this.grid.focus({ preventScroll: true });
     const place = [];
     const count = (value) => value.toLocaleString("en");
@@ -62,17 +67,16 @@ class View extends MonitorCharts {
     setText(this.where, on ? place.join(" \u00b7 ") : many ? "" : place.join(" \u00b7 "));
     const left = this.get("left");
     setText(this.time, `${clock(this.get("elapsed"))} passed` +
-      (on ? `, ${left === null ? "reckoning what is left" : `${clock(left)} left`}` : ""));
+      (on && this.live ? `, ${left === null ? "reckoning what is left" : `${clock(left)} left`}` : ""));
   }
 
   drawKey(runs, i) {
     const names = this.scoreNames();
     this.scoreChoice.hidden = names.length < 2;
-    const options = names.map((name) => name.replace(/^psnr_?/, "").replace("x", TIMES));
     if (this.scores.dataset.names !== String(names)) {
       this.scores.dataset.names = String(names);
-      this.scores.replaceChildren(...names.map((name, k) =>
-        h("option", { value: name }, options[k] || "the pictures")));
+      this.scores.replaceChildren(...names.map((name) =>
+        h("option", { value: name }, scored(name) || "the pictures")));
     }
     if (names.length) this.scores.value = this.scoreName();
     this.key.hidden = runs.length < 2 && names.length < 2;
@@ -80,14 +84,16 @@ class View extends MonitorCharts {
     if (this.legend.childElementCount !== runs.length) {
       this.legend.replaceChildren(...runs.map((_, k) => {
         const node = h("button", { type: "button", "data-lm-suppress-shortcuts": "true" },
-          h("i"), h("span"), h("small"));
+          h("svg", { class: "vm-line", width: 30, height: 4, "aria-hidden": "true" },
+            h("path", { d: "M0 2H30" })),
+          h("span"), h("small"));
         this.listen(node, "click", () =>
           this.set({ chosen: this.get("chosen") === k ? -1 : k }));
         return node;
       }));
     }
     [...this.legend.children].forEach((node, k) => {
-      node.className = `vm-run vm-c${k % 6}${k >= 6 ? " vm-dashed" : ""}`;
+      node.className = `vm-run ${look(k)}`;
       node.dataset.state = runs[k].state;
       node.setAttribute("aria-pressed", k === i);
       setText(node.children[1], runs[k].name);
@@ -128,6 +134,7 @@ class View extends MonitorCharts {
   /** Tell a screen reader what changed, rarely: begin, each quarter, end. */
   tell(status, on) {
     const quarter = Math.floor(4 * this.get("progress"));
+    this.quarter = Math.min(this.quarter ?? 0, quarter); // a new training begins at 0
     if (status !== this.told && (on !== this.wasOn || !on)) {
       const first = this.told === undefined;
       this.told = status;
@@ -135,7 +142,7 @@ class View extends MonitorCharts {
       this.quarter = quarter;
       if (on) this.say("Training has begun.");
       else if (!first && status !== "failed") this.say(`Training ${status}. ${this.get("description")}`);
-    } else if (on && quarter > (this.quarter ?? 0) && performance.now() - this.saidAt > QUIET_MS) {
+    } else if (on && quarter > this.quarter && performance.now() - this.saidAt > QUIET_MS) {
       this.quarter = quarter;
       const left = this.get("left");
       this.say(`${Math.round(100 * this.get("progress"))} percent` +

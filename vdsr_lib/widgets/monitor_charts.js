@@ -3,6 +3,9 @@
 const HEIGHT = 156; // of a chart, in CSS pixels
 const EDGE = { left: 50, right: 10, top: 8, bottom: 28 };
 
+/** The class of a training's curve: one of six colours and twelve ways of dashing. */
+const look = (k) => `vm-c${k % 6}${k % 12 < 6 ? "" : " vm-airy"}`;
+
 /** A monitor with its four charts. */
 class MonitorCharts extends MonitorStop {
   drawCharts(runs, i) {
@@ -34,7 +37,7 @@ class MonitorCharts extends MonitorStop {
 
   heading(chart, level) {
     if (chart.name !== "score") return chart.title;
-    const which = this.scoreName().replace(/^psnr_?/, "").replace(/^x(?=\d)/, TIMES);
+    const which = scored(this.scoreName());
     const name = which ? `PSNR ${which} (dB)` : chart.title;
     return level == null ? name : `${name}, bicubic ${level.toFixed(2)}`;
   }
@@ -87,7 +90,7 @@ class MonitorCharts extends MonitorStop {
       const dots = few ? y.flatMap((v, n) => (good(v)
         ? [h("circle", { cx: this.x(x[n]), cy: scale.y(v), r: k === i ? 3 : 2 })] : [])) : [];
       parts.push(h("g", {
-        class: `vm-line vm-c${k % 6}${k >= 6 ? " vm-dashed" : ""}${k === i ? " vm-chosen" : ""}`,
+        class: `vm-line ${look(k)}${k === i ? " vm-chosen" : ""}`,
       }, h("path", { d: path }), ...dots));
     }
     if (this.at !== null) {

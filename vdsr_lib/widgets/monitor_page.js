@@ -65,7 +65,7 @@ class MonitorPage extends Explorer {
       this.notes, this.says);
     this.listen(this.stop, "click", () => this.askToStop());
     this.listen(this.scores, "change", () => this.set({ score: this.scores.value }));
-    this.listen(this.grid, "pointermove", (event) => this.onPointer(event));
+    this.listen(this.grid, "pointerdown pointermove", (event) => this.onPointer(event));
     this.listen(this.grid, "pointerleave", () => this.read(null));
     this.listen(this.grid, "blur", () => this.read(null));
     this.listen(this.grid, "keydown", (event) => this.onKey(event));

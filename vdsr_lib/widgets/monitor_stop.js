@@ -22,6 +22,12 @@ class MonitorStop extends MonitorPage {
     this.say("Stopping after the current step.");
   }
 
+  /** Whether the training that runs is on its way to its end. */
+  isAsked() {
+    return this.isOn() &&
+      (this.get("status") === "stopping" || this.asked === this.get("turn"));
+  }
+
   /** Whether the Jupyter server took the request to interrupt the kernel. */
   async interrupt() {
     const config = document.querySelector("script[id='jupyter-config-data']");

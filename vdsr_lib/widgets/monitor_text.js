@@ -27,6 +27,11 @@ function brief(value) {
   return String(Number(value.toPrecision(3))).replace("-", MINUS);
 }
 
+/** What a score is of, as it is written; nothing for "psnr" alone. */
+function scored(name) {
+  return name.replace(/^psnr[_ ]?/, "").replace(/^x(?=\d)/, TIMES);
+}
+
 /** Ticks of a logarithmic axis: powers of ten, or 1-2-5 where there are few. */
 function logTicks(low, high) {
   const from = Math.floor(Math.log10(low));

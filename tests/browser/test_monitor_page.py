@@ -1,0 +1,141 @@
+"""The live monitor on a page from disk: what needs no kernel, or one that is played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vdsr_lib.training import History, TrainingConfig
+from vdsr_lib.widgets import LiveMonitor
+
+pytestmark = pytest.mark.browser
+
+
+def row(step: int, loss: float) -> dict[str, float]:
+    """A step as `train` reports it."""
+    return {
+        "epoch": 1, "step": step, "learning_rate": 0.1,
+        "loss": loss, "gradient_norm": 2 * loss, "clipped_share": 0.5,
+    }  # fmt: skip
+
+
+def course(count: int, *, over: bool = True) -> LiveMonitor:
+    """An experiment of some trainings, at its end or in its first training."""
+    watching = LiveMonitor(live=True)
+    watching.begin_runs([f"depth {k}" for k in range(count)], [1] * count)
+    for k in range(count):
+        watching.begin_run(f"depth {k}")
+        watching.start(TrainingConfig.paper(), 40)
+        for step in range(1, 41):
+            watching.step(row(step, (k + 1) * 0.9**step))
+        scores = {"psnr_x2": 30.0 + k, "psnr_box": 20.0 + k}
+        watching.look(None, {"step": 40, **scores}, baseline=scores)
+        if not over:
+            return watching
+        watching.finish(History(finished=True))
+    watching.end_runs(None)
+    return watching
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Twelve trainings that are over, and one that runs."""
+    folder = tmp_path_factory.mktemp("monitors")
+    course(12).to_html(folder / "over.html")
+    course(2, over=False).to_html(folder / "running.html")
+    return {path.stem: path for path in folder.iterdir()}
+
+
+def test_twelve_trainings_are_told_apart_without_colour(visit, pages):
+    opened = visit(pages["over"])
+    dashes = """(selector) => [...document.querySelectorAll(selector)]
+      .map((line) => getComputedStyle(line).strokeDasharray)"""
+    for chart in range(1, 5):
+        plot = f".vm-chart:nth-child({chart}) .vm-plot .vm-line path"
+        lines = opened.page.evaluate(dashes, plot)
+        assert len(set(lines)) == 12
+        assert opened.page.evaluate(dashes, ".vm-run path") == lines
+    opened.shoot("monitor-twelve")
+
+
+def test_a_score_is_called_what_it_is(visit, pages):
+    page = visit(pages["over"]).page
+    choice = page.get_by_label("PSNR of")
+    assert choice.locator("option").all_inner_texts() == ["\u00d72", "box"]
+    choice.select_option("box")
+    page.evaluate("still()")
+    heading = page.locator(".vm-head > span").nth(1).inner_text()
+    assert heading == "PSNR box (dB), bicubic 20.00"
+
+
+def test_a_finger_reads_the_curves(visit, pages):
+    page = visit(pages["over"], has_touch=True).page
+    touch = page.context.new_cdp_session(page)
+    box = page.locator(".vm-plot").first.bounding_box()
+
+    def finger(kind: str, *across: float) -> None:
+        places = [{"x": box["x"] + share * box["width"], "y": box["y"] + 60}
+                  for share in across]  # fmt: skip
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+        page.evaluate("still()")
+
+    readings = []
+    finger("touchStart", 0.3)
+    for across in (0.5, 0.7):
+        assert page.locator(".vm-cursor").count() == 4
+        readings.append(page.locator(".vm-reading").first.inner_text())
+        finger("touchMove", across)
+    assert readings[0] != readings[1]
+    finger("touchEnd")
+    assert page.locator(".vm-cursor").count() == 0
+
+
+def test_stop_pressed_by_key_keeps_the_focus_until_the_curves_take_it(
+    visit_alive, pages
+):
+    opened = visit_alive(pages["running"])
+    page = opened.page
+    stop = page.get_by_role("button", name="Stop")
+    stop.focus()
+    page.keyboard.press("Enter")
+    opened.tell(status="stopping")
+    assert page.locator(".vm-state").inner_text() == "stopping after this step"
+    assert stop.get_attribute("aria-disabled") == "true"
+    assert stop.evaluate("node => node === document.activeElement")
+    opened.tell(status="stopped")
+    slider = page.get_by_role("slider", name="Read the curves")
+    assert slider.evaluate("node => node === document.activeElement")
+
+
+def test_nobody_is_asked_to_stop_where_nobody_hears(visit, pages):
+    page = visit(pages["running"]).page
+    assert page.locator(".vm-state").inner_text() == "running"
+    assert page.get_by_role("button", name="Stop").count() == 0
+    assert "left" not in page.locator(".vm-time").inner_text()
+
+
+def test_why_an_experiment_ended_is_said_once(visit, pages):
+    opened = visit(pages["over"])
+    page = opened.page
+    runs = page.evaluate("trait('runs')")
+    runs[3] |= {"state": "failed", "message": "ValueError: no pixels"}
+    opened.tell(runs=runs, problem="ValueError: no pixels")
+    alerts = page.locator("[role=alert]:visible")
+    assert alerts.all_inner_texts() == ["depth 3: ValueError: no pixels"]
+    opened.tell(problem="OSError: the disk is full")
+    assert alerts.all_inner_texts()[1:] == ["OSError: the disk is full"]
+
+
+def test_a_second_training_tells_its_quarters_too(visit_alive, pages):
+    opened = visit_alive(pages["over"], clock=True)
+    page = opened.page
+    says = page.locator(".vm-says")
+    for state, said in [
+        ({"status": "running", "progress": 1}, "Training has begun."),
+        ({"progress": 0.1}, "Training has begun."),
+        ({"progress": 0.3, "left": 600}, "30 percent, about 10 minutes left"),
+    ]:
+        page.clock.fast_forward(30_000)
+        opened.tell(**state)
+        assert says.inner_text() == said
