@@ -41,6 +41,7 @@ def upload(widget: OwnPicture, name: str, content: bytes, piece: int = 1000) -> 
     """Send a file as the page does."""
     for start in range(0, max(1, len(content)), piece):
         facts = {"do": "piece", "name": name, "size": len(content), "offset": start}
+        facts["id"] = f"upload of {name}"
         widget.receive(facts, [memoryview(content[start : start + piece])])
     assert widget.wait(60)
 
@@ -86,9 +87,11 @@ def test_an_upload_in_pieces_is_enlarged(widget, monkeypatch):
     received = [content["received"] for content, _ in sent]
     assert received == sorted(received)
     assert received[-1] == len(file_bytes(pixels))
+    assert {content["id"] for content, _ in sent} == {"upload of C:\\mine\\veil.png"}
     sent.clear()
-    widget.receive({"do": "download"})
+    widget.receive({"do": "download", "id": "the second"})
     assert widget.wait(60)
+    assert {content["id"] for content, _ in sent} == {"the second"}
     assert {content["name"] for content, _ in sent} == {"veil_x2.5_net.png"}
     whole = b"".join(bytes(buffers[0]) for _, buffers in sent)
     assert len(whole) == sent[0][0]["size"]

@@ -14,6 +14,7 @@ class View extends OwnFiles {
     const value = Number(String(text).replace(",", "."));
     const scale = Number.isFinite(value) && value !== 0
       ? Math.round(clamp(value, LEAST, MOST) * 1000) / 1000 : this.get("scale");
+    this.passed = undefined;
     this.number.value = shown(scale);
     this.set({ scale });
     this.schedule();
@@ -25,7 +26,7 @@ class View extends OwnFiles {
   }
 
   cancel() {
-    if (this.transfer?.what === "up") {
+    if (this.transfer) {
       clearTimeout(this.waiting);
       this.transfer = undefined;
       this.schedule();
@@ -59,11 +60,12 @@ class View extends OwnFiles {
     const move = ARROWS[event.key];
     if (!move || !this.stage.classList.contains("vo-can")) return;
     event.preventDefault();
-    const [top, left, height, width] = this.get("window");
-    const at = [top + height / 2 + move[0] * height / 4,
-      left + width / 2 + move[1] * width / 4];
-    this.set({ detail: [clamp(at[0], height / 2, 1 - height / 2),
-      clamp(at[1], width / 2, 1 - width / 2)] });
+    const sides = this.get("window").slice(2); // where it is may still be on its way
+    this.set({ detail: this.get("detail").map((place, i) => {
+      const half = sides[i] / 2;
+      const inside = (at) => clamp(at, half, 1 - half);
+      return inside(inside(place) + (move[i] * half) / 2);
+    }) });
   }
 }
 

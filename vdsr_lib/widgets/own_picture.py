@@ -203,7 +203,8 @@ class OwnPicture(OwnPictureState):
         ----------
         content : mapping
             ``do``: "piece" (with ``name``, ``size``, ``offset`` and the bytes in the
-            buffer), "sample" (with ``name``), "enlarge", "cancel" or "download".
+            buffer), "sample" (with ``name``), "enlarge", "cancel" or "download". The
+            ``id`` of a piece or a download comes back with the answers to it.
         buffers : sequence of bytes-like
             The piece.
         """
@@ -219,7 +220,7 @@ class OwnPicture(OwnPictureState):
                 case "cancel":
                     self.cancel()
                 case "download":
-                    self._work.start(lambda _: self._send_file())
+                    self._work.start(lambda _: self._send_file(content.get("id")))
         except Exception as error:
             self._tell(error)
 
@@ -286,7 +287,8 @@ class OwnPicture(OwnPictureState):
             self.problem = ""
         whole = self._inbox.take(content, piece)
         if self._inbox.received:
-            self.send({"do": "more", "received": self._inbox.received})
+            facts = {"id": content.get("id"), "received": self._inbox.received}
+            self.send({"do": "more", **facts})
         if whole is not None:
             name, most = self._inbox.name, self._limits.pixels
             self._take(read_picture(whole, max_pixels=most, name=name))
@@ -323,13 +325,13 @@ class OwnPicture(OwnPictureState):
             self.target = list(enlarged.bicubic.shape[:2])
             self._say("done", enlarged.summary(), progress=1.0)
 
-    def _send_file(self) -> None:
-        """Send the PNG to the page, in pieces."""
+    def _send_file(self, asked: str | None) -> None:
+        """Send the PNG to the page that asked for it, in pieces."""
         try:
             if self.enlarged is None:
                 raise ValueError("there is no enlarged picture yet: press Enlarge")
             name, content = self.enlarged.file_name(), self.enlarged.png()
             for facts, piece in in_pieces(name, content):
-                self.send({"do": "file", **facts}, [piece])
+                self.send({"do": "file", "id": asked, **facts}, [piece])
         except Exception as error:
             self._tell(error)

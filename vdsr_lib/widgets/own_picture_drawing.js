@@ -15,11 +15,12 @@ class OwnDrawing extends OwnPage {
     this.drawPicture();
     this.drawSamples();
     this.drawChoices();
-    this.drawSizes(this.get("scale"));
-    this.drawWork(busy || Boolean(this.transfer));
-    this.go.disabled = busy || stage === "empty" || Boolean(this.transfer);
-    this.save.disabled = stage !== "done" || Boolean(this.transfer);
-    this.stop.disabled = !busy && this.transfer?.what !== "up";
+    this.drawSizes();
+    const sending = Boolean(this.transfer);
+    this.drawWork(busy || sending);
+    rest(this.go, busy || stage === "empty" || sending);
+    rest(this.save, stage !== "done" || sending);
+    rest(this.stop, !busy && !sending);
     this.complain(this.trouble ?? this.get("problem"));
   }
 
@@ -87,7 +88,7 @@ class OwnDrawing extends OwnPage {
     setText(this.about, alone
       ? "No trained network ships with this copy; bicubic needs none."
       : model?.about ?? "");
-    const scale = this.get("scale");
+    const scale = this.scale();
     if (document.activeElement !== this.number) this.number.value = shown(scale);
     this.slider.value = scale;
     this.slider.setAttribute("aria-valuetext", `${shown(scale)} times`);
@@ -97,8 +98,14 @@ class OwnDrawing extends OwnPage {
     setText(this.why, TASKS.find(([task]) => task === this.get("task"))[2]);
   }
 
-  /** Say what becomes of the picture, while the slider still moves. */
-  drawSizes(scale) {
+  /** The scale that is set, or that the slider passes while it is dragged. */
+  scale() {
+    return this.passed ?? this.get("scale");
+  }
+
+  /** Say what becomes of the picture. */
+  drawSizes() {
+    const scale = this.scale();
     const [rows, columns] = this.get("size");
     const small = (side) => Math.floor(side / scale + 1e-9);
     const large = (side) => Math.ceil(side * scale - 1e-9);
@@ -120,16 +127,17 @@ class OwnDrawing extends OwnPage {
     this.bar.firstChild.style.width = `${100 * share}%`;
     this.bar.setAttribute("aria-valuenow", String(Math.round(100 * share)));
     this.bar.setAttribute("aria-hidden", String(!visible));
-    let text = this.get("status");
+    let amount = ""; // it changes often: a screen reader is not told of each change
     if (this.transfer) {
-      text = `${this.transfer.text} ${megabytes(share * this.transfer.size)} of ` +
-        megabytes(this.transfer.size);
+      const { size } = this.transfer;
+      if (size) amount = `${megabytes(share * size)} of ${megabytes(size)}`;
     } else if (this.get("stage") === "working") {
-      text = `${text} ${Math.round(100 * share)} %${this.timeLeft(share)}`;
+      amount = `${Math.round(100 * share)} %${this.timeLeft(share)}`;
     } else {
       this.began = undefined;
     }
-    setText(this.status, text);
+    setText(this.status, this.transfer?.text ?? this.get("status"));
+    setText(this.amount, amount);
   }
 
   /** How long it will go on, once that can be judged. */

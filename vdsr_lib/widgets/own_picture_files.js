@@ -3,6 +3,9 @@
 const PIECE = 2 ** 20; // bytes of an upload in one message
 const PATIENCE = 15_000; // ms without an answer of the kernel
 
+/** A name for a transfer: answers to an earlier one, or to another page's, differ. */
+const ticket = () => Math.random().toString(36).slice(2);
+
 /** A page that sends a file and fetches the result. */
 class OwnFiles extends OwnDrawing {
   /** Send a file in pieces, each when the one before it has arrived. */
@@ -14,7 +17,7 @@ class OwnFiles extends OwnDrawing {
       this.schedule();
       return;
     }
-    this.transfer = { what: "up", file, size: Math.max(1, file.size), share: 0,
+    this.transfer = { what: "up", id: ticket(), file, size: Math.max(1, file.size), share: 0,
       text: `Sending ${file.name}:` };
     this.sendPiece(0);
   }
@@ -30,17 +33,18 @@ class OwnFiles extends OwnDrawing {
       return;
     }
     if (this.transfer !== transfer || this.closed) return;
-    this.model.send({ do: "piece", name: file.name, size: file.size, offset },
-      undefined, [piece]);
+    this.model.send({ do: "piece", id: transfer.id, name: file.name, size: file.size,
+      offset }, undefined, [piece]);
     this.expectAnswer();
     if (!file.size) this.transfer = undefined; // the kernel says what is wrong
     this.schedule();
   }
 
   expectAnswer() {
+    const { transfer } = this;
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => {
-      if (this.transfer) {
+      if (this.transfer === transfer) {
         this.fail("The kernel does not answer: it works on another cell, or was " +
           "restarted. Run this widget's cell again.");
       }
@@ -55,20 +59,21 @@ class OwnFiles extends OwnDrawing {
 
   download() {
     this.trouble = undefined;
-    this.transfer = { what: "down", size: 1, share: 0, text: "Writing the PNG:",
+    this.transfer = { what: "down", id: ticket(), share: 0, text: "Writing the PNG ...",
       pieces: [] };
-    this.model.send({ do: "download" });
+    this.model.send({ do: "download", id: this.transfer.id });
     this.schedule();
   }
 
   hear(content, buffers) {
     const transfer = this.transfer;
-    if (content.do === "more" && transfer?.what === "up") {
+    const isOurs = transfer !== undefined && content.id === transfer.id;
+    if (content.do === "more" && isOurs) {
       clearTimeout(this.waiting);
       transfer.share = content.received / transfer.size;
       if (content.received < transfer.file.size) this.sendPiece(content.received);
       else this.transfer = undefined;
-    } else if (content.do === "file" && transfer?.what === "down") {
+    } else if (content.do === "file" && isOurs) {
       const piece = buffers[0];
       transfer.pieces.push(piece);
       transfer.size = content.size;

@@ -96,10 +96,11 @@ class OwnPage extends Page {
     this.save = h("button", { type: "button" }, "Download PNG");
     this.bar = h("div", { class: "vo-bar", role: "progressbar", "aria-valuemin": 0,
       "aria-valuemax": 100, "aria-label": "Progress" }, h("div", {}));
-    this.status = h("div", { class: "vo-status", role: "status" });
+    this.status = h("span", { role: "status" });
+    this.amount = h("span");
     this.listen(this.slider, "input", () => {
-      this.number.value = this.slider.value;
-      this.drawSizes(Number(this.slider.value));
+      this.passed = Number(this.slider.value);
+      this.schedule();
     });
     this.listen(this.slider, "change", () => this.setScale(this.slider.value));
     this.listen(this.number, "change", () => this.setScale(this.number.value));
@@ -117,7 +118,7 @@ class OwnPage extends Page {
         ...this.tasks)), this.why,
       this.sizes,
       h("div", { class: "vo-actions" }, this.go, this.stop, this.save),
-      this.bar, this.status);
+      this.bar, h("div", { class: "vo-status" }, this.status, " ", this.amount));
   }
 
   problemLine() {
@@ -129,6 +130,7 @@ class OwnPage extends Page {
     this.on(["models", "devices", "samples", "thumbnails", "limits_text", "name", "size",
       "kind", "preview", "scale", "model", "device", "task", "stage", "progress",
       "problem", "status", "target", "window"], () => this.schedule());
+    this.on(["scale"], () => { this.passed = undefined; });
     this.heed("msg:custom", (content, buffers) => this.hear(content, buffers));
   }
 
