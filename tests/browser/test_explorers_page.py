@@ -156,6 +156,7 @@ def test_the_depth_slider_changes_square_field_and_output(open_page):
         slider.fill(str(frame))
         page.evaluate("still()")
         assert slider.get_attribute("aria-valuetext") == f"depth {depth}"
+        assert f"depth {depth}" not in page.get_by_role("status").all_inner_texts()
         said = facts(page)
         assert said["theoretical field"] == f"{side} \N{MULTIPLICATION SIGN} {side}"
         decibels = made["receptive"].psnr[frame]
@@ -231,6 +232,26 @@ def test_the_stage_shows_what_was_chosen(open_page):
             assert around.min() - 3 <= shown[0] <= around.max() + 3
 
 
+def test_a_page_that_is_made_small_shows_the_whole_picture(visit, pages):
+    """At a quarter of the page's size, a pixel of the screen is four of the page."""
+    opened = visit()
+    opened.page.add_init_script(
+        "Object.defineProperty(window, 'devicePixelRatio', { get: () => 0.25 });"
+    )
+    opened.page.goto(pages["receptive"].as_uri())
+    opened.page.locator("[data-drawn=yes]").wait_for()
+    assert opened.page.locator(".vr-stage").bounding_box()["width"] > 300
+
+
+def test_a_field_that_python_wants_is_asked_for(visit_alive, pages):
+    opened = visit_alive(pages["receptive"])
+    opened.tell(average=False)
+    opened.page.wait_for_function("trait('request').frame === 0")
+    row, column = opened.page.evaluate("trait('point')")
+    asked = opened.page.evaluate("trait('request')")
+    assert (asked["row"], asked["column"]) == (row, column)
+
+
 # --- clipping -------------------------------------------------------------------------
 
 
@@ -287,6 +308,20 @@ def test_the_count_of_clipped_elements_follows_theta(open_page):
     page.evaluate("still()")
     assert page.evaluate("trait('theta')") == 0
     assert not page.locator(".vl-training").is_visible()  # nobody would train
+
+
+def test_a_gradient_that_is_no_number_is_said_to_be_none(visit, tmp_path):
+    study = ClippingStudy(depth=4, width=6, steps=4, every=4, batch_size=4)
+    rules = ("adjustable", "value", "norm", "none")
+    traces = [study.trace(rule, 1e30, 1e30) for rule in rules]
+    clipping_explorer(traces, study=study).to_html(tmp_path / "diverged.html")
+    page = visit(tmp_path / "diverged.html").page
+    for rule in rules:
+        page.get_by_role("button", name=rule, exact=True).click()
+        page.get_by_role("slider", name="Step").fill("1")
+        page.evaluate("still()")
+        said = "The gradient is not a number: there is nothing to clip."
+        assert page.locator(".vl-verdict").inner_text() == said
 
 
 # --- all of them ----------------------------------------------------------------------
@@ -350,6 +385,18 @@ def test_a_button_that_was_pressed_by_key_keeps_the_focus(open_page, name, label
     page.evaluate("still()")
     assert button.get_attribute("aria-pressed") == "true"
     assert button.evaluate("node => node === document.activeElement")
+
+
+def test_the_way_back_keeps_the_focus_when_there_is_none(open_page):
+    page = open_page("switchboard").page
+    page.get_by_role("switch").first.click()
+    back = page.get_by_role("button", name="Back to the paper's protocol")
+    back.focus()
+    page.keyboard.press("Enter")
+    page.evaluate("still()")
+    assert page.evaluate("trait('turned')") == [False] * 5
+    assert back.get_attribute("aria-disabled") == "true"
+    assert back.evaluate("node => node === document.activeElement")
 
 
 @pytest.mark.parametrize("name", ["switchboard", "receptive", "clipping"])

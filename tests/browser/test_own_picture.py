@@ -117,8 +117,8 @@ class Own:
         slider.focus()
         for _ in range(3):
             self.page.keyboard.press("ArrowRight")
-        sizes = self.root.locator(".vo-sizes").inner_text()
-        assert sizes == times("80 x 60 \u2192 172 x 129 pixels")
+        sizes = times("80 x 60 \u2192 172 x 129 pixels")
+        self.root.locator(".vo-sizes", has_text=sizes).wait_for()
         self.root.locator(
             ".vo-status", has_text=times("172 x 129 pixels in")
         ).wait_for()

@@ -318,6 +318,9 @@ def test_bad_switches_are_refused(board):
         board.turned = [True, False]
     with pytest.raises((ValueError, TraitError), match="one of a, b, got 'c'"):
         board.picture = "c"
+    with pytest.raises((ValueError, TraitError), match="one of 2, 3, got 5"):
+        board.scale = 5
+    assert board.scale == 2
     tiny = {"a": scene()[:20, :20]}
     with pytest.raises(ValueError, match="got 'sharpening'"):
         protocol_switchboard(tiny, (2,), turned=["sharpening"])
@@ -325,6 +328,16 @@ def test_bad_switches_are_refused(board):
         protocol_switchboard(tiny, (2,), scale=3)
     with pytest.raises(ValueError, match="give a picture and a scale"):
         protocol_switchboard({}, (2,))
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (20, 20, 3)])
+def test_a_picture_without_a_finite_psnr_is_refused(networks, shape):
+    """A page could not hold it: JSON has no infinity."""
+    flat = np.full(shape, 100, np.uint8)
+    with pytest.raises(ValueError, match="restores 'flat' exactly at scale 2"):
+        protocol_switchboard({"flat": flat}, (2,))
+    with pytest.raises(ValueError, match="the picture is restored exactly"):
+        receptive_field_explorer(networks, flat, places=1)
 
 
 # --- clipping -------------------------------------------------------------------------

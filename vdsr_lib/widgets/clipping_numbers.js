@@ -65,11 +65,14 @@ function longestStep(trace, moment, theta) {
 /** What the clip does at a step, in a sentence. */
 function effect(trace, moment, theta, edges) {
   const total = elements(trace, moment);
-  const { gradient_norm: norm, clipped_share: share } = trace.measured[moment];
+  const { gradient_norm: norm, clipped_share: share, largest } = trace.measured[moment];
   const all = total.toLocaleString("en");
+  if (largest === null || (trace.rule === "norm" && norm === null)) {
+    return "The gradient is not a number: there is nothing to clip.";
+  }
   if (trace.rule === "none") return `None of ${all} elements is clipped.`;
   if (trace.rule === "norm") {
-    const factor = norm === null ? NaN : Math.min(1, theta / norm);
+    const factor = factorOf(trace, moment, theta);
     return factor < 1
       ? `All ${all} elements are scaled by ${short(factor)}: the norm is ${short(norm)}, above \u03b8.`
       : `No element is scaled: the norm is ${short(norm)}, below \u03b8.`;

@@ -8,7 +8,7 @@ class ClippingPage extends Explorer {
     this.rules = this.choice("Clipping rule", (rule) => this.pick({ rule }));
     this.rates = this.choice("Learning rate", (rate) => this.pick({ learning_rate: Number(rate) }));
     this.limits = this.choice("Trained with \u03b8", (i) => this.show(Number(i)));
-    this.thetaText = h("output", { class: "vk-now" });
+    this.thetaText = h("span", { class: "vk-now" });
     this.theta = h("input", { type: "range", min: -80, max: 20, step: 1,
       "aria-label": "Limit theta, tenths of a power of ten" });
     this.back = h("button", { type: "button" }, "as trained");

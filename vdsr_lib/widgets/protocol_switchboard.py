@@ -192,6 +192,16 @@ class ProtocolSwitchboard(Asking):
             )
         return list(proposal["value"])
 
+    @t.validate("scale")
+    def _measured_at(self, proposal: Any) -> int:
+        """Refuse a scale at which nothing was measured."""
+        scale = int(proposal["value"])
+        if self.decibels and str(scale) not in self.decibels:
+            raise ValueError(
+                f"scale must be one of {', '.join(self.decibels)}, got {scale}"
+            )
+        return scale
+
     @t.validate("picture")
     def _known(self, proposal: Any) -> str:
         """Refuse a picture that is not there."""
@@ -248,7 +258,13 @@ def _measured(
     pictures: Mapping[str, NDArray[np.uint8]], scale: int
 ) -> list[list[float]]:
     """Return the PSNR of each picture under each combination, to 0.1 mdB."""
-    return [
-        np.round(switch_costs(picture, scale), 4).tolist()
-        for picture in pictures.values()
-    ]
+    rows = []
+    for name, picture in pictures.items():
+        costs = np.round(switch_costs(picture, scale), 4)
+        if not np.isfinite(costs).all():
+            raise ValueError(
+                f"bicubic interpolation restores {name!r} exactly at scale {scale}: "
+                "its PSNR is infinite; give a picture with some detail"
+            )
+        rows.append(costs.tolist())
+    return rows

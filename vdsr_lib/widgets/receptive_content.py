@@ -70,6 +70,11 @@ def pack_fields(
         fields.append(effective_field(networks[depth], ilr, places))
     border = int(np.ceil(scale))
     scores = [float(psnr(true, luma, border=border)) for luma in lumas[1:]]
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            "the picture is restored exactly, so that its PSNR is infinite: give one "
+            "with some detail"
+        )
     content = {
         "depths": [int(depth) for depth in depths],
         "sides": [field.shape[0] for field in fields],

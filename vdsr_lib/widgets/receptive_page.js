@@ -8,10 +8,7 @@ class ReceptivePage extends Explorer {
     this.fields = new Map();
     this.views = this.choice("Shown", (view) => this.set({ view }));
     this.views.fill(VIEWS);
-    this.kinds = this.choice("Field", (kind) => {
-      this.set({ average: kind === "mean" });
-      this.ask();
-    });
+    this.kinds = this.choice("Field", (kind) => this.set({ average: kind === "mean" }));
     this.depth = this.player("Depth", (frame) => this.set({ frame }),
       () => this.get("depths").length, 900);
     this.canvas = h("canvas", { class: "vr-canvas", "aria-hidden": "true" });
@@ -65,7 +62,7 @@ class ReceptivePage extends Explorer {
     this.on(["fields"], () => this.fields.clear());
     this.on(["frame", "point", "view", "average", "own_field", "own_for", "busy",
       "depths", "fields", "shares", "psnr"], () => this.schedule());
-    this.on(["frame", "point"], () => this.ask());
+    this.on(["frame", "point", "average"], () => this.ask());
   }
 
   /** Decode the pictures: exact, no colour management, no alpha. */

@@ -33,7 +33,9 @@ class ReceptiveStage extends ReceptivePage {
     const ratio = devicePixelRatio || 1;
     const room = this.stage.parentElement.clientWidth;
     let scale = Math.min(room / columns, TALLEST / rows);
-    if (scale >= 2) scale = Math.floor(scale * ratio) / ratio; // whole device pixels
+    if (scale >= Math.max(2, 1 / ratio)) { // whole device pixels
+      scale = Math.floor(scale * ratio) / ratio;
+    }
     this.scale = scale;
     const [width, height] = [columns * scale, rows * scale];
     this.stage.style.width = `${width}px`;
