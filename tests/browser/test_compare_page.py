@@ -351,18 +351,72 @@ def test_psnr_of_the_region_in_view_is_pythons(visit, page_file, pictures):
     whole = psnr(lumas["HR"], lumas["bicubic"], border=4)
     assert facts(page, "bicubic")["in view"] == f"{whole:.2f} dB"
     assert facts(page, "bicubic")["whole"].startswith(f"{whole:.2f} dB / 0.")
-    page.locator(".vc-stage").click(position={"x": 60, "y": 80})
+    page.locator(".vc-stage").click(position={"x": 300, "y": 200})
     for presses in (4, 2, 2):
         for _ in range(presses):
             page.keyboard.press("+")
         page.evaluate("still()")
         top, left, height, width = page.evaluate("trait('region')")
         assert 0 < height * width < lumas["HR"].size
+        seen = page.locator(".vc-canvas").bounding_box()
+        middle_x, middle_y = page.evaluate("trait('centre')")
+        scale = page.evaluate("trait('zoom')")
+        assert left + width / 2 == pytest.approx(middle_x, abs=1)
+        assert top + height / 2 == pytest.approx(middle_y, abs=1)
+        assert width == pytest.approx(seen["width"] / scale, abs=1)
+        assert height == pytest.approx(seen["height"] / scale, abs=1)
         part = np.s_[top : top + height, left : left + width]
         for name in ("bicubic", "repeated"):
             expected = psnr(lumas["HR"][part], lumas[name][part])
             said = facts(page, name)["in view"]
             assert float(said.removesuffix(" dB")) == pytest.approx(expected, abs=0.01)
+    best = max(NAMES[1:], key=lambda name: float(facts(page, name)["in view"][:-3]))
+    assert page.locator(".vc-card:has(.vc-best) .vc-name").all_inner_texts() == [best]
+
+
+def test_the_picture_follows_the_loupe_that_leaves_the_view(visit, page_file):
+    page = visit(page_file).page
+    stage = page.locator(".vc-stage")
+    for key in (*"+++++", *["Shift+ArrowLeft"] * 12, *["Shift+ArrowUp"] * 9):
+        stage.press(key)
+    page.evaluate("still()")
+    row, column = page.evaluate("trait('point')")
+    top, left, height, width = page.evaluate("trait('region')")
+    assert width < 200
+    assert top <= row + 4 < top + height  # four pixels are the border
+    assert left <= column + 4 < left + width
+
+
+@pytest.mark.parametrize(("count", "level"), [(30, 40), (10, 3)])
+def test_the_range_holds_all_but_a_few_differences(visit, tmp_path, count, level):
+    true = np.full((50, 80), 100, np.uint8)  # half a percent are 20 pixels
+    other = true - 3
+    other.ravel()[:count] = 140
+    compare(
+        {"true": true, "other": other}, reference="true", mode="difference"
+    ).to_html(tmp_path / "range.html")
+    page = visit(tmp_path / "range.html").page
+    option = page.get_by_label("Range").locator("option").first
+    assert option.inner_text() == f"\u00b1{level} (automatic)"
+    assert page.locator(".vc-ends span").last.inner_text() == f"+{level}"
+
+
+def test_a_curve_is_read_between_its_points_and_not_in_its_gaps(visit, tmp_path):
+    true = to_luma(scene())
+    compare(
+        {"HR": true, "dark": [true // d for d in (2, 3, 4)]},
+        frames={"epoch": [1, 3, 9]},
+        curves={"line": ([0, 2, 10], [0, 8, 16]), "gap": ([1, 2, 9], [5, None, 7])},
+    ).to_html(tmp_path / "between.html")
+    page = visit(tmp_path / "between.html").page
+    for frame, said in enumerate(
+        [["4.00", "5.00"], ["9.00", "none"], ["15.00", "7.00"]]
+    ):
+        page.get_by_role("slider", name="epoch").fill(str(frame))
+        page.evaluate("still()")
+        assert page.locator(".vc-key b").all_inner_texts() == said
+        hidden = page.locator(".vc-spot").nth(1).get_attribute("visibility")
+        assert hidden == ("hidden" if frame == 1 else "visible")
 
 
 def test_a_page_that_is_hidden_keeps_its_region(visit, page_file):
@@ -431,6 +485,95 @@ def test_curves_and_their_keys_are_told_apart_without_colour(visit, tmp_path):
     reading = opened.page.locator(".vc-key b").nth(1)
     assert reading.inner_text() == "\u22121.00"  # as the axis writes it
     opened.shoot("compare-six-curves")
+
+
+def test_other_pictures_may_come_while_the_frames_play(visit, series_file):
+    opened = visit(series_file, clock=True)
+    page = opened.page
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("trait('frame') === 1")
+    one, many = page.evaluate("trait('series')")
+    two = {"series": [one, many[:2]], "frame_labels": ["1.5", "2"]}
+    opened.tell(**two, frame_x=[1.5, 2], frame=1)
+    page.clock.fast_forward(1000)
+    page.wait_for_function("trait('frame') === 0")  # there is no third one
+    opened.tell(series=[one, many[:1]], frame_labels=[], frame_x=[], frame=0)
+    page.clock.fast_forward(10_000)
+    assert page.evaluate("trait('frame')") == 0
+
+
+def test_labels_and_readings_are_as_long_as_they_need_to_be(visit, tmp_path):
+    true = to_luma(scene())
+    labels = ["twenty layers, residual", "two", "twenty layers, not residual"]
+    compare(
+        {"HR": true, "dark": [true // d for d in (2, 3, 4)]},
+        frames={"network": labels},
+        curves={"loss": [0.0123, 0.0119, 0.0117]},
+        curve_label="loss",
+    ).to_html(tmp_path / "labels.html")
+    page = visit(tmp_path / "labels.html").page
+    assert page.locator(".vc-key b").inner_text() == "0.01230"
+    chart = page.locator(".vc-chart > svg").bounding_box()
+    for text in labels:
+        box = page.locator("svg text", has_text=text).first.bounding_box()
+        assert box["x"] >= chart["x"]
+        assert box["x"] + box["width"] <= chart["x"] + chart["width"]
+
+
+def test_the_range_that_was_given_is_named(visit, tmp_path):
+    true = to_luma(scene())
+    compare(
+        {"HR": true, "dark": true // 2}, reference="HR", mode="difference", limit=10
+    ).to_html(tmp_path / "ten.html")
+    page = visit(tmp_path / "ten.html").page
+    box = page.get_by_label("Range")
+    shown = "(box) => box.selectedOptions[0].textContent"
+    assert box.evaluate(shown) == "\u00b110"
+    ends = page.locator(".vc-ends span")
+    assert ends.all_inner_texts() == ["\u221210", "\u22125", "0", "+5", "+10"]
+    box.select_option("0")
+    page.evaluate("still()")
+    assert box.evaluate(shown).endswith("(automatic)")
+
+
+@pytest.mark.parametrize("side", [1, 9])
+def test_few_pixels_are_magnified_as_far_as_it_goes(visit, tmp_path, side):
+    few = to_luma(scene())[:side, :side]
+    compare({"a": few, "b": few // 2}).to_html(tmp_path / "few.html")
+    page = visit(tmp_path / "few.html").page
+    stage = page.locator(".vc-stage")
+    for key in "+-":  # nor is it made smaller: all of it is seen
+        assert state_scale(page) == 32
+        stage.press(key)
+        page.evaluate("still()")
+    assert state_scale(page) == 32
+
+
+def test_a_page_that_is_made_smaller_keeps_the_pictures_size(visit, tmp_path):
+    """At half the page's size, a pixel of the screen is two of the page."""
+    true = to_luma(scene(300, 400))
+    compare({"a": true, "b": true // 2}).to_html(tmp_path / "half.html")
+    page = visit(tmp_path / "half.html", device_scale_factor=0.5).page
+    assert page.locator(".vc-canvas").bounding_box()["height"] > 500
+    assert page.evaluate("trait('region')") == [0, 0, 300, 400]
+
+
+def test_a_magnified_page_is_drawn_with_the_pixels_that_it_then_has(visit, page_file):
+    """The text column is as wide as before, in the page's own pixels."""
+    page = visit(page_file, viewport={"width": 1600, "height": 900}).page
+    screen = page.context.new_cdp_session(page)
+    for ratio in (1.25, 1, 1.25):
+        metrics = {"width": round(1600 / ratio), "height": 900, "mobile": False}
+        screen.send(
+            "Emulation.setDeviceMetricsOverride",
+            {**metrics, "deviceScaleFactor": ratio},
+        )
+        page.wait_for_function(f"devicePixelRatio === {ratio}")
+        page.evaluate("still()")
+        drawn, room = page.locator(".vc-canvas").evaluate(
+            "node => [node.width, node.clientWidth]"
+        )
+        assert drawn == ratio * room
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

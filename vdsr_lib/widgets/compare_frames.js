@@ -39,7 +39,8 @@ class CompareFrames extends CompareCards {
       this.spots[k].setAttribute("visibility", y === null ? "hidden" : "visible");
       if (y !== null) this.spots[k].setAttribute("cy", this.chartY(y));
       this.spots[k].setAttribute("cx", this.chartX(at));
-      setText(this.readings[k], y === null ? "none" : y.toFixed(2).replace("-", MINUS));
+      const text = y === null ? "none" : y.toFixed(this.digits).replace("-", MINUS);
+      setText(this.readings[k], text);
     });
   }
 
@@ -57,6 +58,7 @@ class CompareFrames extends CompareCards {
     let [y0, y1] = ys.length ? [Math.min(...ys), Math.max(...ys)] : [0, 1];
     const pad = (y1 - y0) * 0.06 || 0.5;
     [y0, y1] = [y0 - pad, y1 + pad];
+    this.digits = clamp(1 - Math.floor(Math.log10(y1 - y0)), 2, 12); // of what is read
     this.chartX = (x) => left + ((x - x0) / (x1 - x0 || 1)) * (width - left - right);
     this.chartY = (y) => top + (1 - (y - y0) / (y1 - y0)) * (height - top - bottom);
     this.fromChart = (px) => x0 + ((px - left) / (width - left - right)) * (x1 - x0);
@@ -75,13 +77,11 @@ class CompareFrames extends CompareCards {
     let free = -Infinity; // where the next label may begin
     for (const [i, x] of this.get("frame_x").entries()) {
       const text = this.get("frame_labels")[i];
-      const [at, half] = [this.chartX(x), text.length * 3.6 + 4];
+      const half = text.length * 3.6 + 4;
+      const at = clamp(this.chartX(x), half, width - half); // whole at both ends, too
       if (at - half < free) continue;
       free = at + half;
-      const over = at + half > width; // the last one may be wide
-      axis.push(h("text", {
-        x: over ? width : at, y: height - 18, "text-anchor": over ? "end" : "middle",
-      }, text));
+      axis.push(h("text", { x: at, y: height - 18, "text-anchor": "middle" }, text));
     }
     axis.push(h("text", {
       x: (left + width - right) / 2, y: height - 3, "text-anchor": "middle",

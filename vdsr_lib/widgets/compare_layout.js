@@ -4,10 +4,13 @@ const MAX_ZOOM = 32;
 const TALLEST = 560; // CSS pixels of the stage
 const GAP = 4; // between tiles
 
+/** Whether a picture's pixels are smaller than the page's, or the screen's. */
+const shrinks = (scale, ratio) => scale < Math.max(1, 1 / ratio);
+
 /** The scale that shows a picture whole: whole device pixels where it is enlarged. */
 function fitting(width, height, [rows, columns], ratio) {
-  const fit = Math.min(width / columns, height / rows);
-  return fit < 1 ? fit : Math.floor(fit * ratio) / ratio;
+  const fit = Math.min(width / columns, height / rows, MAX_ZOOM);
+  return shrinks(fit, ratio) ? fit : Math.floor(fit * ratio) / ratio;
 }
 
 /** Where a picture lies within a tile of the stage: scale, origin, visible pixels. */

@@ -132,7 +132,7 @@ class CompareStage extends ComparePage {
     context.beginPath();
     context.rect(box.x, box.y, box.width, box.height);
     context.clip();
-    context.imageSmoothingEnabled = scale < 1; // never smooth what is magnified
+    context.imageSmoothingEnabled = shrinks(scale, this.ratio); // never what is magnified
     context.imageSmoothingQuality = "high";
     context.drawImage(image, left, top, right - left, bottom - top,
       x + left * scale, y + top * scale, (right - left) * scale, (bottom - top) * scale);
@@ -143,17 +143,20 @@ class CompareStage extends ComparePage {
     const base = this.base();
     const others = this.now.filter((_, k) => k !== base);
     const usual = this.store.usualDifference(others, this.now[base]);
-    const limit = this.get("limit") || usual;
-    if (this.usual !== usual) {
-      this.usual = usual;
+    const chosen = this.get("limit");
+    const limit = chosen || usual;
+    const levels = [...new Set([...LIMITS, chosen])].filter(Boolean).sort((a, b) => a - b);
+    const key = [usual, ...levels].join();
+    if (this.limit.box.dataset.key !== key) {
+      this.limit.box.dataset.key = key;
       this.limit.box.replaceChildren(
         h("option", { value: 0 }, `\u00b1${usual} (automatic)`),
-        ...LIMITS.map((l) => h("option", { value: l }, `\u00b1${l}`)));
+        ...levels.map((l) => h("option", { value: l }, `\u00b1${l}`)));
     }
     const judged = Boolean(this.get("reference"));
     setText(this.meaning[0], judged ? "too dark" : "darker");
     setText(this.meaning[2], judged ? "too bright" : "brighter");
-    this.limit.box.value = LIMITS.includes(this.get("limit")) ? this.get("limit") : 0;
+    this.limit.box.value = chosen;
     this.ends.forEach((end, i) => {
       const level = ((i - 2) * limit) / 2;
       setText(end, i % 2 && limit % 2 ? "" : signed(level));

@@ -93,14 +93,15 @@ class CompareState extends Page {
   }
 
   togglePlay(playing = !this.playing) {
-    this.playing = playing;
     clearTimeout(this.playTimer);
-    const count = this.get("frame_labels").length;
     const tick = () => {
+      const count = this.get("frame_labels").length; // other pictures may have come
+      this.playing = playing && count > 1;
+      if (!this.playing) return;
       this.set({ frame: (this.get("frame") + 1) % count });
       this.playTimer = setTimeout(tick, clamp(6000 / count, 150, 800));
     };
-    if (playing && count > 1) tick();
+    tick();
     this.schedule();
   }
 
