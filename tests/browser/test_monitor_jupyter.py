@@ -41,7 +41,7 @@ STEP = (
     ".match(/^step ([\\d,]+) of/)?.[1].replaceAll(',', '')"
 )  # that a running monitor shows
 GROWN = """() => {
-  const curves = [...document.querySelectorAll('.vm-line path')]
+  const curves = [...document.querySelectorAll('.vm-plot path')]
     .map((path) => path.getAttribute('d').split('L').length);
   return curves.length === 4 && Math.min(...curves) >= 3;  // two validations, too
 }"""
