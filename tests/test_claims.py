@@ -277,8 +277,22 @@ def test_rule_in_words(rule: Claim, text: str) -> None:
         ("[01.other]", "[01.other", "not a TOML file"),
         ("[03.final]", "[03.residual-leads]", "not a TOML file"),
         ("[01.other]", "[other]", "expected a table"),
+        ("[01.other]", "[1.other]", r"claim 1\.other: .* as \[03\.a-name\]"),
+        ("[01.other]", '[01."an.other"]', r"as \[03\.a-name\]"),
+        ('profiles = ["paper"]', "profiles = true", "profiles must be a list"),
+        ('profiles = ["paper"]', 'profiles = "paper"', "profiles must be a list"),
+        ('"It ends at 37.05 dB."', "37.05", "sentence must be text, got 37.05"),
+        ('source = "Table 1"', "source = 1", "source must be text, got 1"),
+        ('paper = "36.90 against 27.42 dB"', "paper = 9.48", "paper must be text"),
+        ("quick = 3.0,", "quick = 3.0, papre = 4.0,", "threshold has 'papre'"),
+        ('relation = "equal"', 'relation = "equal"\ntolerance = 0.1',
+         "a relation takes no tolerance"),
+        ("tolerance = 0.15", "tolerance = 0.15\nthreshold = 3",
+         "a value takes no threshold"),
+        ("tolerance = 0.15", 'tolerance = 0.15\nrelation = ">"',
+         "a value takes no relation"),
     ],
-)
+)  # fmt: skip
 def test_wrong_declarations_are_named(
     declared: Path, old: str, new: str, message: str
 ) -> None:
@@ -443,7 +457,10 @@ def test_wrong_lesson_or_profile(
 
 
 def test_damaged_records_are_named(tmp_path: Path) -> None:
-    for text in ("{", "[]", '{"records": [{"id": "x"}]}', '{"records": 3}'):
+    for text in (
+        *("{", "[]", '{"records": 3}'),
+        *('{"records": [{"id": "x"}]}', '{"records": [{"measured": 1}]}'),
+    ):
         (tmp_path / "03.json").write_text(text)
         with pytest.raises(ClaimError, match="not a file of recorded claims"):
             read_records(tmp_path / "03.json")

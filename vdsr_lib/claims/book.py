@@ -172,7 +172,10 @@ def read_records(path: str | os.PathLike[str]) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(
             from_home(path, ClaimError).read_text(encoding="utf-8")
         )
-        records = [r | {"measured": _number(r["measured"])} for r in content["records"]]
+        records = [
+            r | {"id": str(r["id"]), "measured": _number(r["measured"])}
+            for r in content["records"]
+        ]
         return content | {"records": records}
     except FileNotFoundError:
         raise ClaimError(f"{path}: no claim was recorded") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -18,6 +19,9 @@ __all__ = ["PROFILES", "RELATIONS", "Claim", "Number", "listed", "load_claims"]
 PROFILES = ("quick", "classroom", "paper")
 RELATIONS = (">", ">=", "<", "<=", "equal", "between")
 Number = float | int | bool
+
+_RULES = {"value": ("expected", "tolerance"), "relation": ("relation", "threshold")}
+"""What a claim of either kind is judged by; the other kind's has no say."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,8 @@ def _declared(file: Path, claim_id: str, entry: Any) -> Claim:
     for name in ("sentence", "source", "kind", "profiles"):
         if not entry.get(name):
             raise ClaimError(f"{where}: {name!r} is missing")
+    if not isinstance(entry["profiles"], list):
+        raise ClaimError(f"{where}: profiles must be a list of names")
     claim = Claim(**entry | {"id": claim_id, "profiles": tuple(entry["profiles"])})
     if fault := _fault(claim):
         raise ClaimError(f"{where}: {fault}")
@@ -140,22 +146,37 @@ def _declared(file: Path, claim_id: str, entry: Any) -> Claim:
 
 def _fault(claim: Claim) -> str:
     """Say what is wrong with a claim, or nothing."""
-    if stray := [name for name in claim.profiles if name not in PROFILES]:
-        return f"profiles has {stray[0]!r}; {listed(PROFILES)}"
-    if claim.kind not in ("value", "relation"):
-        return f"kind is {claim.kind!r}; known: relation, value"
-    if claim.kind == "relation" and claim.relation not in RELATIONS:
-        return f"relation is {claim.relation!r}; {listed(RELATIONS)}"
+    if not re.fullmatch(r"\d\d\.[\w-]+", claim.id):
+        return "a table is named by lesson and claim, as [03.a-name]"
+    for field in fields(Claim):
+        value = getattr(claim, field.name)
+        if field.type == "str" and not isinstance(value, str):
+            return f"{field.name} must be text, got {value!r}"
+        named = value if isinstance(value, tuple | Mapping) else ()
+        if stray := [name for name in named if name not in PROFILES]:
+            return f"{field.name} has {stray[0]!r}; {listed(PROFILES)}"
+    if claim.kind not in _RULES:
+        return f"kind is {claim.kind!r}; {listed(_RULES)}"
     if claim.recorded is None and claim.recorded_in:
         return "recorded_in names a file, but there is no recorded number"
     if not (claim.recorded is None or _is_finite(claim.recorded)):
         return f"recorded must be a number, got {claim.recorded!r}"
-    needed = ("expected", "tolerance") if claim.kind == "value" else ("threshold",)
+    return _fault_of_rule(claim)
+
+
+def _fault_of_rule(claim: Claim) -> str:
+    """Say what is wrong with the rule of a claim of a known kind, or nothing."""
+    [(other, foreign)] = [each for each in _RULES.items() if each[0] != claim.kind]
+    for name in foreign:
+        if getattr(claim, name) not in (None, ""):
+            return f"a {claim.kind} takes no {name}: that is of kind {other!r}"
+    if claim.kind == "relation" and claim.relation not in RELATIONS:
+        return f"relation is {claim.relation!r}; {listed(RELATIONS)}"
     pair = claim.relation == "between"
     for profile in claim.profiles:
         here = claim.at(profile)
-        for name in needed:
-            if not _is_number(getattr(here, name), pair=pair):
+        for name in _RULES[claim.kind]:
+            if name != "relation" and not _is_number(getattr(here, name), pair=pair):
                 what = "two rising numbers" if pair else "a number"
                 return f"{name} must be {what} for profile {profile!r}"
         if claim.kind == "value" and here.tolerance < 0:
