@@ -15,6 +15,7 @@ from vdsr_lib._files import notebooks_dir
 from vdsr_lib.suite.edition import lesson_html, markdown_html
 from vdsr_lib.suite.editions import write_editions
 from vdsr_lib.suite.lessons import Lesson, Outcome, find_lessons, read_notebook
+from vdsr_lib.suite.links import Links
 from vdsr_lib.suite.report import Report, write_report
 from vdsr_lib.suite.verdicts import Verdict
 
@@ -318,6 +319,33 @@ def test_a_picture_is_put_into_the_page(project: Path, tmp_path: Path) -> None:
     [tag] = re.findall(r"<img [^>]*>", text)
     assert 'src="data:image/png;base64,iVBORw0KGgo="' in tag
     assert "pixel" in tag
+
+
+@pytest.mark.parametrize(
+    "lead",
+    ["http://[half", "//[half", "a%00b.md", f"{'long' * 80}.md", "03_z.ipynb#part"],
+)
+def test_of_a_link_that_no_program_can_follow_the_words_stay(
+    project: Path, lead: str
+) -> None:
+    """The last leads to a part of a lesson whose notebook is damaged."""
+    (project / "notebooks" / "03_z.ipynb").write_text("{")
+    change = Links(project / "notebooks" / "01_x.ipynb", project)
+    assert change(f"<a href='{lead}'>the <em>words</em></a>.") == "the <em>words</em>."
+
+
+def test_a_page_that_cannot_be_made_says_why_and_the_others_are_made(
+    project: Path, tmp_path: Path
+) -> None:
+    """A picture pasted in JupyterLab is attached to its cell: no source holds it."""
+    write(project, "01_x", "# One\n\n![pasted](attachment:image.png)")
+    write(project, "02_y", "# Two\n\n[latin](../docs/latin.md#E)")
+    (project / "docs" / "latin.md").write_bytes("# Eté\n\n## E".encode("latin-1"))
+    folder = make(project, tmp_path / "out", "01_x", "02_y")
+    assert "could not be made: missing attachment" in (folder / "01_x.html").read_text()
+    assert ("latin", "docs/latin.html#E") in links(folder / "02_y.html")
+    assert "# Two" not in (folder / "02_y.html").read_text()
+    assert "Et\N{REPLACEMENT CHARACTER}" in (folder / "docs/latin.html").read_text()
 
 
 def test_a_document_leads_on(project: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from vdsr_lib._files import write_atomically
 from vdsr_lib.suite.edition import lesson_html
@@ -17,7 +18,8 @@ def write_editions(outcomes: Sequence[Outcome], output_dir: Path) -> dict[str, P
     """Write an HTML page of every executed lesson to the folder ``html``.
 
     The documents of the project that the lessons name get pages there, too. Pages of
-    earlier runs stay; their links to pages that are gone rest until these are back.
+    earlier runs stay; their links to pages that are gone rest until these are back. A
+    page that cannot be made says why.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def write_editions(outcomes: Sequence[Outcome], output_dir: Path) -> dict[str, P
         if outcome.notebook is None:
             continue
         links = Links(lesson.path, root)
-        text = lesson_html(read_notebook(outcome.notebook), lesson.title, links=links)
+        text = _page(read_notebook(outcome.notebook), lesson.title, links)
         pages[lesson.number] = write_atomically(path, text)
         _write_documents(links.documents - documents, root, folder)
         documents |= links.documents
@@ -50,18 +52,34 @@ def write_editions(outcomes: Sequence[Outcome], output_dir: Path) -> dict[str, P
     return pages
 
 
-def _write_documents(wanted: Iterable[Path], root: Path, folder: Path) -> None:
-    """Write a page of each document, and of those that it leads to."""
+def _page(notebook: Any, title: str, links: Links) -> str:
+    """Return a page; the report, which hours of training wait for, is not lost by it.
+
+    A picture that was pasted into a text cell, for one, is not in the lesson's source.
+    """
+    try:
+        return lesson_html(notebook, title, links=links)
+    except Exception as error:  # nbconvert raises a dozen kinds
+        why = f"This page could not be made: {error}. The notebook is complete."
+        return lesson_html(_as_notebook(f"# {title}\n\n{why}"), title)
+
+
+def _as_notebook(text: str) -> Any:
+    """Return a notebook of one text cell."""
     from nbformat.v4 import new_markdown_cell, new_notebook
 
+    return new_notebook(cells=[new_markdown_cell(text, id="document")])
+
+
+def _write_documents(wanted: Iterable[Path], root: Path, folder: Path) -> None:
+    """Write a page of each document, and of those that it leads to."""
     waiting, made = sorted(wanted), set(wanted)
     while waiting:
         path = waiting.pop()
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8", "replace")
         title = next((s[2:] for s in text.splitlines() if s[:2] == "# "), path.name)
         links = Links(path, root)
-        cell = new_markdown_cell(text, id="document")
-        page = lesson_html(new_notebook(cells=[cell]), title, links=links)
+        page = _page(_as_notebook(text), title, links)
         write_atomically(folder / links.page, page)
         waiting += sorted(links.documents - made)
         made |= links.documents

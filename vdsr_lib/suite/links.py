@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from vdsr_lib._files import write_atomically
+from vdsr_lib.errors import LabError
 from vdsr_lib.suite.edition import markdown_html
 from vdsr_lib.suite.lessons import read_notebook
 
@@ -79,7 +80,13 @@ class Links:
         return _PIECE.sub(self._piece, markup)
 
     def _piece(self, match: re.Match[str]) -> str:
-        """Return a link, a picture or a path in its new form."""
+        """Return a link, a picture or a path in its new form; else the words."""
+        try:
+            return self._changed(match)
+        except (OSError, ValueError, LabError):  # no address, or a damaged target
+            return match["words"] or ""
+
+    def _changed(self, match: re.Match[str]) -> str:
         if match["named"]:
             return self._named(match)
         address = urlsplit(html.unescape(match["href"] or match["src"] or ""))
@@ -186,7 +193,7 @@ def headings(source: Path) -> list[str]:
         cells = read_notebook(source).cells
         texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
     else:
-        texts = [source.read_text("utf-8")]
+        texts = [source.read_text("utf-8", "replace")]
     found = (re.findall(r'<h\d id="([^"]*)"', markdown_html(text)) for text in texts)
     return [html.unescape(each) for ids in found for each in ids]
 
