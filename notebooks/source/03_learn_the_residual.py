@@ -74,7 +74,10 @@ figures.show(
 # Most of it is white, which means that bicubic is already right there. What
 # remains are thin lines and the grain of the lawn: an edge that bicubic drew
 # too soft needs to be darker on one side and brighter on the other. Now all
-# five test pictures together, as numbers, in levels of 0 to 255.
+# five test pictures together, in levels of 0 to 255.
+#
+# **Predict.** How many residuals lie within 5 levels of zero, and are more
+# above or below?
 
 # %%
 lumas = [crop_to_multiple(to_luma(p), 2) for p in pictures.values()]

@@ -227,6 +227,8 @@ def test_what_a_kernel_may_hold(
 def test_a_kernel_at_its_limit_is_not_too_large() -> None:
     assert too_large([too_much([300, 900])], 900_000_000) == {}
     assert too_large([too_much([300, 5000])], None) == {}
+    [words] = too_large([too_much([900, 901])], 900_000_000).values()
+    assert words.startswith("cell 4: ")
 
 
 def test_a_kernel_that_held_too_much_is_named_with_its_cell(
@@ -487,7 +489,7 @@ def test_times_are_kept_profile_by_profile(report: Report, tmp_path: Path) -> No
     target = tmp_path / "seconds.json"
     target.write_text('{"quick": {"00": [7.04], "01": [2.0]}, "paper": {"00": [9]}}')
     kept = json.loads(keep(data, target).read_text())
-    assert kept["quick"] == {"00": [7.0], "01": [1.0, 60.0], "03": []}
+    assert kept["quick"] == {"00": [7.0], "01": [1.0, 60.0]}
     assert kept["paper"] == {"00": [9]}
 
 
@@ -504,11 +506,22 @@ def test_earlier_times_are_read_from_the_last_report(
     report: Report, tmp_path: Path
 ) -> None:
     data, _ = write_report(report, tmp_path)
-    assert earlier_times(data, "quick") == {"01": [1.0, 60.0], "03": []}
+    assert earlier_times(data, "quick") == {"01": [1.0, 60.0]}, "03 stopped"
     assert earlier_times(data, "paper") == {}
     data.write_text("{")
     assert earlier_times(data, "quick") == {}
     assert earlier_times(tmp_path / "nowhere.json", "quick") == {}
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    ['"abc"', "5", '[1, "a"]', "[NaN, 1]", "[1e400, 1]", "[null]", "[]", '{"a": 1}'],
+)
+def test_times_of_a_damaged_report_are_none(tmp_path: Path, seconds: str) -> None:
+    path = tmp_path / "claims.json"
+    entry = f'{{"lesson": "00", "status": "ran", "cell_seconds": {seconds}}}'
+    path.write_text(f'{{"profile": "quick", "lessons": [{entry}]}}')
+    assert earlier_times(path, "quick") == {}
 
 
 def test_a_comparison_lives_on_in_a_lessons_page() -> None:

@@ -115,17 +115,24 @@ FAULTS = [
     ("a CPU", "a machine", "does not say 'CPU'"),
     # predict
     ("**Predict.**", "Guess.", "asks for no prediction"),
-    ("Did you predict this?", "Fine.", "cell 5: asks for a prediction that no later"),
+    ("**Predict.**", "**VDSR** predicts.", "asks for no prediction"),
+    ("# $$a = b$$\n", "# %% [markdown]\n# **Predict.** And two?\n",
+     "cell 5: asks for a prediction that no code"),
+    ("# It is short.", "# **Predict.** Then?",
+     "cell 37: asks for a prediction that no code"),
+    ("x_13 = 13\n", "x_13 = 13\n\n# %% [markdown]\n# **Predict.** Then?\n",
+     "cell 37: asks for a prediction that no code"),
     ("# %% [markdown]\n# **P", '# %%\nbook.record("x", 1)\n\n# %% [markdown]\n# **P',
      "cell 5: records a claim before"),
     # tail
     ("## Summary", "## In short", "the last ## headings are"),
     ("## Sources", "## References", "the last ## headings are"),
-    ("# 2. Two.\n# 3. Three.\n", "", "has 1 exercises; a lesson has 3 to 5"),
+    ("# 3. Three.\n", "", "cell 38: has 2 exercises; a lesson has 3 to 5"),
     ("# 3. Three.", "# 3. Three.\n# 4. F.\n# 5. F.\n# 6. S.", "has 6 exercises"),
     # pictures in the prose
     ("# It is short.", "# ![](a.png)", r"shows a\.png without alternative text"),
     ("# It is short.", '# <img src="a.png">', "without alternative text"),
+    ("# It is short.", '# <img src="a.png" alt=" ">', "without alternative text"),
     # code: plain Python
     ("x_0 = 0", "%matplotlib inline", "cell 10: holds a magic or a shell line"),
     ("x_0 = 0", "!ls", "holds a magic or a shell line"),
@@ -157,6 +164,10 @@ FAULTS = [
     ("x_0 = 0", "plt.show()", "cell 10: calls plt.show"),
     ("x_0 = 0", "figures.dots({})", "cell 10: shows what figures.dots returns"),
     ("x_0 = 0", "plt.plot([1])", "cell 10: shows what plt.plot returns"),
+    ("x_0 = 0", "x_0 = figures.dots({})\nx_0", "cell 10: shows x_0; use figures.show"),
+    ("x_0 = 0", "display(figures.dots({}))", "shows what figures.dots returns"),
+    ("x_0 = 0\n", "x_0 = plt.figure()\n\n# %% [markdown]\n# So\n\n# %%\ndisplay(x_0)\n",
+     "cell 12: shows x_0"),
 ]  # fmt: skip
 
 
@@ -172,6 +183,10 @@ def test_each_fault_is_caught(tmp_path: Path, old: str, new: str, message: str) 
     [
         ("x_0 = 0", "figures.use_style()"),
         ("x_0 = 0", "x_0 = figures.dots({})"),
+        ("x_0 = 0", "display(book)"),
+        ("Did you predict this?", "Fine."),
+        ("## Exercises", "##  Exercises"),
+        ("# 3. Three.", "# 3. Three.\n# 4. Four.\n# 5. Five."),
         (
             "x_0 = 0",
             "x_0 = {'a': (0, 1)}",
@@ -192,6 +207,35 @@ def test_what_is_allowed_passes(tmp_path: Path, old: str, new: str) -> None:
     assert check(tmp_path, GOOD.replace(old, new)) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "unit", "least", "most", "what"),
+    [
+        ("# It is short.", "# %% [markdown]\n# So.\n", 25, 60, "cells"),
+        ("# It is short.", "# word\n", 800, 2500, "words of prose"),
+        ("x_0 = 0\n", "y = 0\n", 0, 150, "lines of code"),
+    ],
+)
+def test_a_lesson_is_as_long_as_it_may_be(
+    tmp_path: Path, old: str, unit: str, least: int, most: int, what: str
+) -> None:
+    """Neither formulas, blocks of code and addresses nor comments count."""
+    mute = "# $$a b\n# c$$ https://a.b/c\n#\n# ```\n# in a block\n# ```\n"
+    text = GOOD if what == "lines of code" else GOOD.replace(STEPS, "")
+    text = text.replace("# Kim et al.", mute + "# Kim et al.")
+    text = text.replace("import numpy", "# a comment\n\nimport numpy")
+
+    def faults(count: int) -> list[str]:
+        found = check(tmp_path, text.replace(old, unit * count, 1))
+        return [line for line in found if f" {what}; a lesson has" in line]
+
+    has = int(re.search(r"has (\d+)", faults(4000)[0])[1]) - 4000
+    for total in {least, most} - {0}:
+        assert faults(total - has) == []
+    assert f"has {most + 1} {what}" in faults(most + 1 - has)[0]
+    if least:
+        assert f"has {least - 1} {what}" in faults(least - 1 - has)[0]
+
+
 def test_many_long_cells_are_each_named(tmp_path: Path) -> None:
     text = GOOD.replace("x_1 = 1\n", LONG).replace("x_2 = 2\n", LONG)
     found = check(tmp_path, text)
@@ -209,12 +253,12 @@ def test_problems_come_in_the_order_of_the_cells(tmp_path: Path) -> None:
 
 def test_all_lessons_of_a_folder_and_their_names_are_checked(tmp_path: Path) -> None:
     (tmp_path / "01_good.py").write_text(GOOD)
-    (tmp_path / "02_bad.py").write_text(GOOD.replace("Did you predict", "Did you x"))
+    (tmp_path / "02_bad.py").write_text(GOOD.replace("# It is short.", "# ![](a)"))
     (tmp_path / "3-Wrong.py").write_text(GOOD)
     found = style.check_all(tmp_path)
     assert len(found) == 2
     assert found[0] == f"{tmp_path / '3-Wrong.py'}: not named NN_words.py"
-    assert found[1].startswith(f"{tmp_path / '02_bad.py'}:cell 5: ")
+    assert found[1].startswith(f"{tmp_path / '02_bad.py'}:cell 37: ")
 
 
 @pytest.mark.parametrize("source", sources(), ids=lambda path: path.stem)

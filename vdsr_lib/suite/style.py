@@ -3,9 +3,10 @@
 A lesson is short, mostly prose, and always framed alike. Its first cell holds the
 title (the only ``#`` heading). Before the first code cell the text says "you will
 do", "you will learn" and "you need", with the minutes on a CPU and on a GPU. A
-heading or bold text with the word "Predict" stands before the first recorded claim,
-and the prediction is taken up again later. The last ``##`` headings are Summary,
-Exercises (with 3 to 5 ``###`` headings or numbered items) and Sources.
+heading or bold text with the word "Predict" stands before the first recorded claim;
+after each such question code runs, and text says what came of it. The last ``##``
+headings are Summary, Exercises (with 3 to 5 ``###`` headings or numbered items) and
+Sources.
 """
 
 from __future__ import annotations
@@ -142,8 +143,8 @@ def _frame(cells: list[Any]) -> Iterator[Problem]:
 
 
 def _predict(cells: list[Any]) -> Iterator[Problem]:
-    """Want a prediction before the first recorded claim, taken up again later."""
-    asked = re.compile(r"^(#+ .*|\W*\*\*.*|.*\{.*\} *)predict", re.I | re.M)
+    """Want a prediction before the first recorded claim, each with its answer."""
+    asked = re.compile(r"^(#+ .*|\W*\*\*[^*\n]*|.*\{.*\} *)predict", re.I | re.M)
     prose = [(n, c.source) for n, c in enumerate(cells, 1) if c.cell_type != "code"]
     asks = [number for number, text in prose if asked.search(text)]
     claims = [n for n, c in enumerate(cells, 1) if ".record(" in c.source]
@@ -152,8 +153,10 @@ def _predict(cells: list[Any]) -> Iterator[Problem]:
         return
     if claims and claims[0] < asks[0]:
         yield claims[0], "records a claim before the reader is asked to predict"
-    if not any("predict" in t.lower() for n, t in prose if n > asks[0]):
-        yield asks[0], "asks for a prediction that no later cell answers"
+    for ask, end in zip(asks, [*asks[1:], len(cells)], strict=True):
+        kinds = [cell.cell_type for cell in cells[ask:end]]  # the next one may answer
+        if "code" not in kinds or "markdown" not in kinds[kinds.index("code") :]:
+            yield ask, "asks for a prediction that no code and text after it answer"
 
 
 def _tail(cells: list[Any]) -> Iterator[Problem]:
@@ -163,8 +166,8 @@ def _tail(cells: list[Any]) -> Iterator[Problem]:
     if last != list(_TAIL):
         yield 0, f"the last ## headings are {last}; expected {list(_TAIL)}"
         return
-    body = "\n".join(c.source for c in cells if c.cell_type == "markdown")
-    exercises = body.split("\n## Exercises", 1)[1].split("\n## Sources", 1)[0]
+    prose = [_without_code(c.source) for c in cells if c.cell_type == "markdown"]
+    exercises = re.split(r"^## .*$", "\n".join(prose), flags=re.M)[-2]
     count = len(re.findall(r"^### ", exercises, flags=re.M))
     count = count or len(re.findall(r"^\d+\. ", exercises, flags=re.M))
     if not 3 <= count <= 5:
@@ -178,7 +181,7 @@ def _pictures(cells: list[Any]) -> Iterator[Problem]:
             for match in re.finditer(r"!\[\s*\]\(([^)]*)\)", cell.source):
                 yield number, f"shows {match[1]} without alternative text"
             for tag in re.findall(r"<img\b[^>]*>", cell.source):
-                if not re.search(r"\balt=[\"'][^\"']", tag):
+                if not re.search(r"\balt=[\"']\s*[^\s\"']", tag):
                     yield number, f"shows {tag[:40]} without alternative text"
 
 

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 __all__ = ["CODE_CHECKS", "PARAMETERS", "Problem", "code_lines"]
 
@@ -159,6 +159,7 @@ def _boilerplate(cells: list[Any]) -> Iterator[Problem]:
 
 def _figures(cells: list[Any]) -> Iterator[Problem]:
     """Want every figure shown through figures.show, with alternative text."""
+    made: set[str] = set()  # names that a figure was given
     for number, tree in _trees(cells):
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             name = ast.unparse(call.func)
@@ -166,11 +167,32 @@ def _figures(cells: list[Any]) -> Iterator[Problem]:
                 yield number, "shows a figure without alt='...'"
             if re.fullmatch(r"(plt|pyplot|fig|figure)\.show", name):
                 yield number, f"calls {name}; figures.show shows it with its alt text"
-        last = tree.body[-1] if tree.body else None
-        if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call):
-            name = ast.unparse(last.value.func)
-            if name.startswith(("figures.", "plt.")) and name not in _NO_FIGURE:
-                yield number, f"shows what {name} returns; use figures.show(..., alt=)"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and _makes_figure(node.value):
+                made.update(map(ast.unparse, node.targets))
+        for value in _displayed(tree):
+            if _makes_figure(value):
+                what = f"what {ast.unparse(value.func)} returns"
+            elif (what := ast.unparse(value)) not in made:
+                continue
+            yield number, f"shows {what}; use figures.show(..., alt=)"
+
+
+def _displayed(tree: ast.Module) -> Iterator[ast.expr]:
+    """Yield what a cell shows by itself: its last expression, and by display()."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "display":
+            yield from node.args
+    if tree.body and isinstance(last := tree.body[-1], ast.Expr):
+        yield last.value
+
+
+def _makes_figure(value: ast.expr) -> TypeGuard[ast.Call]:
+    """Whether an expression is a call that returns a figure, or draws one."""
+    if not isinstance(value, ast.Call):
+        return False
+    name = ast.unparse(value.func)
+    return name.startswith(("figures.", "plt.")) and name not in _NO_FIGURE
 
 
 def _has_alt(call: ast.Call) -> bool:

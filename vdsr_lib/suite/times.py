@@ -8,6 +8,7 @@ run's report: ``python -m vdsr_lib.suite.times results/claims.json``.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,15 +35,21 @@ def earlier_times(claims_json: Path, profile: str) -> Times:
     Returns
     -------
     dict
-        Lesson number to seconds; empty when there is no such report.
+        Lesson number to seconds, of the lessons that ran to their end; empty when
+        there is no such report, or it is damaged.
     """
     try:
         report = json.loads(claims_json.read_text("utf-8"))
         if report["profile"] != profile:
             return {}
-        return {entry["lesson"]: entry["cell_seconds"] for entry in report["lessons"]}
+        times = {
+            entry["lesson"]: [float(second) for second in entry["cell_seconds"]]
+            for entry in report["lessons"]
+            if entry["status"] == "ran"
+        }
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+    return {n: each for n, each in times.items() if each and math.isfinite(sum(each))}
 
 
 def typical_times(profile: str) -> Times:
@@ -107,8 +114,8 @@ def keep(claims_json: Path, target: Path = _SHIPPED) -> Path:
     Parameters
     ----------
     claims_json : pathlib.Path
-        Of a run on a machine that did nothing else. Lessons that it did not run, and
-        other profiles, stay as they are.
+        Of a run on a machine that did nothing else. Lessons that it did not run to
+        their end, and other profiles, stay as they are.
     target : pathlib.Path
         Default: the shipped file.
 
