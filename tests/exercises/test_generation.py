@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from typer.testing import CliRunner
 from vdsr_lib._files import notebooks_dir
 from vdsr_lib.cli import app
 from vdsr_lib.errors import LabError
-from vdsr_lib.suite import assignments
+from vdsr_lib.exercises import get_exercise
+from vdsr_lib.suite import assignment_style, assignments
 from vdsr_lib.suite.assignment_style import check_assignment
 
 HEAD = """\
@@ -52,6 +54,14 @@ OPEN = """\
 # ### BEGIN SOLUTION
 # Because it is so.
 # ### END SOLUTION
+"""
+TESTED_AGAIN = """\
+
+# %% test="psnr" points=2
+check_exercise("psnr", my_psnr)
+### BEGIN HIDDEN TESTS
+assert my_psnr(1, 4) == 0.25
+### END HIDDEN TESTS
 """
 NAMES = ("clip-bound", "psnr", "crop", "luma")
 GOOD = (
@@ -152,6 +162,32 @@ def test_a_good_source_has_no_problem(source: Path) -> None:
             "import check_exercise\nlimit = theta / learning_rate  # psnr\n",
             "cell 6: has a solution that stands elsewhere",
         ),
+        ("60 minutes", "100 minutes", "cell 1: does not say how many minutes"),
+        (OPEN, OPEN * 5, "has 9 tasks; an assignment has 5 to 8"),
+        (OPEN, OPEN * 2, "gives one name to two tasks"),
+        (OPEN, TESTED_AGAIN + OPEN, "tests one task in two cells"),
+        (' answer="why" points=4', ' answer="why"', "cell 12: is graded, and has no"),
+        (
+            "import check_exercise\n",
+            "import check_exercise\n### BEGIN HIDDEN TESTS\n### END HIDDEN TESTS\n",
+            "cell 3: hides tests, and is no test cell",
+        ),
+        (
+            "    limit = theta / learning_rate  # crop\n    return limit\n"
+            "    ### END SOLUTION\n",
+            "    ### END SOLUTION\nelse:\n    pass\n",
+            "cell 8: is no Python once the solution is gone",
+        ),
+        (
+            "import check_exercise\n",
+            "import check_exercise\nplt.plot([1])\n",
+            "cell 3: shows what plt.plot returns",
+        ),
+        (
+            "import check_exercise\n",
+            "import check_exercise\nf(figsize=(3, 4))\n",
+            "cell 3: sets figsize",
+        ),
     ],
 )  # fmt: skip
 def test_each_fault_is_named(source: Path, old: str, new: str, problem: str) -> None:
@@ -160,6 +196,33 @@ def test_each_fault_is_named(source: Path, old: str, new: str, problem: str) -> 
     found = "\n".join(check_assignment(source))
     assert f"{source}:" in found
     assert problem in found
+
+
+def test_an_exercise_without_three_hints_is_named(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poor = replace(get_exercise("crop"), hints=("Cut it.",))
+    monkeypatch.setattr(
+        assignment_style,
+        "get_exercise",
+        lambda name: poor if name == "crop" else get_exercise(name),
+    )
+    [problem] = check_assignment(source)
+    assert problem.endswith("cell 9: belongs to 'crop', which has not three hints")
+
+
+def test_a_students_notebook_that_changes_more_than_the_marked_is_caught(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No source gives one: here the generator itself loses a comment."""
+
+    def careless(path: Path, kind: str) -> str:
+        text = assignments.generate(path, kind)
+        return text.replace("# what may it be?", "") if kind == "student" else text
+
+    monkeypatch.setattr(assignment_style, "generate", careless)
+    words = "differs between student and solution beyond the marks"
+    assert [line.split(": ")[1] for line in check_assignment(source)] == [words] * 4
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,8 @@ def _tasks(cells: list[Any]) -> Iterator[Problem]:
         yield 0, f"has not both a task and a test named {name!r}"
     if len({*tasks, *answers}) < len(tasks + answers):
         yield 0, "gives one name to two tasks"
+    if len({*tests}) < len(tests):
+        yield 0, "tests one task in two cells: nbgrader knows a test by its name"
 
 
 def _marked(cells: list[Any]) -> Iterator[Problem]:

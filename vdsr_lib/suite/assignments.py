@@ -88,7 +88,7 @@ def generate(
     ValueError
         If the kind is unknown.
     LabError
-        If a marker has no partner, or a marked cell no name.
+        If a marker has no partner.
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
