@@ -428,6 +428,29 @@ def test_a_kernel_counts_the_same_points() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cell", "error"),
+    [
+        ("import time\ntime.sleep(600)", "CellTimeoutError"),
+        ("import os\nos._exit(1)", "DeadKernelError"),
+    ],
+)
+def test_what_a_kernel_did_not_come_to_earns_nothing(cell: str, error: str) -> None:
+    """As with --set depth=..., when an assignment's solution takes for ever."""
+    from nbformat import v4, writes
+
+    from vdsr_lib.suite.grading import grade
+
+    notebook = v4.new_notebook()
+    for number, text in enumerate(["1", cell, "1", ""]):
+        facts = {"grade": True, "grade_id": f"test-{number}", "points": 2}
+        notebook.cells.append(v4.new_code_cell(text, metadata={"nbgrader": facts}))
+    marks = grade(writes(notebook), timeout=15)
+    assert [mark.error for mark in marks] == ["", error, error, error]
+    assert [mark.earned for mark in marks] == [2, 0, 0, 0]
+
+
+@pytest.mark.slow
 def test_nbgrader_releases_just_what_we_call_the_students_notebook(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

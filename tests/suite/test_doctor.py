@@ -145,6 +145,40 @@ def _seams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "super_resolve", spoilt)
 
 
+def _wrong(number: int, factor: float) -> Any:
+    """A device whose pictures are too bright at one use in four (1: the CPU)."""
+
+    def fault(monkeypatch: pytest.MonkeyPatch) -> None:
+        real, calls = doctor.super_resolve, []
+
+        def spoilt(*given, **more):
+            calls.append(given)
+            return real(*given, **more) * (factor if len(calls) == number else 1)
+
+        monkeypatch.setattr(doctor, "super_resolve", spoilt)
+
+    return fault
+
+
+def _deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that is asked to stop, and goes on to its end."""
+    monkeypatch.setattr(
+        doctor._Losses, "step", lambda self, record: self.values.append(record["loss"])
+    )
+
+
+def _stuttering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that makes one of its last steps twice."""
+    real = doctor._Losses.step
+
+    def step(self, record):
+        real(self, record)
+        if record["step"] == 120:
+            self.values.append(record["loss"])
+
+    monkeypatch.setattr(doctor._Losses, "step", step)
+
+
 def _another_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that gives back what nobody put there."""
     real = RunStore.load
@@ -175,9 +209,14 @@ def _other_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("train in float32", _other_losses, "the first losses are 1.0e-02"),
         ("train as chosen", _coarse, "the last losses are"),
+        ("train in float32", _stuttering, "151 of 150 steps told"),
         ("stop and go on", _forgetful, "the weights are"),
+        ("stop and go on", _deaf, "the run did not stop when it was asked to"),
+        ("stop and go on", _stuttering, "steps are missing, or made twice"),
         ("validate", _brighter, "PSNR differs by"),
         ("use", _seams, "tiles are"),
+        ("use", _wrong(2, 1.01), "float32 is"),
+        ("use", _wrong(4, 2.0), ""),  # begins with the arithmetic that was chosen
         ("keep a run", _another_run, "the run in the store is another"),
         ("resize", _other_pixels, "pictures part by"),
     ],
@@ -203,6 +242,18 @@ def test_a_gpu_that_does_not_record_its_steps_is_not_well():
     fast = History(precision="float32: asked for; whole steps as a CUDA graph")
     doctor._insist_on_capture(gpu, fast)
     doctor._insist_on_capture(doctor._Patient(torch.device("cpu")), slow)
+
+
+@pytest.mark.parametrize(("mebibytes", "is_well"), [(255, True), (257, False)])
+def test_a_gpu_whose_memory_is_still_held_is_not_well(
+    monkeypatch: pytest.MonkeyPatch, mebibytes: int, is_well: bool
+) -> None:
+    for name in ("memory_reserved", "max_memory_reserved"):
+        monkeypatch.setattr(torch.cuda, name, lambda _: mebibytes * 2**20)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    (found,) = ask(doctor._Patient(torch.device("cuda")), "memory")
+    assert found.is_well == is_well
+    assert f"{mebibytes} MiB" in found.text
 
 
 def test_missing_packages_are_named(patient, monkeypatch):

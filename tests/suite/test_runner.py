@@ -386,6 +386,10 @@ def test_no_lessons_and_damaged_lessons_are_named(tmp_path: Path) -> None:
         find_lessons(folder=tmp_path)
 
 
+def test_a_comment_in_the_code_is_no_title(tmp_path: Path) -> None:
+    assert write(tmp_path, "# imports\nimport math").title == "01_lesson"
+
+
 def test_a_lesson_knows_its_title_and_length(build: Build) -> None:
     lesson = build("good")
     assert lesson.title == "A lesson that holds"

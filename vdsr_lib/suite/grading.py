@@ -52,7 +52,8 @@ def grade(text: str, *, timeout: int = 180) -> list[Mark]:
     Returns
     -------
     list of Mark
-        One for each code cell, in order.
+        One for each code cell, in order. The cell in which the time ran out or the
+        kernel died has that as its error, and so has every cell after it.
 
     Notes
     -----
@@ -61,31 +62,42 @@ def grade(text: str, *, timeout: int = 180) -> list[Mark]:
     """
     import nbformat
     from nbclient import NotebookClient
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     from vdsr_lib.suite.kernel import Kernel
 
     notebook: Any = nbformat.reads(text, as_version=4)
+    done: set[int] = set()
+    stopped = ""
     with tempfile.TemporaryDirectory() as folder:
         kernel = Kernel(folder)
         kernel.start()
         try:
             client = NotebookClient(
-                notebook, km=kernel.manager, timeout=timeout, allow_errors=True
+                notebook,
+                km=kernel.manager,
+                timeout=timeout,
+                allow_errors=True,
+                on_cell_executed=lambda cell_index, **_: done.add(cell_index),
             )
             client.execute()
+        except (CellTimeoutError, DeadKernelError) as error:
+            stopped = type(error).__name__
         finally:
             kernel.close()
     return [
-        _mark(number, cell)
+        _mark(number, cell, "" if number - 1 in done else stopped)
         for number, cell in enumerate(notebook.cells, 1)
         if cell.cell_type == "code"
     ]
 
 
-def _mark(number: int, cell: Any) -> Mark:
-    """Read off an executed cell what it came to."""
+def _mark(number: int, cell: Any, stopped: str) -> Mark:
+    """Read off a cell what it came to; `stopped` is why it did not end, or empty."""
     facts = cell.metadata.get("nbgrader", {})
-    errors = [output for output in cell.outputs if output.output_type == "error"]
+    errors = [(o.ename, o.evalue) for o in cell.outputs if o.output_type == "error"]
+    if stopped:
+        errors = [(stopped, "the notebook did not come to the end of this cell")]
     graded = bool(facts.get("grade")) and not facts.get("solution")
     points = float(facts.get("points", 0)) if graded else 0.0
     return Mark(
@@ -93,6 +105,6 @@ def _mark(number: int, cell: Any) -> Mark:
         name=facts["grade_id"] if graded else "",
         points=points,
         earned=0.0 if errors else points,
-        error=errors[0].ename if errors else "",
-        message=errors[0].evalue if errors else "",
+        error=errors[0][0] if errors else "",
+        message=errors[0][1] if errors else "",
     )

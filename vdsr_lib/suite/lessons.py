@@ -130,7 +130,8 @@ def find_lessons(
 def _lesson(path: Path) -> Lesson:
     """Read a lesson's title and length."""
     cells = read_notebook(path).cells
-    heads = [line for c in cells for line in c.source.splitlines() if line[:2] == "# "]
+    prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+    heads = [line for line in prose.splitlines() if line[:2] == "# "]
     title = heads[0][2:].strip() if heads else path.stem
     code = sum(c.cell_type == "code" and bool(c.source.strip()) for c in cells)
     tagged = [n for n, c in enumerate(cells, 1) if "parameters" in _tags(c)]
