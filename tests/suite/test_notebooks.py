@@ -172,7 +172,11 @@ def test_missing_orphaned_and_damaged_notebooks_are_named(
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"# %%\nx = '\xff'\n", "not UTF-8"), (b"", "holds no cell")],
+    [
+        (b"# %%\nx = '\xff'\n", "not UTF-8"),
+        (b"", "holds no cell"),
+        (b'# %% tags=["a", "a"]\nx = 1\n', r"\['a', 'a'\] has non-unique elements"),
+    ],
 )
 def test_bad_sources_are_named(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "01_bad.py"

@@ -65,14 +65,17 @@ def read_source(source: Path) -> Any:
     Raises
     ------
     LabError
-        If the file is not UTF-8, or holds no cell.
+        If the file is not UTF-8, holds no cell, or one that no notebook can have.
     """
     import jupytext
+    from nbformat import ValidationError
 
     try:
         notebook = jupytext.reads(source.read_text("utf-8"), fmt="py:percent")
     except UnicodeDecodeError as error:
         raise LabError(f"{source}: not UTF-8: {error}") from None
+    except ValidationError as error:  # a tag that a cell has twice, for one
+        raise LabError(f"{source}: {error.message}") from None
     if not notebook.cells:
         raise LabError(f"{source}: holds no cell; begin one with '# %%'")
     return notebook
