@@ -88,7 +88,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     lesson.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
     (results / "executed").mkdir()
     nbformat.write(lesson, results / "executed" / name)
-    (results / "site").mkdir()  # of an earlier run
-    (results / "site/objects.inv").touch()
-    (results / "site/left_over.html").touch()
+    earlier = results / "site"
+    (earlier / "notebooks").mkdir(parents=True)
+    project = "# Project: A laboratory for very deep super-resolution\n"
+    (earlier / "objects.inv").write_text(f"# Sphinx inventory version 2\n{project}")
+    (earlier / "notebooks/left_over.html").touch()
+    (earlier / "CNAME").write_text("lab.example")
     return build_site(results, commands="# The commands\n\n`vdsr`\n")

@@ -15,7 +15,7 @@ from vdsr_lib.images import (
     to_luma,
     to_uint8,
 )
-from vdsr_lib.metrics import psnr, ssim
+from vdsr_lib.metrics import psnr, psnr_and_ssim, ssim
 
 
 @pytest.fixture
@@ -253,3 +253,13 @@ def test_bicubic_scores_what_the_paper_prints(
     assert len(scores) == {"set5": 5, "set14": 14}[name]
     found = np.mean(scores, axis=0)
     assert f"{found[0]:.2f} {found[1]:.4f}" == f"{decibel:.2f} {similarity:.4f}"
+
+
+def test_both_scores_as_far_as_there_are_any():
+    picture = np.arange(13 * 14, dtype=np.uint8).reshape(13, 14)
+    other = picture ^ 1
+    scores = psnr(picture, other, border=1), ssim(picture, other, border=1)
+    assert psnr_and_ssim(picture, other, border=1) == scores
+    assert psnr_and_ssim(picture, picture) == (None, 1.0)
+    small = psnr_and_ssim(picture, other, border=2)  # 9 x 10 pixels are left
+    assert small == (psnr(picture, other, border=2), None)

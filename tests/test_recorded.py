@@ -17,6 +17,8 @@ from vdsr_lib.experiments.known import Known
 from vdsr_lib.experiments.results import Recording
 from vdsr_lib.experiments.shipping import FLOAT16_LIMIT, weights_name
 from vdsr_lib.experiments.telling import cost_text
+from vdsr_lib.experiments.wording import DIFFERENCES
+from vdsr_lib.paper import table
 from vdsr_lib.weights import available_models, load_model, read_card
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -188,3 +190,44 @@ def test_every_recorded_number_of_set5_is_measured_again(name: str, real_data: P
         recorded = f"x{scale:g}"
         assert row.psnr == pytest.approx(card["scores"]["Set5"][recorded], abs=0.001)
         assert row.ssim == pytest.approx(card["ssim"]["Set5"][recorded], abs=0.0001)
+
+
+# --- what the page says of them -------------------------------------------------------
+
+
+def test_what_is_said_of_depth_5_is_what_is_recorded():
+    """Each number of the paragraph is worked out from recordings anew."""
+    figure3 = Recording.read(DATA / "recorded/figure3.json")
+    free = Recording.read(DATA / "recorded/decay.json")
+    printed = table("figure3").pivot_table("psnr", "depth", "scale")
+    ours = figure3.table.pivot_table("psnr", "depth", "scale")
+    lacks = (printed - ours).dropna()
+    text = " ".join(DIFFERENCES.partition("**Depth 5.**")[2].split("\n\n")[0].split())
+
+    others = lacks.drop(5).to_numpy()
+    assert f"{others.min():.2f} to {others.max():.2f} dB under" in text
+    at_2, at_3, at_4 = (f"{lacks.loc[5, scale]:.2f}" for scale in (2, 3, 4))
+    assert f"it is {at_2} at x2, {at_3} at x3 and {at_4} at x4" in text
+
+    runs = figure3.table.pivot_table("psnr", "scale", "run")
+    first, second = runs["depth 5, run 1"], runs["depth 5, run 2"]
+    assert 0.05 < (first - second).abs().max() < 0.06  # "within 0.06 dB"
+    own = lacks.loc[5, 2] - lacks.drop(5)[2].mean()
+    gain = free.table.set_index("scale")["psnr"] - first
+    assert f"lacks {own:.1f} dB at x2 that the others" in text
+    assert gain[2] > own / 2
+    assert f"ends {gain[2]:.2f} dB higher at x2, {gain[4]:.2f} at x4" in text
+    assert second[3] - first[3] < gain[3] < 0  # "at x3 between the two runs"
+    assert f"depth 5's own, {own - gain[2]:.1f} dB at x2" in text
+
+    def norms(recording, run):
+        return recording.histories[run].to_frame()["gradient_norm"]
+
+    one, two = (norms(figure3, f"depth 5, run {n}") for n in (1, 2))
+    bursts = f"exceeds 1 in {(one > 1).sum()} epochs of the first run"
+    assert f"{bursts}, where it comes to {one.max():.1f}" in text
+    assert f"and in {(two > 1).sum()} of the second" in text
+    assert f"bursts too, up to {norms(figure3, 'depth 7, run 1').max():.1f}" in text
+    assert norms(free, "depth 5, decay 0").max() < 0.8
+    loss = free.histories["depth 5, decay 0"].to_frame()["loss"]
+    assert (loss.diff().dropna() <= 0).all()

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["psnr", "ssim"]
+__all__ = ["SSIM_WINDOW", "psnr", "psnr_and_ssim", "ssim"]
 
-SSIM_WINDOW = 11  # pixels a side
+SSIM_WINDOW = 11
+"""Pixels a side of the window in which SSIM is measured."""
 
 
 def psnr(
@@ -118,6 +119,37 @@ def ssim(
             channel_axis=-1 if first.ndim == 3 else None,
         )
     )
+
+
+def psnr_and_ssim(
+    reference: NDArray[np.uint8], estimate: NDArray[np.uint8], *, border: int = 0
+) -> tuple[float | None, float | None]:
+    """Return both scores as far as there are any, for what is shown to a reader.
+
+    Parameters
+    ----------
+    reference, estimate : (H, W) array of uint8
+        Luma.
+    border : int
+        Pixels left out at each side.
+
+    Returns
+    -------
+    tuple of (float or None, float or None)
+        PSNR in dB, None where the pictures are equal; SSIM, 1 there, and None where
+        they are smaller than its window of 11 x 11.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or the border leaves nothing.
+    """
+    decibels = psnr(reference, estimate, border=border)
+    if not np.isfinite(decibels):
+        return None, 1.0
+    if min(reference.shape) - 2 * border < SSIM_WINDOW:
+        return decibels, None
+    return decibels, ssim(reference, estimate, border=border)
 
 
 def _prepare(

@@ -98,7 +98,7 @@ def test_of_many_runs_twelve_are_named(experiment: str, more: str):
         chosen_runs(runs, "zzz")
 
 
-@pytest.mark.timeout(60)  # each name doubled the time once: it was hours
+@pytest.mark.timeout(60)  # hours, if each name doubled the time
 def test_a_typo_behind_many_names_is_found_at_once() -> None:
     runs = get_experiment("figure3").runs("paper")
     text = ", ".join([run.name for run in runs[:30]] + ["depht 5, run 9"])

@@ -121,6 +121,41 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     assert mine.read_text() == "years of work"
 
 
+def test_another_projects_site_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "objects.inv").write_text("# Sphinx inventory\n# Project: NumPy\n")
+    with pytest.raises(LabError, match="holds something else than a site"):
+        build_site(tmp_path / "results", tmp_path, commands="")
+    assert (tmp_path / "objects.inv").exists()
+
+
+def test_what_runs_left_beside_a_site_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the site is a link to a folder, or the current one."""
+
+    def one_page(source: Path, target: Path) -> tuple[str, ...]:
+        (target / "docs").mkdir(parents=True)
+        (target / "docs/guide.html").write_text(str(len(list(source.iterdir()))))
+        project = "# Project: A laboratory for very deep super-resolution\n"
+        (target / "objects.inv").write_text(project)
+        return ()
+
+    monkeypatch.setattr("vdsr_lib.suite.site._run_sphinx", one_page)
+    results, link = tmp_path / "results", tmp_path / "link"
+    results.mkdir()
+    link.symlink_to(results)
+    monkeypatch.chdir(results)
+    build_site(results, results, commands="# Commands")
+    (results / "executed").mkdir()
+    (results / "executed/hours.ipynb").touch()
+    (results / "docs/stale.html").touch()
+    build_site("nowhere", link, commands="# Commands")
+    assert not (results / "docs/stale.html").exists()
+    build_site("nowhere", ".", commands="# Commands")
+    assert (results / "executed/hours.ipynb").exists()
+    assert (results / "docs/guide.html").exists()
+
+
 def test_outside_a_checkout_the_reason_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,4 +241,6 @@ def test_a_site_is_replaced_and_its_documented_names_can_be_found(site: Site) ->
     names = set(known["py:function"]) | set(known["py:class"])
     assert {"vdsr_lib.metrics.psnr", "vdsr_lib.training.train"} <= names
     assert {"vdsr_lib.models.VDSR", "vdsr_lib.experiments.run_experiment"} <= names
-    assert not (site.index.parent / "left_over.html").exists()
+    assert not (site.index.parent / "notebooks/left_over.html").exists()
+    assert (site.index.parent / "CNAME").read_text() == "lab.example"  # somebody's own
+    assert (site.index.parent / ".nojekyll").exists()  # or GitHub drops _static

@@ -177,7 +177,7 @@ def test_the_static_picture_shows_the_very_pixels(widget, pictures, monkeypatch)
 
 
 def test_the_static_picture_is_of_what_is_shown_now(scene):
-    """Once it was known by the place of its pixels in memory, which others take."""
+    """The place of its pixels in memory does not name it: others take that."""
     small = {"HR": scene[:12, :12], "flat": scene[:12, :12] * 0}
     widget = compare(small, reference="HR")
     before, place = widget.to_png(), id(widget.pixels)

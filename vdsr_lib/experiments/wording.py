@@ -48,18 +48,20 @@ experiment `overlap_scales` puts the reading to the test on Table 2. What we can
 is what they ran.
 
 **Depth 5.** Our runs of Figure 3 at depths 7, 10 and 20 end 0.33 to 0.47 dB under the
-paper's points. At depth 5 it is 1.4 at x2, and 0.5 at x3 and x4, and that is not
-chance: two runs end within 0.05 dB of each other. Less than half of it is weight decay.
-Patches are as large as the receptive field, and the loss is summed over a patch. One of
-11 x 11 has a fourteenth of that of 41 x 41, while the decay stays 1e-4, and so pulls
-fourteen times as hard against it. With it the gradient bursts while the rate is 0.1:
-its mean norm exceeds 1 in 11 of the first run's epochs and in 9 of the second's, up to
-11.5, and the loss rises there. Without it (the experiment `decay`, with the first run's
-weights and order) the norm never reaches 0.8, the loss falls in every epoch, and the
-network ends 0.61 dB higher at x2, 0.09 at x4, and at x3 where it was. What is left, 0.8
-dB at x2, has another reason, and we do not know it. What we have not tried is patches
-of 41 x 41 at every depth: in one that is as large as the field, zeros from beyond its
-edge reach every pixel but the central one.
+paper's points. At depth 5 it is 1.44 at x2, 0.56 at x3 and 0.47 at x4, and that is not
+chance: two runs end within 0.06 dB of each other. So it lacks 1.0 dB at x2 that the
+others do not lack, and more than half of that is weight decay. Patches are as large as
+the receptive field, and the loss is summed over a patch. One of 11 x 11 has a
+fourteenth of that of 41 x 41, while the decay stays 1e-4, and so pulls fourteen times
+as hard against it. With it the gradient bursts while the rate is 0.1: its mean norm
+exceeds 1 in 11 epochs of the first run, where it comes to 11.5, and in 9 of the second,
+and the loss rises when a burst begins. (Depth 7 bursts too, up to 30.4, and lacks no
+more than depth 10.) Without it (the experiment `decay`, with the first run's weights
+and order) the norm never reaches 0.8, the loss never rises, and the network ends 0.61
+dB higher at x2, 0.09 at x4, and at x3 between the two runs. What is left of depth 5's
+own, 0.4 dB at x2, we cannot explain. What we have not tried is patches of 41 x 41 at
+every depth: in one that is as large as the field, zeros from beyond its edge reach
+every pixel but the central one.
 
 **How many pictures.** The same 80 epochs on 291 pictures, not augmented, which are
 seven times the steps, give 0.3 to 0.5 dB over T91 at each scale, more than anything

@@ -163,28 +163,16 @@ def _scores(
     """Return a line for each picture: its PSNR and SSIM against the reference."""
     if reference is None:
         return dict.fromkeys(pictures, "")
+    from vdsr_lib.metrics import psnr_and_ssim
+
     true = luma_levels(pictures[reference]).astype(np.uint8)
     lines, heading = {}, "PSNR / SSIM"
     for name, picture in pictures.items():
         luma = luma_levels(picture).astype(np.uint8)
-        decibels, alike = psnr_and_ssim(true, luma, border)
+        decibels, alike = psnr_and_ssim(true, luma, border=border)
         lines[name] = "identical" if decibels is None else f"{decibels:.2f} dB"
         if decibels is not None and alike is not None:
             lines[name] += f" / {alike:.4f}"
         elif alike is None:
             heading = "PSNR"
     return {**lines, reference: heading}
-
-
-def psnr_and_ssim(
-    truth: NDArray[np.uint8], luma: NDArray[np.uint8], border: int
-) -> tuple[float | None, float | None]:
-    """Return both scores; None for what is infinite or cannot be computed."""
-    from vdsr_lib.metrics import SSIM_WINDOW, psnr, ssim
-
-    decibels = psnr(truth, luma, border=border)
-    if not np.isfinite(decibels):
-        return None, 1.0
-    if min(truth.shape) - 2 * border < SSIM_WINDOW:
-        return decibels, None
-    return decibels, ssim(truth, luma, border=border)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def _page(notebook: Any, title: str, links: Links) -> str:
         return lesson_html(notebook, title, links=links)
     except Exception as error:  # nbconvert raises a dozen kinds
         why = f"This page could not be made: {error}. The notebook is complete."
+        print(f"{title}: {why}", file=sys.stderr)
         return lesson_html(_as_notebook(f"# {title}\n\n{why}"), title)
 
 

@@ -31,7 +31,7 @@ _SETTINGS: dict[str, Any] = {
     "html_title": "Very deep super-resolution",
     "extensions": [
         *("sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc", "myst_nb"),
-        __name__,
+        *("sphinx.ext.githubpages", __name__),
     ],
     "default_role": "py:obj",
     "autodoc_typehints": "none",
@@ -62,7 +62,7 @@ class Site:
     index : pathlib.Path
         The first page.
     problems : tuple of str
-        What Sphinx complained of, a line each; empty when all is well.
+        What Sphinx complained of, line by line; empty when all is well.
     not_run : tuple of str
         The lessons that have a page without outputs: their notebooks' names.
     """
@@ -86,7 +86,8 @@ def build_site(
         The output folder of `vdsr_lib.suite.reproduction.reproduce`, with the lessons
         as they ran. One that is not there gets a page without outputs.
     output : path-like, optional
-        The site's folder; default: ``site`` in `results`. An earlier site is replaced.
+        The site's folder; default: ``site`` in `results`. Of an earlier site there the
+        pages are replaced; what somebody has put beside them stays.
     commands : str
         The page of the commands, in Markdown.
 
@@ -97,8 +98,8 @@ def build_site(
     Raises
     ------
     LabError
-        If the library is not in a checkout, Sphinx or a part of it is not installed,
-        or the folder holds something else.
+        If the library is not in a checkout, Sphinx or a part of it is not installed
+        or stops, or the folder holds something else than this site.
     """
     ran = from_home(results)
     target = ran / "site" if output is None else from_home(output)
@@ -117,33 +118,42 @@ def build_site(
         stage = Stage(root, Path(scratch, "source"))
         stage.fill(ran / "executed", commands)
         problems = _run_sphinx(stage.folder, Path(scratch, "site"))
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(Path(scratch, "site"), target)
+        for made in Path(scratch, "site").iterdir():
+            if made.is_dir():
+                shutil.rmtree(target / made.name, ignore_errors=True)
+        shutil.copytree(Path(scratch, "site"), target, dirs_exist_ok=True)
     return Site(target / "index.html", problems, tuple(stage.not_run))
 
 
 def _is_site(folder: Path) -> bool:
-    return (folder / "objects.inv").is_file()
+    """Return whether a folder holds this site, and not another project's."""
+    inventory = folder / "objects.inv"
+    ours = f"# Project: {_SETTINGS['project']}\n".encode()
+    return inventory.is_file() and ours in inventory.read_bytes()[:200]
 
 
 def _run_sphinx(source: Path, target: Path) -> tuple[str, ...]:
     """Build the pages; return what was complained of."""
     from sphinx.application import Sphinx
+    from sphinx.errors import SphinxError
     from sphinx.util.docutils import docutils_namespace, patch_docutils
 
     complaints = io.StringIO()
-    with patch_docutils(source), docutils_namespace():
-        app = Sphinx(
-            srcdir=source,
-            confdir=None,
-            outdir=target,
-            doctreedir=source.parent / "doctrees",
-            buildername="html",
-            confoverrides=_SETTINGS,
-            status=None,
-            warning=complaints,
-        )
-        app.build()
+    try:
+        with patch_docutils(source), docutils_namespace():
+            app = Sphinx(
+                srcdir=source,
+                confdir=None,
+                outdir=target,
+                doctreedir=source.parent / "doctrees",
+                buildername="html",
+                confoverrides=_SETTINGS,
+                status=None,
+                warning=complaints,
+            )
+            app.build()
+    except SphinxError as error:
+        raise LabError(f"Sphinx stops: {error}") from error
     said = re.sub(r"\x1b\[[\d;]*m", "", complaints.getvalue())  # without colours
     return tuple(said.replace(f"{source}{os.sep}", "").splitlines())
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vdsr_lib.figures.crops import differing_boxes, to_8bit
-from vdsr_lib.figures.pictures import psnr_and_ssim
 from vdsr_lib.images import to_luma
+from vdsr_lib.metrics import psnr_and_ssim
 from vdsr_lib.widgets.frames import Frames, packed_frames
 
 __all__ = ["Pictures", "decoded", "first_view", "most_different", "pack", "png_bytes"]
@@ -272,7 +272,8 @@ def _scores(
         scores.append(
             [
                 list(psnr_and_ssim(truths[min(i, len(truths) - 1)],
-                     to_luma(members[min(i, len(members) - 1)]), border))
+                     to_luma(members[min(i, len(members) - 1)]),
+                     border=border))
                 for i in range(count)
             ]
         )  # fmt: skip

@@ -89,15 +89,16 @@ class Explorer extends Page {
   }
 
   /** A slider over the members of a list, with a button that plays them. */
-  player(label, handler, count, rest = 700) {
+  player(label, handler, count, pause = 700) {
     const input = h("input", { type: "range", min: 0, step: 1, "aria-label": label });
     const button = h("button", { type: "button", class: "vk-play" });
     const text = h("span", { class: "vk-now" }); // the slider speaks for itself
     const node = h("div", { class: "vk-player" }, button, input, text);
     let playing = false;
     const tick = () => {
+      if (count() < 2) return toggle(false); // fewer came while it played
       handler((Number(input.value) + 1) % count());
-      this.playTimer = setTimeout(tick, rest);
+      this.playTimer = setTimeout(tick, pause);
     };
     const toggle = (wanted = !playing) => {
       playing = wanted && count() > 1;

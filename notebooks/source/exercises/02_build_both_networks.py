@@ -112,6 +112,7 @@ check_exercise("srcnn-forward", my_srcnn)
 ### BEGIN HIDDEN TESTS
 network, picture = SRCNN(), torch.linspace(0, 1, 300).reshape(1, 1, 15, 20)
 mine, theirs = my_srcnn(layers_of(network), picture), network(picture)
+assert mine.shape == theirs.shape
 assert (mine - theirs).abs().max() < 1e-4
 ### END HIDDEN TESTS
 
@@ -142,6 +143,7 @@ check_exercise("vdsr-forward", my_vdsr)
 ### BEGIN HIDDEN TESTS
 network, picture = VDSR(5, 8), torch.linspace(0, 1, 300).reshape(1, 1, 15, 20)
 mine, theirs = my_vdsr(layers_of(network), picture), network(picture)
+assert mine.shape == theirs.shape
 assert (mine - theirs).abs().max() < 1e-4
 ### END HIDDEN TESTS
 
