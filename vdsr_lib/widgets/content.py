@@ -268,13 +268,10 @@ def _scores(
     truths = [to_luma(member) for member in series[reference]]
     scores = []
     for members in series.values():
-        count = max(len(members), len(truths))
-        scores.append(
-            [
-                list(psnr_and_ssim(truths[min(i, len(truths) - 1)],
-                     to_luma(members[min(i, len(members) - 1)]),
-                     border=border))
-                for i in range(count)
-            ]
-        )  # fmt: skip
+        lumas = [to_luma(member) for member in members]
+        pairs = [
+            (truths[min(i, len(truths) - 1)], lumas[min(i, len(lumas) - 1)])
+            for i in range(max(len(truths), len(lumas)))
+        ]
+        scores.append([list(psnr_and_ssim(*pair, border=border)) for pair in pairs])
     return scores
