@@ -163,11 +163,12 @@ def test_decay_has_a_section_where_a_run_without_it_is_recorded():
     assert title not in comparison_page(Known([recording("decay", kept)], {}))
     found = recording("decay", kept | {"depth 5, decay 0": (35.5, 32.4, 30.2)})
     cells = rows(section(comparison_page(Known([found], {})), title))
-    assert len(cells) == 4
+    assert len(cells) == 5
     five = ["11 x 11", "0", "35.50", "32.40", "30.20", "`vdsr made depth 5, decay 0`"]
     assert cells["depth 5, decay 0"] == five
     assert cells["depth 5, decay 0.0001"][1:3] == ["0.0001", "35.00"]
     assert cells["depth 10, decay 0"][:3] == ["21 x 21", "0", "not run"]
+    assert cells["depth 5, patches of 41"][:2] == ["41 x 41", "0.0001"]
 
 
 def test_a_scale_that_a_run_was_not_measured_at_is_said_to_be_so():

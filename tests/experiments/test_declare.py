@@ -211,9 +211,9 @@ def test_clipping_start_is_clipping_ended_after_two_epochs():
         ).runs(profile)
 
 
-def test_decay_is_two_networks_of_the_paper_and_both_without_it():
+def test_decay_is_two_networks_of_the_paper_without_it_and_one_on_large_patches():
     for profile in PROFILES:
-        ten, few, ten_free, few_free = get_experiment("decay").runs(profile)
+        ten, few, ten_free, few_free, large = get_experiment("decay").runs(profile)
         assert ten.key() == get_experiment("table1").runs(profile)[0].key()
         assert few.key() == get_experiment("figure3").runs(profile)[0].key()
         for run, free in ((ten, ten_free), (few, few_free)):
@@ -221,6 +221,9 @@ def test_decay_is_two_networks_of_the_paper_and_both_without_it():
             assert replace(free, training=kept).key() == run.key() != free.key()
             assert free.training.weight_decay == free.factors["weight_decay"] == 0
             assert run.factors | {"weight_decay": 0} == free.factors
+        deepest = get_experiment("figure3").runs(profile)[-1].patch_size
+        assert large.patch_size == large.factors["patch"] == deepest > few.patch_size
+        assert replace(large, patch_size=few.patch_size).key() == few.key()
 
 
 def test_experiments_cover_the_tables_of_the_paper():

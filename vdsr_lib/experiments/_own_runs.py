@@ -78,23 +78,28 @@ def shallow_runs(size: Size) -> Iterable[Run]:
 
 
 def decay_runs(size: Size) -> Iterable[Run]:
-    """Two networks of the paper with its weight decay, and without any.
+    """Two networks of the paper with its weight decay, without, and on large patches.
 
     The loss is a sum over the pixels of a patch, so that the same decay weighs more
     where patches are small: Table 1's have 441 of them, and the smallest of Figure 3
-    121, where those of depth 20 have 1,681.
+    121, where those of depth 20 have 1,681. The shallowest network is also trained,
+    with decay, on patches as large as the deepest one's.
     """
-    shallowest = next(iter(depth_runs(size)))
-    depth = shallowest.factors["depth"]
+    shallowest, *_, deepest = depth_runs(size)
+    depth, largest = shallowest.factors["depth"], deepest.patch_size
     for decay in (1e-4, 0.0):
         ten = at_scale_2(size, 10, True, size.recipe(weight_decay=decay))
         small = replace(shallowest.training, weight_decay=decay)
         for layers, run in ((10, ten), (depth, replace(shallowest, training=small))):
-            yield replace(
-                run,
-                name=f"depth {layers}, decay {decay:g}",
-                factors={"depth": layers, "weight_decay": decay},
-            )
+            yield _with_factors(f"depth {layers}, decay {decay:g}", layers, run)
+    large = replace(shallowest, patch_size=largest)
+    yield _with_factors(f"depth {depth}, patches of {largest}", depth, large)
+
+
+def _with_factors(name: str, layers: Factor, run: Run) -> Run:
+    factors = {"depth": layers, "patch": run.patch_size}
+    factors["weight_decay"] = run.training.weight_decay
+    return replace(run, name=name, factors=factors)
 
 
 def clipping_start_runs(size: Size) -> Iterable[Run]:
