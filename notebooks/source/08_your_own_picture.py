@@ -111,7 +111,8 @@ own_picture(models=mine, scale=3, task="restore", device=device)
 # invent it.
 #
 # Under `make app` the same page runs as a small application, without a
-# notebook around it. Your picture never leaves this computer.
+# notebook around it; on the site that `make site` makes, the browser itself
+# runs the networks. Your picture never leaves this computer.
 #
 # ## Colour: why the luma alone
 #

@@ -36,6 +36,7 @@ def chromium() -> Iterator[Any]:
     if not CHROMIUM.exists():
         pytest.skip(f"no browser: {CHROMIUM} is missing (apt-get install chromium)")
     arguments = ["--disable-background-networking", "--disable-component-update"]
+    arguments.append("--enable-unsafe-swiftshader")  # WebGL without a graphics card
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--no-sandbox")  # Chromium's sandbox refuses root
     with sync_api.sync_playwright() as playwright:

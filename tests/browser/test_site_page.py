@@ -8,6 +8,7 @@ import pytest
 
 from vdsr_lib.suite.site import Site
 
+from .own_pages import Own
 from .visits import Visit
 
 pytestmark = [
@@ -34,6 +35,23 @@ def test_a_comparison_is_alive_and_stands_on_the_pages_ground(
     page.wait_for_selector(".vdsr-compare [aria-pressed=true] >> text=Difference")
 
 
+def test_a_picture_is_enlarged_by_the_browser_itself(
+    open_page: Callable[..., Visit],
+) -> None:
+    page = open_page("index.html", color_scheme="dark").page
+    page.get_by_role("link", name="Enlarge a picture of your own").first.click()
+    own = Own(page, "ready")
+    page.wait_for_selector(".vdsr-own[data-theme=dark]")
+    own.root.get_by_role("button", name="letters").click()
+    own.facts("letters: 192 x 192 pixels")
+    own.root.get_by_label("Model").select_option("srcnn-915-x2")
+    own.until("working")  # so its weights came
+    own.root.get_by_role("button", name="Cancel").click()
+    own.until("ready")
+    own.root.get_by_label("Model").select_option("bicubic")
+    own.until("done")
+
+
 def test_a_search_finds_lessons_and_the_library(
     open_page: Callable[..., Visit],
 ) -> None:
@@ -52,7 +70,9 @@ def test_pictures_are_not_dimmed_in_the_dark(open_page: Callable[..., Visit]) ->
     assert picture.evaluate("node => getComputedStyle(node).filter") == "none"
 
 
-@pytest.mark.parametrize("name", ["index.html", LESSON, "reference/training.html"])
+@pytest.mark.parametrize(
+    "name", ["index.html", LESSON, "own_picture.html", "reference/training.html"]
+)
 def test_no_page_is_wider_than_a_phone(
     open_page: Callable[..., Visit], name: str
 ) -> None:

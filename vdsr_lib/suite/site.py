@@ -21,7 +21,7 @@ from typing import Any
 from vdsr_lib._files import from_home, notebooks_dir, require_writable
 from vdsr_lib.errors import LabError
 from vdsr_lib.suite.edition import tex_to_mathml
-from vdsr_lib.suite.staging import Stage
+from vdsr_lib.suite.staging import EXTRA, Stage
 
 __all__ = ["Site", "build_site", "setup"]
 
@@ -147,7 +147,7 @@ def _run_sphinx(source: Path, target: Path) -> tuple[str, ...]:
                 outdir=target,
                 doctreedir=source.parent / "doctrees",
                 buildername="html",
-                confoverrides=_SETTINGS,
+                confoverrides=_SETTINGS | {"html_extra_path": [str(source / EXTRA)]},
                 status=None,
                 warning=complaints,
             )

@@ -15,13 +15,18 @@ from urllib.parse import unquote, urlsplit
 from vdsr_lib.suite.edition import without_kernel
 from vdsr_lib.suite.lessons import read_notebook
 from vdsr_lib.suite.reference import reference_pages
+from vdsr_lib.widgets.in_browser import browser_body, network_scripts
 
-__all__ = ["Stage"]
+__all__ = ["EXTRA", "Stage"]
+
+EXTRA = "extra"
+"""The folder of what lies beside the pages as it is."""
 
 _LINK = re.compile(r"(?<=\]\()[^()\s#]+")
 _NAMED = re.compile(r"(?<![\[`])`((?:docs|data|benchmarks)/[\w/]+\.md)`(?![\]`])")
 _NOT_RUN = "*Not run yet: `vdsr reproduce` fills this page with what it measures.*"
 _CONTENTS = {
+    "Try it": "own_picture",
     "Lessons": "{lessons}",
     "In class": "docs/teaching\nnotebooks/exercises/index\ndocs/answers/index",
     "Measured": "docs/ours_against_the_paper\ndata/README\nbenchmarks/README",
@@ -36,6 +41,20 @@ Each grades itself, task by task, and gives hints on request. Open one in Jupyte
 ```{{toctree}}
 {assignments}
 ```
+"""
+_OWN_PICTURE = """# Enlarge a picture of your own
+
+Your browser computes here: the networks of these lessons run on its graphics card, and
+the picture does not leave your computer. What each choice means, and when not to trust
+the result, is in [lesson 08](notebooks/08_your_own_picture.ipynb).
+
+```{{raw}} html
+{body}
+```
+
+On the same picture the library gives the same, but for a level of rounding here and
+there. It needs WebGL 2 with float textures; without a graphics card a large network
+takes minutes.
 """
 _ANSWERS = """# Answers
 
@@ -92,6 +111,9 @@ class Stage:
         assignments = [self._notebook(name, self._read(name)) for name in tasks]
         page = _ASSIGNMENTS.format(assignments="\n".join(assignments))
         self._write("notebooks/exercises/index.md", page)
+        self._write("own_picture.md", _OWN_PICTURE.format(body=browser_body()))
+        for name, text in network_scripts().items():
+            self._write(f"{EXTRA}/networks/{name}", text)
         readme = self._text((self.root / "README.md").read_text("utf-8"), "README.md")
         contents = _contents(lessons="\n".join(titles))
         self._write("index.md", readme + contents)

@@ -29,6 +29,18 @@ function regionPsnr(first, second, width, [top, left, rows, columns]) {
   return 10 * Math.log10((255 * 255 * rows * columns) / sum);
 }
 
+/** The 8-bit luma of RGBA bytes: of colour BT.601 in studio range, as MATLAB rounds it. */
+function lumaOf(data, coloured = true) {
+  const luma = new Uint8Array(data.length / 4);
+  for (let k = 0, p = 0; k < luma.length; k++, p += 4) {
+    luma[k] = coloured
+      ? Math.floor(
+        (65481 * data[p] + 128553 * data[p + 1] + 24966 * data[p + 2] + 4207500) / 255000)
+      : data[p];
+  }
+  return luma;
+}
+
 /** The decoded pictures of one model, shared by its views. */
 class Store {
   constructor(pixels, colour) {
@@ -64,7 +76,7 @@ class Store {
     return this.probe.getImageData(0, 0, 1, 1).data.slice(0, 3);
   }
 
-  /** The 8-bit luma: of colour BT.601 in studio range, rounded as MATLAB does. */
+  /** The 8-bit luma, worked out once. */
   luma(i) {
     if (this.lumas[i]) return this.lumas[i];
     const { width, height } = this.bitmaps[i];
@@ -72,15 +84,7 @@ class Store {
       .getContext("2d", { willReadFrequently: true });
     context.drawImage(this.bitmaps[i], 0, 0);
     const { data } = context.getImageData(0, 0, width, height);
-    const luma = new Uint8Array(width * height);
-    for (let k = 0, p = 0; k < luma.length; k++, p += 4) {
-      luma[k] = this.colour[i]
-        ? Math.floor(
-          (65481 * data[p] + 128553 * data[p + 1] + 24966 * data[p + 2] + 4207500) /
-            255000)
-        : data[p];
-    }
-    return (this.lumas[i] = luma);
+    return (this.lumas[i] = lumaOf(data, this.colour[i]));
   }
 
   /** The level within which 99.5 % of all differences to `base` lie. */

@@ -41,7 +41,13 @@ window.vdsrShow ??= (() => {
       }
     }
     save_changes() {}
-    send() {}
+    /** To the kernel, where the page has something in its place; and back. */
+    send(content, _, buffers) {
+      this.kernel?.receive(content, buffers);
+    }
+    tell(content, buffers = []) {
+      for (const handler of this.handlers.get("msg:custom") ?? []) handler(content, buffers);
+    }
   }
 
   function bytes(base64) {
@@ -71,7 +77,7 @@ window.vdsrShow ??= (() => {
 
   const sources = {};
 
-  return async (mount) => {
+  const show = async (mount) => {
     const place = mount.querySelector(".vdsr-place");
     try {
       const { key, source, model } = JSON.parse(
@@ -90,4 +96,5 @@ window.vdsrShow ??= (() => {
       console.error(error);
     }
   };
+  return (mount) => (mount.shown = show(mount));
 })();

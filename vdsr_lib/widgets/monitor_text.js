@@ -1,7 +1,5 @@
 /* How a training's times and numbers are written, and where its axes have ticks. */
 
-const TIMES = "\u00d7";
-
 /** Seconds as 0:07, 12:34 or 1:02:03. */
 function clock(seconds) {
   const whole = Math.max(0, Math.round(seconds));

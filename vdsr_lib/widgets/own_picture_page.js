@@ -2,7 +2,6 @@
 
 const LEAST = 1.1;
 const MOST = 4;
-const TIMES = "\u00d7";
 const TASKS = [
   ["enlarge", "Enlarge", "The picture becomes larger; nobody knows the true detail."],
   ["restore", "Shrink first, then restore",

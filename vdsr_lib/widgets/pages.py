@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["inline_widgets", "standalone_page"]
+__all__ = ["inline_widgets", "json_in_script", "mount", "standalone_page"]
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 _STATE = "application/vnd.jupyter.widget-state+json"
@@ -78,7 +78,7 @@ def standalone_page(
     png, width, height = picture
     image = {"data": b64encode(png).decode(), "alt": alt}
     image |= {"width": str(width), "height": str(height)}
-    body = _mount(model, image, with_host=True, with_source=True)
+    body = mount(model, image)
     return _PAGE.format(title=html.escape(title), body=body)
 
 
@@ -113,7 +113,7 @@ def inline_widgets(notebook: Any) -> int:
                 continue
             key = _key(model["state"])
             image = _image(output)
-            body = _mount(
+            body = mount(
                 model, image, with_host=not known, with_source=key not in known
             )
             known.add(key)
@@ -144,14 +144,31 @@ def _image(output: Mapping[str, Any]) -> dict[str, str]:
     return {"data": "".join(data).replace("\n", ""), **kept}
 
 
-def _mount(
+def mount(
     model: Mapping[str, Any],
     image: Mapping[str, str],
     *,
-    with_host: bool,
-    with_source: bool,
+    with_host: bool = True,
+    with_source: bool = True,
 ) -> str:
-    """Return the element that holds a widget: picture, place, state, start."""
+    """Return the element that holds a widget: picture, place, state, start.
+
+    Parameters
+    ----------
+    model : mapping
+        As for `standalone_page`.
+    image : mapping
+        The static picture: ``data``, a PNG file in base64, and attributes of its
+        element; empty for none.
+    with_host, with_source : bool
+        Whether the scripts that all widgets of a page share, and the code of this kind
+        of widget, come along. The first of a page needs both.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     state = {k: v for k, v in model["state"].items() if k not in ("_esm", "_css")}
     content: dict[str, Any] = {
         "key": _key(model["state"]),
@@ -172,11 +189,21 @@ def _mount(
     return (
         f'<div class="vdsr-widget">\n<div class="vdsr-static">{picture}</div>\n'
         '<div class="vdsr-place"></div>\n'
-        f'<script type="application/json">{_json(content)}</script>\n'
+        f'<script type="application/json">{json_in_script(content)}</script>\n'
         f"{host}<script>vdsrShow(document.currentScript.parentNode)</script>\n</div>"
     )
 
 
-def _json(content: Any) -> str:
-    """Return JSON that can stand in a script element whatever strings it holds."""
+def json_in_script(content: Any) -> str:
+    """Return JSON that can stand in a script element whatever strings it holds.
+
+    Parameters
+    ----------
+    content : any
+        What `json.dumps` takes.
+
+    Returns
+    -------
+    str
+    """
     return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")

@@ -4,6 +4,7 @@
  */
 
 const MINUS = "\u2212";
+const TIMES = "\u00d7";
 const SVG = new Set(["svg", "path", "line", "text", "circle", "g", "rect", "title"]);
 
 /** Where an arrow key leads: rows down, columns to the right. */

@@ -1,0 +1,362 @@
+"""Your own picture, computed by the browser: held against the library, pixel by pixel.
+
+Here a CPU plays the graphics card, so that pictures are small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vdsr_lib.datasets import load_images
+from vdsr_lib.images import read_picture, rgb_to_luma, rgb_to_ycbcr, ycbcr_to_rgb
+from vdsr_lib.inference import super_resolve
+from vdsr_lib.metrics import psnr
+from vdsr_lib.resize import imresize
+from vdsr_lib.upscaling import upscale
+from vdsr_lib.weights import load_model, weights_file
+from vdsr_lib.widgets import in_browser
+from vdsr_lib.widgets.orders import shrunk
+from vdsr_lib.widgets.pictured import page_source
+
+from .own_pages import Own, times
+from .visits import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+# --- its parts ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def parts(chromium: Any) -> Any:
+    """A page in which the parts of the kernel can be called by name."""
+    page = chromium.new_page()
+    script = page_source(*in_browser.KERNEL).replace("export function", "function")
+    page.add_script_tag(content=script)
+    yield page
+    page.close()
+
+
+def call(parts: Any, text: str, *given: Any) -> Any:
+    """Call a function of JavaScript; arrays go as lists, and come back as such."""
+    plain = [v.ravel().tolist() if isinstance(v, np.ndarray) else v for v in given]
+    return parts.evaluate(f"async (given) => {{ {text} }}", plain)
+
+
+@pytest.mark.parametrize(
+    ("shape", "larger"),
+    [
+        *(((11, 7), (22, 14)), ((9, 13), (10, 15)), ((6, 6), (23, 25))),
+        *(((30, 21), (10, 7)), ((17, 40), (12, 13)), ((5, 9), (9, 5))),
+        *(((1, 3), (4, 4)), ((8, 8), (8, 8))),
+    ],
+)
+@pytest.mark.parametrize("kind", [np.float64, np.uint8])
+def test_imresize_is_the_librarys(
+    parts: Any, shape: tuple[int, int], larger: tuple[int, int], kind: type
+) -> None:
+    rng = np.random.default_rng(1)
+    plane = rng.integers(0, 256, shape).astype(kind)
+    script = "return [...imresize(Float64Array.from(given[0]), ...given.slice(1))]"
+    options = {"rounded": kind is np.uint8}
+    made = call(parts, script, plane, list(shape), list(larger), options)
+    expected = imresize(plane, shape=larger).astype(float).ravel()
+    np.testing.assert_allclose(made, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_imresize_is_matlabs(parts: Any, oracles: Path, scale: int) -> None:
+    matlab = np.load(oracles / "matlab_imresize_butterfly.npz")
+    high, low, up = (matlab[f"butterfly_{scale}_{what}"] for what in ("hr", "lr", "up"))
+    script = "return [...imresize(Float64Array.from(given[0]), given[1], given[2])]"
+    for given, expected in ((high, low), (low, up)):
+        made = call(parts, script, given, list(given.shape), list(expected.shape))
+        np.testing.assert_allclose(made, expected.ravel(), rtol=0, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def colours() -> np.ndarray:
+    """Colours of the whole cube, with its corners."""
+    rng = np.random.default_rng(2)
+    corners = np.stack(np.meshgrid(*[[0, 255]] * 3), -1).reshape(-1, 3)
+    drawn = rng.integers(0, 256, (192, 3))
+    return np.concatenate([corners, drawn]).astype(np.uint8).reshape(8, 25, 3)
+
+
+def rgba(pixels: np.ndarray) -> np.ndarray:
+    """Add an opacity of 255."""
+    return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+
+
+def test_colour_goes_to_luma_and_back_as_in_the_library(
+    parts: Any, colours: np.ndarray
+) -> None:
+    script = """const picture = { data: Uint8ClampedArray.from(given[0]) };
+      const planes = ycbcr(picture);
+      return [planes.map((plane) => [...plane]), [...lumaOf(picture.data)],
+        [...inColour(planes, given[1]).data]];"""
+    shape = list(colours.shape[:2])
+    planes, luma, back = call(parts, script, rgba(colours), shape)
+    expected = np.moveaxis(rgb_to_ycbcr(colours / 255), -1, 0).reshape(3, -1)
+    np.testing.assert_allclose(planes, expected, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(luma, rgb_to_luma(colours).ravel())
+    np.testing.assert_array_equal(back, rgba(colours).ravel())
+
+
+def test_what_is_no_colour_is_clipped_as_in_the_library(parts: Any) -> None:
+    planes = np.random.default_rng(3).random((3, 6, 5))
+    script = """const planes = given.slice(0, 3).map((p) => Float64Array.from(p));
+      return [...inColour(planes, given[3]).data]"""
+    made = np.reshape(call(parts, script, *planes, [6, 5]), (6, 5, 4))
+    expected = np.floor(255 * ycbcr_to_rgb(np.moveaxis(planes, 0, -1)) + 0.5)
+    np.testing.assert_array_equal(made[..., :3], expected)
+
+
+@pytest.mark.parametrize(
+    "code", [0x0000, 0x8000, 0x0001, 0x03FF, 0x0400, 0x3C00, 0xC000, 0x7BFF, 0x3555]
+)
+def test_float16_is_read_exactly(parts: Any, code: int) -> None:
+    bits = np.array([code], "<u2")
+    script = "return [...halves(Uint8Array.from(given[0]))]"
+    assert call(parts, script, bits.view(np.uint8)) == bits.view("<f2").tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        *(("srcnn-915-x3", (30, 20)), ("srcnn-955-x2", (17, 21))),
+        *(("vdsr-291-short", (24, 20)), ("srcnn-915-x2", (12, 430))),
+    ],
+)
+def test_a_network_gives_what_it_gives_in_torch(
+    parts: Any, name: str, shape: tuple[int, int]
+) -> None:
+    """To the rounding of float32, at borders too, and where windows meet (430)."""
+    camera = load_images("embedded-test")["coffee"][40 : 40 + shape[0], : shape[1]]
+    ilr = rgb_to_luma(camera).astype(np.float32) / 255
+    script = """globalThis.graphics ??= new Graphics();
+      const network = new Network(graphics, Uint8Array.from(given[0]));
+      const shares = [];
+      const made = await network.run(
+        Float32Array.from(given[1]), given[2], given[3], (share) => shares.push(share));
+      return [[...made], shares]"""
+    weights = np.frombuffer(weights_file(name).read_bytes(), np.uint8)
+    height, width = ilr.shape
+    made, shares = call(parts, script, weights, ilr, width, height)
+    given = torch.from_numpy(ilr)[None, None]
+    expected = super_resolve(load_model(name), given, precision="float32")
+    np.testing.assert_allclose(
+        np.reshape(made, ilr.shape), expected[0, 0], rtol=0, atol=5e-6
+    )
+    assert np.abs(expected[0, 0].numpy() - ilr).max() > 1e-3  # it does something
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+# --- the page -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page and the networks beside it, and pictures."""
+    folder = tmp_path_factory.mktemp("in_browser")
+    body = in_browser.browser_body()
+    (folder / "page.html").write_text(f"<!doctype html><meta charset=utf-8>{body}")
+    (folder / "networks").mkdir()
+    for name, script in in_browser.network_scripts().items():
+        (folder / "networks" / name).write_text(script)
+    coffee = load_images("embedded-test")["coffee"]
+    Image.fromarray(coffee[100:130, 200:240]).save(folder / "cup.png")
+    Image.fromarray(coffee[100:130, 200:240, 0]).save(folder / "grey.png")
+    veil = np.linspace(0, 255, 40 * 30).reshape(30, 40).astype(np.uint8)
+    veiled = np.dstack([coffee[100:130, 200:240], veil])
+    Image.fromarray(veiled).save(folder / "veiled.png")
+    turned = Image.fromarray(coffee[100:130, 200:240])
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(folder / "turned.jpg", exif=exif, quality=95)
+    Image.fromarray(coffee[:3, :3]).save(folder / "dot.png")
+    (folder / "text.png").write_text("no picture")
+    (folder / "empty.png").touch()
+    return folder
+
+
+@pytest.fixture
+def own(folder: Path, visit: Callable[..., Visit]) -> Own:
+    """The page, opened as a file."""
+    page = visit(folder / "page.html").page
+    return Own(page, "ready")
+
+
+def enlarge(own: Own, file: Path, model: str, scale: str, task: str = "") -> None:
+    """Choose everything, the network last, and wait for the result."""
+    own.root.get_by_label("Model").select_option("bicubic")
+    own.choose(file)
+    own.facts(file.name)
+    if task:
+        own.root.get_by_role("button", name=task).click()
+    number = own.root.get_by_label("Scale, as a number")
+    number.fill(scale)
+    number.blur()
+    own.until("done")
+    own.root.get_by_label("Model").select_option(model)
+    own.until("done")
+
+
+@pytest.mark.parametrize(
+    ("file", "model", "scale"),
+    [
+        *(("cup.png", "bicubic", "2.15"), ("cup.png", "srcnn-915-x2", "2")),
+        *(("grey.png", "srcnn-915-x3", "3"), ("cup.png", "vdsr-291-short", "1.5")),
+    ],
+)
+def test_the_result_is_that_of_the_library(
+    own: Own, folder: Path, tmp_path: Path, file: str, model: str, scale: str
+) -> None:
+    """But for a level of rounding, of one pixel in a thousand."""
+    enlarge(own, folder / file, model, scale)
+    name, samples = own.download(tmp_path)
+    assert name == f"{Path(file).stem}_x{scale}_{model}.png"
+    given = np.asarray(Image.open(folder / file))
+    expected = upscale(given, float(scale), model=model, precision="float32")
+    if expected.ndim == 2:
+        expected = np.dstack([expected] * 3)
+    apart = np.abs(samples[..., :3].astype(int) - expected)
+    assert samples.shape[:2] == expected.shape[:2]
+    assert apart.max() <= 1
+    assert (apart > 0).mean() < 0.001
+
+
+def test_opacity_is_enlarged_and_kept(own: Own, folder: Path, tmp_path: Path) -> None:
+    """A browser's PNG keeps colours where they are seen."""
+    enlarge(own, folder / "veiled.png", "srcnn-915-x2", "2")
+    own.facts("veiled.png: 40 x 30 pixels, colour with transparency")
+    _, samples = own.download(tmp_path)
+    given = np.asarray(Image.open(folder / "veiled.png"))
+    expected = upscale(given, 2, model="srcnn-915-x2").astype(int)
+    np.testing.assert_array_equal(samples[..., 3], expected[..., 3])
+    seen = expected[..., 3:] / 255
+    assert (np.abs(samples - expected)[..., :3] * seen).max() <= 1.5
+
+
+def test_a_restored_picture_has_the_librarys_scores(own: Own, folder: Path) -> None:
+    enlarge(own, folder / "cup.png", "srcnn-915-x2", "2", "Shrink first")
+    small, truth = shrunk(read_picture(folder / "cup.png"), 2)
+    said = own.root.locator(".vo-status").inner_text()
+    for model in ("bicubic", "srcnn-915-x2"):
+        made = upscale(small.pixels, 2, model=model, precision="float32")
+        score = psnr(rgb_to_luma(truth), rgb_to_luma(made), border=2)
+        assert f"{model}: {score:.2f} dB" in said
+    card = own.page.locator(".vdsr-compare .vc-card").nth(2)
+    assert f"{score:.2f} dB" in card.inner_text()
+
+
+def test_a_photograph_stands_upright(own: Own, folder: Path) -> None:
+    enlarge(own, folder / "turned.jpg", "bicubic", "1.1")
+    own.facts("turned.jpg: 30 x 40 pixels, colour")
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("text.png", "text.png is no picture that this browser can read"),
+        ("empty.png", "empty.png is empty (0 bytes)"),
+        ("wide.png", "wide.png has 4000 x 3001 pixels, above the limit of this page"),
+    ],
+)
+def test_what_cannot_be_taken_is_named(
+    own: Own, folder: Path, file: str, said: str
+) -> None:
+    if file == "wide.png":
+        Image.new("L", (4000, 3001)).save(folder / file)
+    own.choose(folder / file)
+    assert own.problem().startswith(times(said))
+    own.root.get_by_label("Model").select_option("bicubic")  # and nothing is broken
+    own.until("done")
+    assert not own.root.get_by_role("alert").is_visible()
+
+
+def test_a_result_that_cannot_be_made_is_named(own: Own, folder: Path) -> None:
+    Image.new("L", (1200, 1000)).save(folder / "large.png")
+    own.root.get_by_label("Model").select_option("bicubic")
+    own.until("done")
+    own.choose(folder / "large.png")
+    own.facts("large.png")
+    own.root.get_by_label("Scale, as a number").fill("4")
+    own.root.get_by_label("Scale, as a number").blur()
+    assert "above the limit of 12 megapixels" in own.problem()
+    own.choose(folder / "dot.png")
+    own.facts("dot.png")
+    own.root.get_by_role("button", name="Shrink first").click()
+    assert "too few to be shrunk by 4" in own.problem()
+
+
+def test_work_is_stopped_and_begun_again(own: Own, folder: Path) -> None:
+    own.root.get_by_label("Model").select_option("vdsr-t91")
+    own.until("working")
+    own.root.get_by_role("button", name="Cancel").click()
+    own.until("ready")
+    assert "Stopped; nothing was made." in own.root.locator(".vo-status").inner_text()
+    enlarge(own, folder / "cup.png", "srcnn-915-x2", "2")
+
+
+def test_long_work_waits_to_be_asked_for(own: Own, folder: Path) -> None:
+    Image.new("L", (400, 300)).save(folder / "much.png")
+    own.root.get_by_label("Model").select_option("bicubic")
+    own.choose(folder / "much.png")
+    own.facts("much.png")
+    own.until("done")
+    own.root.get_by_label("Model").select_option("vdsr-291-short")
+    own.until("ready")
+    assert "press Enlarge" in own.root.locator(".vo-status").inner_text()
+
+
+def test_of_a_large_result_a_detail_is_compared(own: Own, folder: Path) -> None:
+    pixels = np.zeros((500, 1000, 3), np.uint8)
+    pixels[:, 500:] = 200
+    Image.fromarray(pixels).save(folder / "halves.png")
+    own.root.get_by_label("Model").select_option("bicubic")
+    own.choose(folder / "halves.png")
+    own.facts("halves.png")
+    own.until("done")
+    state = """() => {
+      const model = document.querySelectorAll('.vdsr-widget')[1].vdsr.model;
+      return [model.get('size'), model.get('names')];
+    }"""
+    assert own.page.evaluate(state) == [[1024, 1024], ["original pixels", "bicubic"]]
+    image = own.root.locator(".vo-thumb")
+    image.click(position={"x": 3, "y": 30})
+    own.page.wait_for_function(
+        "document.querySelector('.vdsr-own .vo-detail').style.left === '0%'"
+    )
+
+
+def test_weights_that_are_not_there_are_named(
+    folder: Path, tmp_path: Path, visit: Callable[..., Visit]
+) -> None:
+    (tmp_path / "page.html").write_text((folder / "page.html").read_text())
+    opened = visit(tmp_path / "page.html")
+    own = Own(opened.page, "ready")
+    own.root.get_by_label("Model").select_option("srcnn-915-x3")
+    assert "srcnn-915-x3 could not be fetched" in own.problem()
+    assert "ERR_FILE_NOT_FOUND" in opened.errors.pop()
+
+
+def test_a_browser_without_the_means_says_so(
+    folder: Path, visit: Callable[..., Visit]
+) -> None:
+    page = visit().page
+    page.add_init_script(
+        "const real = HTMLCanvasElement.prototype.getContext;"
+        "HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {"
+        "  return kind === 'webgl2' ? null : real.call(this, kind, ...rest); };"
+    )
+    page.goto((folder / "page.html").as_uri())
+    assert "no WebGL 2 with float textures" in Own(page, "empty").problem()

@@ -1,0 +1,258 @@
+/* What stands where a kernel would: "your own picture" computed by the browser itself.
+ *
+ * It does what `OwnPicture` does in Python, for the same two pages: hears the messages and
+ * changed choices of the one, and shows the result in the other, a comparison.
+ */
+
+const AT_ONCE = 5; // seconds of work that are begun without being asked
+const FIRST_RATE = 5e10; // multiplications a second, until a work has told
+const WHOLE = 1_500_000; // pixels of a result that is compared as a whole
+const DETAIL = 1024; // side of the detail that is compared of a larger one
+const STOPPED = Symbol("stopped");
+
+/** The work behind a page of one's own picture, and behind its comparison. */
+class BrowserKernel {
+  /** `fetchWeights(name)` gives the bytes of a weights file, `samples` PNG files by name. */
+  constructor(own, comparison, fetchWeights, samples) {
+    Object.assign(this, { own, comparison, fetchWeights, samples });
+    this.networks = new Map();
+    this.pieces = [];
+    own.kernel = this;
+    own.on("change:scale change:model change:task", () => this.chosen());
+    own.on("change:detail", () => this.compareAgain());
+    this.ready = this.begin();
+  }
+
+  get(name) {
+    return this.own.get(name);
+  }
+
+  /** Take the first sample; its result is there already. */
+  async begin() {
+    try {
+      this.graphics = new Graphics();
+      await this.sample(this.get("samples")[0]);
+    } catch (error) {
+      this.tell(error);
+    }
+  }
+
+  /** Do what a message of the page asks for. */
+  async receive(content, buffers) {
+    try {
+      await this.ready;
+      if (content.do === "piece") await this.take(content, buffers[0]);
+      if (content.do === "sample") await this.sample(content.name).then(() => this.chosen());
+      if (content.do === "enlarge") await this.start();
+      if (content.do === "cancel") this.stop();
+      if (content.do === "download") await this.send(content.id);
+    } catch (error) {
+      this.tell(error);
+    }
+  }
+
+  /** Take a piece of a file; with the last one, read the picture. */
+  async take({ id, name, size, offset }, piece) {
+    if (!size) throw new Error(`${name} is empty (0 bytes): choose another file`);
+    this.pieces = offset ? [...this.pieces, piece] : [piece];
+    this.own.tell({ do: "more", id, received: offset + piece.byteLength });
+    if (offset + piece.byteLength < size) return;
+    await this.show(new Blob(this.pieces), name);
+    this.chosen();
+  }
+
+  async sample(name) {
+    await this.show(this.samples[name], name);
+  }
+
+  /** Make a picture the one that is worked on. */
+  async show(bytes, name) {
+    const picture = await readPicture(bytes, name, this.graphics, this.get("limits"));
+    this.work = undefined;
+    Object.assign(this, { picture, made: undefined });
+    this.own.set({ name, size: sidesOf(picture), kind: kindOf(picture),
+      preview: await thumbnail(picture, 360) });
+    this.say("ready", this.get("status"));
+  }
+
+  // ------------------------------------------------------------------ the work
+
+  get target() {
+    const [scale, sides] = [this.get("scale"), sidesOf(this.picture)];
+    const restoring = this.get("task") === "restore";
+    return enlargedSides(restoring ? shrunkSides(sides, scale) : sides, scale);
+  }
+
+  /** Follow a changed choice: do the work at once if it is short, else wait. */
+  chosen() {
+    if (!this.picture) return;
+    this.work = this.made = undefined;
+    const [rows, columns] = this.target;
+    const most = this.get("limits").result_pixels;
+    this.own.set({ target: [rows, columns] });
+    if (rows * columns > most) {
+      this.tell(new Error(`${this.get("name")} would become ${columns} ${TIMES} ${rows} ` +
+        `pixels, above the limit of ${most / 1e6} megapixels: take a smaller scale`));
+      return;
+    }
+    const chosen = this.get("models").find(({ value }) => value === this.get("model"));
+    if (rows * columns * chosen.weights <= AT_ONCE * (this.rate ?? FIRST_RATE)) this.start();
+    else this.say("ready", "This takes a while: press Enlarge when you are ready.");
+  }
+
+  stop() {
+    this.work = undefined;
+    this.say("ready", "Stopped; nothing was made.", 0);
+  }
+
+  /** Do the work; what runs is stopped. */
+  async start() {
+    const work = this.work = {};
+    const watch = (share) => {
+      if (this.work !== work) throw STOPPED;
+      this.own.set({ progress: share });
+    };
+    try {
+      this.made = undefined;
+      await this.enlarge(watch);
+    } catch (error) {
+      if (error !== STOPPED && this.work === work) this.tell(error);
+    }
+  }
+
+  async enlarge(watch) {
+    const [scale, model, task] = ["scale", "model", "task"].map((name) => this.get(name));
+    const name = this.get("name");
+    let [source, truth] = [this.picture, undefined];
+    if (task === "restore") ({ small: source, truth } = shrunk(source, scale, name));
+    this.say("working", `Enlarging by ${model} ...`, 0);
+    const network = await this.network(model, enlargedSides(sidesOf(source), scale));
+    await this.graphics.rest(); // let the page draw
+    watch(0.05);
+    const start = performance.now();
+    const { plain, result } = await enlarged(source, scale, network, (share) =>
+      watch(0.05 + 0.95 * share));
+    const seconds = (performance.now() - start) / 1000;
+    watch(1);
+    if (network) this.rate = (plain.height * plain.width * network.weights) / seconds;
+    this.made = { scale, model, source, truth, result, plain: onWhite(plain), network };
+    await this.compareAgain();
+    this.say("done", this.summary(seconds), 1);
+  }
+
+  /** The network of a name, and for SRCNN of the scale; null for bicubic. */
+  async network(model) {
+    if (model === "bicubic") return null;
+    if (!this.networks.has(model)) {
+      const bytes = await this.fetchWeights(model);
+      this.networks.set(model, new Network(this.graphics, bytes));
+    }
+    return this.networks.get(model);
+  }
+
+  summary(seconds) {
+    const { plain, truth, model, network, result, scale } = this.made;
+    const text = `${plain.width} ${TIMES} ${plain.height} pixels in ${seconds.toFixed(1)} s.`;
+    if (!truth) return text;
+    const scored = { bicubic: plain, ...(network ? { [model]: result } : {}) };
+    return Object.entries(scored).reduce((said, [name, picture]) =>
+      `${said} ${name}: ${decibels(truth, picture, scale).toFixed(2)} dB.`, text);
+  }
+
+  // ------------------------------------------------------------------ the result
+
+  /** The part of the result that is compared: [[first row, rows], [first column, columns]]. */
+  window() {
+    const sides = sidesOf(this.made.plain);
+    if (sides[0] * sides[1] <= WHOLE) return sides.map((length) => [0, length]);
+    return sides.map((length, axis) => {
+      const side = Math.min(DETAIL, length);
+      const middle = this.get("detail")[axis] * length;
+      return [Math.round(clamp(middle - side / 2, 0, length - side)), side];
+    });
+  }
+
+  /** Show the result, or another detail of it, in the comparison. */
+  async compareAgain() {
+    if (!this.made) return;
+    const { made } = this;
+    const { source, truth, plain, result, network, model, scale } = made;
+    const window = this.window();
+    const [rows, columns] = window.map((span) => run(...span));
+    const under = (places, small, large) => places.map((place) =>
+      Math.min(small - 1, Math.floor((place + 0.5) * (small / large))));
+    const shown = truth
+      ? { original: cut(truth, rows, columns) }
+      : { "original pixels": onWhite(cut(source, under(rows, source.height, plain.height),
+        under(columns, source.width, plain.width))) };
+    shown.bicubic = cut(plain, rows, columns);
+    if (network) shown[model] = onWhite(cut(result, rows, columns));
+    const pixels = await Promise.all(Object.values(shown).map((part) => png(canvasOf(part))));
+    if (this.made !== made) return;
+    const border = borderOf(scale, shown.bicubic);
+    this.own.set({ target: sidesOf(plain), window: [0, 1, 0, 1].map((axis, k) =>
+      window[axis][k < 2 ? 0 : 1] / sidesOf(plain)[axis]) });
+    this.comparison.set(this.compared(Object.keys(shown), shown, pixels, border));
+  }
+
+  /** The state of the comparison: what it shows, seen as before where that fits. */
+  compared(names, shown, pixels, border) {
+    const before = Object.fromEntries(["names", "left", "right", "size"].map((name) =>
+      [name, this.comparison.get(name)]));
+    const [truth, size] = [shown.original, sidesOf(shown.bicubic)];
+    const same = String(before.size) === String(size);
+    const again = String(before.names) === String(names);
+    return {
+      names, pixels, size, border, reference: truth ? "original" : "",
+      colour: names.map(() => true), series: names.map((_, k) => [k]),
+      scores: truth ? names.map((name) => {
+        const value = decibels(truth, shown[name], this.made.scale);
+        return [[Number.isFinite(value) ? value : null, null]];
+      }) : [],
+      left: again ? before.left : names.at(-2), right: again ? before.right : names.at(-1),
+      description: `Comparison of ${names.join(", ")}, ${size[1]} by ${size[0]} pixels`,
+      ...(same ? {} : { zoom: 0, centre: [size[1] / 2, size[0] / 2],
+        point: size.map((length) => Math.floor(length / 2)) }),
+    };
+  }
+
+  /** Give the page the PNG that it asked for. */
+  async send(id) {
+    if (!this.made) throw new Error("there is no enlarged picture yet: press Enlarge");
+    const { result, scale, model } = this.made;
+    const stem = this.get("name").replace(/\.[^.]*$/, "") || "picture";
+    const bytes = await png(canvasOf(result));
+    this.own.tell({ do: "file", id, name: `${stem}_x${scale}_${model}.png`, offset: 0,
+      size: bytes.byteLength }, [bytes]);
+  }
+
+  // ------------------------------------------------------------------ what is said
+
+  say(stage, status, progress) {
+    this.own.set({ problem: "", stage, status });
+    if (progress !== undefined) this.own.set({ progress });
+  }
+
+  tell(error) {
+    const rest = this.made ? "done" : this.picture ? "ready" : "empty";
+    this.say(rest, "", 0);
+    this.own.set({ problem: error.message });
+    this.own.tell({ do: "refused" });
+  }
+}
+
+/** Pixels that the paper leaves out of a score at each side. */
+const borderOf = (scale, { height, width }) =>
+  Math.min(Math.ceil(scale), Math.floor((Math.min(height, width) - 1) / 2));
+
+/** PSNR in dB of the luma, under the paper's protocol. */
+function decibels(truth, picture, scale) {
+  const border = borderOf(scale, truth);
+  return regionPsnr(lumaOf(truth.data), lumaOf(picture.data), truth.width,
+    [border, border, truth.height - 2 * border, truth.width - 2 * border]);
+}
+
+/** Take the place of the kernel for two widgets of a page. */
+export function serve(own, comparison, fetchWeights, samples) {
+  return new BrowserKernel(own, comparison, fetchWeights, samples);
+}

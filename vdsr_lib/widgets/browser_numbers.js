@@ -1,0 +1,106 @@
+/* MATLAB's bicubic `imresize` and the paper's luma, as resize.py and colour.py have them.
+ *
+ * A plane is a Float64Array, row by row; a picture is its RGBA bytes, as canvases hold
+ * them, with `height` and `width`.
+ */
+
+const [DARKEST, BRIGHTEST] = [16 / 255, 235 / 255];
+const FORWARD = [[65.481, 128.553, 24.966], [-37.797, -74.203, 112], [112, -93.786, -18.214]];
+const OFFSET = [16, 128, 128];
+
+/** The inverse of a 3 x 3 matrix, by its cofactors. */
+function inverted(m) {
+  const minor = (r, c) => {
+    const [[a, b], [d, e]] = m.filter((_, i) => i !== r)
+      .map((row) => row.filter((_, j) => j !== c));
+    return (r + c) % 2 ? b * d - a * e : a * e - b * d;
+  };
+  const whole = m[0].reduce((sum, value, c) => sum + value * minor(0, c), 0);
+  return m.map((_, r) => m.map((_, c) => minor(c, r) / whole));
+}
+
+const BACKWARD = inverted(FORWARD);
+
+/** Keys' kernel with a = -1/2. */
+function cubic(distance) {
+  const x = Math.abs(distance);
+  if (x <= 1) return (1.5 * x - 2.5) * x * x + 1;
+  return x <= 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
+}
+
+/** For each new pixel of an axis, which old ones it is made of, and their weights. */
+function taps(length, longer) {
+  const factor = longer / length;
+  const narrow = Math.min(1, factor); // shrinking filters as well
+  const reach = 2 / narrow;
+  return Array.from({ length: longer }, (_, k) => {
+    const centre = (k + 1) / factor + 0.5 * (1 - 1 / factor); // pixels count from 1
+    const first = Math.floor(centre - reach);
+    const weights = Array.from({ length: Math.ceil(2 * reach) + 2 }, (_, i) =>
+      cubic(narrow * (centre - first - i)));
+    const sum = weights.reduce((a, b) => a + b);
+    return weights.flatMap((weight, i) => {
+      const period = 2 * length;
+      const mirrored = (((first + i - 1) % period) + period) % period;
+      const place = Math.min(mirrored, period - 1 - mirrored);
+      return weight === 0 ? [] : [[place, weight / sum]];
+    });
+  });
+}
+
+/** Resize one axis of a plane: `stride` from place to place, `lanes` starts across it. */
+function resizeAxis(plane, [height, width], rows, longer) {
+  const length = rows ? height : width;
+  const [lanes, made] = rows ? [width, longer * width] : [height, height * longer];
+  const [from, to] = rows ? [width, width] : [1, 1];
+  const result = new Float64Array(made);
+  taps(length, longer).forEach((used, k) => {
+    for (let lane = 0; lane < lanes; lane++) {
+      const start = rows ? lane : lane * width;
+      let sum = 0;
+      for (const [place, weight] of used) sum += weight * plane[start + place * from];
+      result[(rows ? lane : lane * longer) + k * to] = sum;
+    }
+  });
+  return result;
+}
+
+/** Resize a plane; one in 8 bits is rounded after each axis, as MATLAB does. */
+function imresize(plane, shape, newShape, { rounded = false } = {}) {
+  const now = [...shape];
+  const axes = newShape[0] / shape[0] <= newShape[1] / shape[1] ? [0, 1] : [1, 0];
+  let made = plane;
+  for (const axis of axes) {
+    if (now[axis] === newShape[axis]) continue;
+    made = resizeAxis(made, now, axis === 0, newShape[axis]);
+    now[axis] = newShape[axis];
+    if (rounded) made = made.map((value) => Math.floor(clamp(value, 0, 255) + 0.5));
+  }
+  return made;
+}
+
+/** One channel of a picture, 0 to 3, in 0 to 255. */
+function channel({ data }, index) {
+  return Float64Array.from({ length: data.length / 4 }, (_, k) => data[4 * k + index]);
+}
+
+/** Y, Cb and Cr of a picture, divided by 255. */
+function ycbcr(picture) {
+  const rgb = [0, 1, 2].map((index) => channel(picture, index));
+  return FORWARD.map((weights, c) => rgb[0].map((_, k) => (OFFSET[c] + (weights[0] * rgb[0][k] +
+    weights[1] * rgb[1][k] + weights[2] * rgb[2][k]) / 255) / 255));
+}
+
+/** The picture of Y, Cb and Cr, and of an opacity in 0 to 255. */
+function inColour(planes, [height, width], alpha) {
+  const data = new Uint8ClampedArray(4 * height * width);
+  for (let k = 0; k < height * width; k++) {
+    const [y, cb, cr] = planes.map((plane, c) => 255 * plane[k] - OFFSET[c]);
+    BACKWARD.forEach(([a, b, c], index) => {
+      const share = clamp(a * y + b * cb + c * cr, 0, 1);
+      data[4 * k + index] = Math.floor(255 * share + 0.5);
+    });
+    data[4 * k + 3] = alpha ? alpha[k] : 255;
+  }
+  return { data, height, width };
+}
