@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -159,6 +160,81 @@ def test_what_is_given_takes_the_place_of_the_recipes_numbers(pictures, monkeypa
     named = [(f"--{name}".replace("_", "-"), str(v)) for name, v in given.items()]
     _, _, config = planned(monkeypatch, *options(pictures, *sum(named, ())))
     assert config == TrainingConfig.paper(batch_size=32, **given)
+
+
+def test_what_is_learnt_goes_on_gently(pictures, monkeypatch):
+    """By its name: the network, its patches; by default Adam at a tenth of its rate."""
+    given = ("train", *common(pictures), "--start", "srcnn-915-x2")
+    model, patches, config = planned(monkeypatch, *given)
+    shipped = load_model("srcnn-915-x2")
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, shipped.state_dict()[name])
+    assert patches.patch_size == 33
+    assert config == TrainingConfig.modern(batch_size=32, learning_rate=1e-4)
+    _, _, config = planned(monkeypatch, *given, "--learning-rate", "0.5")
+    assert config == TrainingConfig.modern(batch_size=32, learning_rate=0.5)
+    _, _, config = planned(monkeypatch, *given, "--recipe", "paper")
+    assert config == TrainingConfig.paper(batch_size=32)
+
+
+def test_a_file_goes_on_and_its_card_says_from_what(pictures, tmp_path):
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    made = options(pictures, "--max-steps", "3", "--output", str(first))
+    assert call(*made).exit_code == 0
+    go_on = ["train", *common(pictures), "--start", str(first), "--max-steps", "2"]
+    result = call(*go_on, "--output", str(second))
+    assert result.exit_code == 0, result.output
+    sha256 = hashlib.sha256(first.read_bytes()).hexdigest()
+    assert read_card(second)["start"] == {"weights": str(first), "sha256": sha256}
+    assert "start" not in read_card(first)
+    before, after = load_model(first), load_model(second)
+    apart = [
+        (a - b).abs().max()
+        for a, b in zip(before.parameters(), after.parameters(), strict=True)
+    ]
+    assert 0 < max(apart) < 1e-3  # two steps of Adam, at 1e-4 at most
+
+
+def test_a_run_goes_on_with_the_weights_it_began_with_alone(pictures, tmp_path):
+    """A checkpoint holds weights of its own: others at --start would go unheard."""
+    weights = [str(tmp_path / f"{n}.safetensors") for n in (1, 2)]
+    for n, file in enumerate(weights):
+        made = ("--max-steps", "1", "--seed", str(n), "--output", file)
+        assert call(*options(pictures, *made)).exit_code == 0
+    folder = ["--run-dir", str(tmp_path / "run"), "--resume", "--max-steps", "2"]
+    common_ = ["train", *common(pictures), *folder]
+    assert call(*common_, "--start", weights[0]).exit_code == 0
+    assert call(*common_, "--start", weights[0]).exit_code == 0
+    said = str(call(*common_, "--start", weights[1]).exception)
+    assert f"holds a run that began with {weights[0]}: give the same" in said
+    said = str(call(*options(pictures, *folder)).exception)
+    assert f"holds a run that began with {weights[0]}: give the same" in said
+    (tmp_path / "run/start.json").write_text("{")
+    said = str(call(*common_, "--start", weights[0]).exception)
+    assert f"{tmp_path / 'run/start.json'} is damaged" in said
+    fresh = ["--run-dir", str(tmp_path / "fresh"), "--resume", "--max-steps", "2"]
+    assert call(*options(pictures, *fresh)).exit_code == 0
+    said = str(
+        call("train", *common(pictures), *fresh, "--start", weights[0]).exception
+    )
+    assert "holds a run that began with fresh weights: give the same --start" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--start", "vdsr", "--depth", "3"], "--depth is for fresh weights"),
+        (["--start", "vdsr", "--network", "srcnn"], "--network is for fresh weights"),
+        (["--start", "bicubic"], "needs the weights of one network, got 'bicubic'"),
+        (["--start", "srcnn"], "needs the weights of one network, got 'srcnn'"),
+        (["--start", "vdsr-morden"], "vdsr-modern"),
+        (["--start", __file__], "test_train.py"),
+    ],
+)
+def test_weights_that_cannot_be_gone_on_from_are_named(
+    pictures, uncut, mistake, more, message
+):
+    assert message in mistake("train", *common(pictures), *more)
 
 
 def test_the_same_command_with_resume_is_idempotent(pictures, tmp_path):

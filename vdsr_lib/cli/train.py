@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,12 +33,16 @@ _SRCNN_KERNELS = {
     "srcnn-955": (9, 5, 5),
 }
 _SRCNN_PATCH = 33  # SRCNN's paper; its receptive field is 13
+_GENTLE = 1e-4  # what has been learnt is kept: docs/your_own.md
 
 
 def train(
     network: Annotated[
-        str, typer.Option(help="vdsr, srcnn-915 (or just srcnn), srcnn-935, srcnn-955.")
-    ] = "vdsr",
+        str | None,
+        typer.Option(
+            help="vdsr (the default), srcnn-915 (or just srcnn), srcnn-935, srcnn-955."
+        ),
+    ] = None,
     depth: Annotated[
         int | None, typer.Option(help="Layers of VDSR. Default and paper: 20.")
     ] = None,
@@ -49,6 +55,10 @@ def train(
             "--residual/--no-residual",
             help="VDSR predicts the residual (the default), or the picture itself.",
         ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="Weights to go on from: a network that ships, or a file."),
     ] = None,
     data: Annotated[
         str, typer.Option(help="Training pictures: a set ('vdsr data list') or folder.")
@@ -72,7 +82,7 @@ def train(
         str | None,
         typer.Option(
             help="paper, review, srcnn or modern (Adam, a cosine, averaged weights). "
-            "Default: the network's own."
+            "Default: the network's own; with --start modern, at a tenth of its rate."
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(help="The paper: 80.")] = 80,
@@ -113,21 +123,13 @@ def train(
     import vdsr_lib.training
     from vdsr_lib.devices import choose_precision, describe_machine, resolve_device
     from vdsr_lib.patches import PatchSet
-    from vdsr_lib.training.run_folder import holds_run
 
-    if resume and run_dir is None:
-        raise ValueError("--resume needs the --run-dir that it is to go on from")
-    if run_dir is not None and _is_first():
-        _require_folder(run_dir, resume=resume)
-    if output is not None:
-        if output.suffix != ".safetensors":
-            raise ValueError(f"--output must end in .safetensors, got {output}")
-        goes_on = run_dir is not None and resume and holds_run(run_dir)
-        require_target(output, replace=force or goes_on)
+    _check_places(output, run_dir, resume=resume, force=force)
     factors = numbers("--scales", scales)
-    is_srcnn = network in _SRCNN_KERNELS
     config = _config(
-        recipe or ("srcnn" if is_srcnn else "paper"),
+        recipe,
+        network=network,
+        start=start,
         epochs=epochs,
         max_steps=max_steps,
         batch_size=batch_size,
@@ -136,17 +138,21 @@ def train(
         theta=theta,
         seed=seed,
     )
-    shape = {"depth": depth, "width": width, "residual": residual}
-    model = _network(network, shape, recipe=recipe, seed=seed)
+    shape = {"network": network, "depth": depth, "width": width, "residual": residual}
+    model, origin = _beginning(start, shape, recipe=recipe, seed=seed)
+    if run_dir is not None and _is_first():
+        _remember(run_dir, origin)
     # A mistake is named before the long work; no GPU is begun with, as under torchrun
     # each process has its own, and that is decided later.
     resolve_device(device)
     choose_precision("cpu", precision)
     watch = _validator(validate, factors, device)
-    if patch_size is None:
-        patch_size = _SRCNN_PATCH if is_srcnn else model.receptive_field
     patches = PatchSet.from_images(
-        _pictures(data), factors, patch_size=patch_size, stride=stride, augment=augment
+        _pictures(data),
+        factors,
+        patch_size=_usual_patch(model) if patch_size is None else patch_size,
+        stride=stride,
+        augment=augment,
     )
     _say(f"{model}\n{patches}")
     history = vdsr_lib.training.train(
@@ -168,7 +174,25 @@ def train(
         raise typer.Exit(INTERRUPTED)
     if output is not None and _is_first():
         machine = describe_machine(device)
-        _save(model, output, data=data, config=config, history=history, machine=machine)
+        facts = {"data": data, **({"start": origin} if origin else {})}
+        _save(model, output, facts, config=config, history=history, machine=machine)
+
+
+def _check_places(
+    output: Path | None, run_dir: Path | None, *, resume: bool, force: bool
+) -> None:
+    """Refuse, before the long work, what could not be kept or would be lost."""
+    from vdsr_lib.training.run_folder import holds_run
+
+    if resume and run_dir is None:
+        raise ValueError("--resume needs the --run-dir that it is to go on from")
+    if run_dir is not None and _is_first():
+        _require_folder(run_dir, resume=resume)
+    if output is not None:
+        if output.suffix != ".safetensors":
+            raise ValueError(f"--output must end in .safetensors, got {output}")
+        goes_on = run_dir is not None and resume and holds_run(run_dir)
+        require_target(output, replace=force or goes_on)
 
 
 def _require_folder(run_dir: Path, *, resume: bool) -> None:
@@ -184,16 +208,55 @@ def _require_folder(run_dir: Path, *, resume: bool) -> None:
         )
 
 
-def _network(
-    name: str, shape: dict[str, Any], *, recipe: str | None, seed: int
-) -> VDSR | SRCNN:
-    """Return a fresh network, VDSR of some shape, whose weights the seed decides."""
+def _remember(run_dir: Path, origin: dict[str, str] | None) -> None:
+    """Keep beside a run which weights it began with; refuse to go on with others."""
+    from vdsr_lib._files import write_atomically
+    from vdsr_lib.training.run_folder import holds_run
+
+    file = run_dir / "start.json"
+    try:
+        known = json.loads(file.read_text("utf-8")) if file.exists() else None
+    except ValueError as error:
+        raise LabError(f"{file} is damaged ({error}): take another --run-dir") from None
+    if holds_run(run_dir) and known != origin:
+        began = known["weights"] if known else "fresh weights"
+        raise LabError(
+            f"{run_dir} holds a run that began with {began}: give the same --start, or "
+            "another --run-dir"
+        )
+    if origin is not None:
+        write_atomically(file, json.dumps(origin))
+
+
+def _beginning(
+    start: str | None, shape: dict[str, Any], *, recipe: str | None, seed: int
+) -> tuple[Any, dict[str, str] | None]:
+    """Return the network to train, and whose weights it has unless they are fresh."""
+    from torch import nn
+
+    from vdsr_lib.cli._networks import network_named, what_was_used
+    from vdsr_lib.weights import weights_file
+
+    if start is None:
+        return _network(shape, recipe=recipe, seed=seed), None
+    for option in (name for name, value in shape.items() if value is not None):
+        raise ValueError(f"--{option} is for fresh weights: --start says what it is")
+    model = network_named(start)
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"--start needs the weights of one network, got {start!r}")
+    sha256 = hashlib.sha256(weights_file(start).read_bytes()).hexdigest()
+    return model, {"weights": what_was_used(start, [1]), "sha256": sha256}
+
+
+def _network(shape: dict[str, Any], *, recipe: str | None, seed: int) -> VDSR | SRCNN:
+    """Return a fresh network of some shape, whose weights the seed decides."""
     import torch
 
     from vdsr_lib.models import SRCNN, VDSR
 
     generator = torch.Generator().manual_seed(seed)
     given = {option: value for option, value in shape.items() if value is not None}
+    name = given.pop("network", "vdsr")
     if name == "vdsr":
         return VDSR(**given, generator=generator)
     if name not in _SRCNN_KERNELS:
@@ -209,10 +272,24 @@ def _network(
     )
 
 
-def _config(recipe: str, **changes: Any) -> TrainingConfig:
-    """Return a preset with the changes that were given."""
+def _usual_patch(model: VDSR | SRCNN) -> int:
+    """Return the side of the patches that a network's paper takes."""
+    from vdsr_lib.models import SRCNN
+
+    return _SRCNN_PATCH if isinstance(model, SRCNN) else model.receptive_field
+
+
+def _config(
+    recipe: str | None, *, network: str | None, start: str | None, **changes: Any
+) -> TrainingConfig:
+    """Return a preset, a network's own by default, with the changes that were given."""
     from vdsr_lib.training import TrainingConfig
 
+    if recipe is None and start is not None:
+        recipe, usual = "modern", changes["learning_rate"]
+        changes["learning_rate"] = _GENTLE if usual is None else usual
+    elif recipe is None:
+        recipe = "srcnn" if network in _SRCNN_KERNELS else "paper"
     if recipe not in _RECIPES:
         raise ValueError(f"--recipe must be {', '.join(_RECIPES)}, got {recipe!r}")
     given = {name: value for name, value in changes.items() if value is not None}
@@ -250,8 +327,8 @@ def _say(text: str) -> None:
 def _save(
     model: VDSR | SRCNN,
     output: Path,
+    facts: dict[str, Any],
     *,
-    data: str,
     config: TrainingConfig,
     history: History,
     machine: dict[str, Any],
@@ -262,7 +339,7 @@ def _save(
     last = history.epochs[-1]
     card = {
         "recipe": config.to_dict(),
-        "data": data,
+        **facts,
         "scores": {k: v for k, v in last.items() if k.startswith(("psnr", "ssim"))},
         "precision": history.precision,
         "machine": machine,
