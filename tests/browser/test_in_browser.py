@@ -359,4 +359,7 @@ def test_a_browser_without_the_means_says_so(
         "  return kind === 'webgl2' ? null : real.call(this, kind, ...rest); };"
     )
     page.goto((folder / "page.html").as_uri())
-    assert "no WebGL 2 with float textures" in Own(page, "empty").problem()
+    own = Own(page, "empty")
+    assert "no WebGL 2 with float textures" in own.problem()
+    own.choose(folder / "cup.png")
+    assert "no WebGL 2 with float textures" in own.problem()

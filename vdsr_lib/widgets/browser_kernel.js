@@ -41,6 +41,7 @@ class BrowserKernel {
   async receive(content, buffers) {
     try {
       await this.ready;
+      if (!this.graphics) throw new Error(TOO_OLD);
       if (content.do === "piece") await this.take(content, buffers[0]);
       if (content.do === "sample") await this.sample(content.name).then(() => this.chosen());
       if (content.do === "enlarge") await this.start();

@@ -48,20 +48,30 @@ function taps(length, longer) {
   });
 }
 
-/** Resize one axis of a plane: `stride` from place to place, `lanes` starts across it. */
-function resizeAxis(plane, [height, width], rows, longer) {
-  const length = rows ? height : width;
-  const [lanes, made] = rows ? [width, longer * width] : [height, height * longer];
-  const [from, to] = rows ? [width, width] : [1, 1];
-  const result = new Float64Array(made);
-  taps(length, longer).forEach((used, k) => {
-    for (let lane = 0; lane < lanes; lane++) {
-      const start = rows ? lane : lane * width;
-      let sum = 0;
-      for (const [place, weight] of used) sum += weight * plane[start + place * from];
-      result[(rows ? lane : lane * longer) + k * to] = sum;
+/** Resize the rows of a plane: each new row is a weighted sum of old ones. */
+function resizeRows(plane, [height, width], longer) {
+  const result = new Float64Array(longer * width);
+  taps(height, longer).forEach((used, k) => {
+    for (const [place, weight] of used) {
+      for (let x = 0, to = k * width, from = place * width; x < width; x++) {
+        result[to++] += weight * plane[from++];
+      }
     }
   });
+  return result;
+}
+
+/** Resize the columns of a plane. */
+function resizeColumns(plane, [height, width], longer) {
+  const result = new Float64Array(height * longer);
+  const columns = taps(width, longer);
+  for (let y = 0, to = 0; y < height; y++) {
+    for (const used of columns) {
+      let sum = 0;
+      for (let i = 0; i < used.length; i++) sum += used[i][1] * plane[y * width + used[i][0]];
+      result[to++] = sum;
+    }
+  }
   return result;
 }
 
@@ -72,7 +82,7 @@ function imresize(plane, shape, newShape, { rounded = false } = {}) {
   let made = plane;
   for (const axis of axes) {
     if (now[axis] === newShape[axis]) continue;
-    made = resizeAxis(made, now, axis === 0, newShape[axis]);
+    made = (axis ? resizeColumns : resizeRows)(made, now, newShape[axis]);
     now[axis] = newShape[axis];
     if (rounded) made = made.map((value) => Math.floor(clamp(value, 0, 255) + 0.5));
   }
@@ -81,26 +91,36 @@ function imresize(plane, shape, newShape, { rounded = false } = {}) {
 
 /** One channel of a picture, 0 to 3, in 0 to 255. */
 function channel({ data }, index) {
-  return Float64Array.from({ length: data.length / 4 }, (_, k) => data[4 * k + index]);
+  const plane = new Float64Array(data.length / 4);
+  for (let k = 0; k < plane.length; k++) plane[k] = data[4 * k + index];
+  return plane;
 }
 
 /** Y, Cb and Cr of a picture, divided by 255. */
-function ycbcr(picture) {
-  const rgb = [0, 1, 2].map((index) => channel(picture, index));
-  return FORWARD.map((weights, c) => rgb[0].map((_, k) => (OFFSET[c] + (weights[0] * rgb[0][k] +
-    weights[1] * rgb[1][k] + weights[2] * rgb[2][k]) / 255) / 255));
+function ycbcr({ data }) {
+  return FORWARD.map(([red, green, blue], c) => {
+    const plane = new Float64Array(data.length / 4);
+    for (let k = 0, p = 0; k < plane.length; k++, p += 4) {
+      const sum = red * data[p] + green * data[p + 1] + blue * data[p + 2];
+      plane[k] = (OFFSET[c] + sum / 255) / 255;
+    }
+    return plane;
+  });
 }
 
 /** The picture of Y, Cb and Cr, and of an opacity in 0 to 255. */
-function inColour(planes, [height, width], alpha) {
+function inColour([luma, blueness, redness], [height, width], alpha) {
   const data = new Uint8ClampedArray(4 * height * width);
-  for (let k = 0; k < height * width; k++) {
-    const [y, cb, cr] = planes.map((plane, c) => 255 * plane[k] - OFFSET[c]);
-    BACKWARD.forEach(([a, b, c], index) => {
-      const share = clamp(a * y + b * cb + c * cr, 0, 1);
-      data[4 * k + index] = Math.floor(255 * share + 0.5);
-    });
-    data[4 * k + 3] = alpha ? alpha[k] : 255;
+  for (let k = 0, p = 0; p < data.length; k++, p += 4) {
+    const y = 255 * luma[k] - OFFSET[0];
+    const cb = 255 * blueness[k] - OFFSET[1];
+    const cr = 255 * redness[k] - OFFSET[2];
+    for (let c = 0; c < 3; c++) {
+      const [ofLuma, ofBlue, ofRed] = BACKWARD[c];
+      const share = clamp(ofLuma * y + ofBlue * cb + ofRed * cr, 0, 1);
+      data[p + c] = Math.floor(255 * share + 0.5);
+    }
+    data[p + 3] = alpha ? alpha[k] : 255;
   }
   return { data, height, width };
 }
