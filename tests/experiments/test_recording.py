@@ -185,6 +185,28 @@ def test_a_later_store_adds_to_what_was_recorded(
     assert (tmp_path / "recorded" / "ablation.json").read_bytes() == text
 
 
+def test_a_run_that_another_experiment_recorded_is_named_with_the_place(
+    ablation, store, measured, material, tmp_path
+):
+    """By what it is, not by its name; its own file holds what it holds."""
+    record(ablation, store, tmp_path)
+    first, second, third = ablation.runs("paper")
+    runs = (second, replace(first, name="the same"), replace(third, name="free"))
+    decay = Experiment("decay", "Tiny", "none", dict.fromkeys(PROFILES, runs))
+    kept = RunStore(tmp_path / "other")
+    make_run(third, store=kept, material=material, monitor=Silent())
+    read = Recording.read(record(decay, kept, tmp_path).path)
+    assert list(read.record["runs"]) == ["free"]
+    assert read.record["missing"] == {
+        "T91 + augmentation": "recorded in ablation: T91 + augmentation",
+        "the same": "recorded in ablation: T91",
+    }
+    again = Recording.read(record(ablation, store, tmp_path).path)
+    assert again.record["missing"] == {"291": "recorded in decay: free"}
+    alone = record(ablation, store, tmp_path / "alone").recording
+    assert alone.record["missing"] == {"291": cost_text(third)}
+
+
 @pytest.fixture
 def declare(ablation: Experiment) -> Callable[..., Experiment]:
     """The same runs, measured on other pictures."""
@@ -698,9 +720,9 @@ def test_runs_of_another_seed_are_joined_with_those_recorded_before(
         tmp_path / "before.json", ablation.runs("paper"), "paper", 3
     )
     assert found is before
-    whole = merging.merged(holding(third, 3), before, ablation, "paper", 3)
+    whole = merging.merged(holding(third, 3), before, ablation, {})
     assert list(whole.record["runs"]) == [first.name, third.name]
     assert list(whole.record["missing"]) == [second.name]
     assert list(whole.table.run) == [first.name, third.name]
-    alone = merging.merged(holding(third, 4), before, ablation, "paper", 4)
+    alone = merging.merged(holding(third, 4), before, ablation, {})
     assert list(alone.record["runs"]) == [third.name]

@@ -116,7 +116,8 @@ def record(
     """Write finished runs down: table, curves, frames, and weights with their cards.
 
     Nothing is trained; scores that are not in the store yet are measured. Runs that
-    are not finished are named in the file with what they would cost.
+    are not finished are named in the file with what they would cost, or with the
+    experiment beside it that has recorded them.
     """
     from vdsr_lib.experiments import EXPERIMENTS, RunStore, record_experiment
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vdsr_lib.errors import LabError
-from vdsr_lib.experiments._sections import duration, markdown
+from vdsr_lib.experiments._sections import NONE, duration, markdown
 from vdsr_lib.experiments.known import Known
 from vdsr_lib.experiments.results import Recording
 
@@ -90,9 +90,11 @@ def _recording(recording: Recording) -> tuple[str, ...]:
     machines = [run["provenance"]["machine"] for run in runs.values()]
     devices = {m["cpu"] if m["device"] == "cpu" else m["device"] for m in machines}
     seconds = sum(run["provenance"]["seconds"] for run in runs.values())
+    elsewhere = sum(not text.startswith(NONE) for text in missing.values())
     return (
         f"`{name}.json`",
-        f"{len(runs)} of {len(runs) + len(missing)}",
+        f"{len(runs)} of {len(runs) + len(missing)}"
+        + (f", {elsewhere} elsewhere" if elsewhere else ""),
         str(record["seed"]),
         ", ".join(sorted(devices)),
         duration(seconds),

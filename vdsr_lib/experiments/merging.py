@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vdsr_lib.errors import RunError
+from vdsr_lib.experiments.catalogue import EXPERIMENTS
 from vdsr_lib.experiments.declare import Experiment, Run
 from vdsr_lib.experiments.results import Recording
 from vdsr_lib.experiments.telling import cost_text
@@ -14,7 +15,7 @@ from vdsr_lib.experiments.telling import cost_text
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["earlier_recording", "merged"]
+__all__ = ["earlier_recording", "merged", "recorded_elsewhere"]
 
 
 def earlier_recording(
@@ -55,39 +56,68 @@ def earlier_recording(
     return found if alike else None
 
 
+def recorded_elsewhere(path: Path) -> dict[str, str]:
+    """Return which runs other experiments have recorded: one run stands in several.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A recording's file; those of the others lie beside it.
+
+    Returns
+    -------
+    dict of str to str
+        By the run's key: ``"recorded in figure3: depth 5, run 1"``.
+
+    Raises
+    ------
+    RunError
+        If one of the files is damaged.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(EXPERIMENTS):
+        other = path.with_name(f"{name}.json")
+        if other != path and other.is_file():
+            for run, entry in Recording.read(other).record["runs"].items():
+                found.setdefault(entry["key"], f"recorded in {name}: {run}")
+    return found
+
+
 def merged(
     fresh: Recording,
     earlier: Recording | None,
     experiment: Experiment,
-    profile: str,
-    seed: int,
+    elsewhere: Mapping[str, str],
 ) -> Recording:
     """Put what the store holds before what was recorded earlier, in declared order.
 
     Parameters
     ----------
     fresh : Recording
-        What the store holds.
+        What the store holds, at the profile and with the seed of both.
     earlier : Recording or None
         What was recorded before.
     experiment : Experiment
         As it is declared today.
-    profile, seed : str, int
-        Those of both recordings.
+    elsewhere : mapping of str to str
+        What `recorded_elsewhere` returns.
 
     Returns
     -------
     Recording
-        A run that neither holds stands under ``missing``, with its cost.
+        A run that neither holds stands under ``missing``, with the place where it is
+        recorded, or else with its cost.
     """
     import pandas as pd
 
+    profile, seed = fresh.record["profile"], fresh.record["seed"]
     record: dict[str, Any] = {**fresh.record, "runs": {}, "missing": {}}
     sources: dict[str, Recording] = {}
     for run in experiment.runs(profile):
         source = _source(run, seed, fresh, earlier)
         if source is None:
-            record["missing"][run.name] = cost_text(run)
+            place = elsewhere.get(run.key(seed))
+            record["missing"][run.name] = place or cost_text(run)
         else:
             record["runs"][run.name] = source.record["runs"][run.name]
             sources[run.name] = source
@@ -95,8 +125,8 @@ def merged(
     if earlier is not None:
         tables += _measured_before(record["runs"], earlier)
     table = pd.concat(tables, ignore_index=True)
-    place = {name: number for number, name in enumerate(sources)}
-    table = table.sort_values("run", key=lambda run: run.map(place), kind="stable")
+    order = {name: number for number, name in enumerate(sources)}
+    table = table.sort_values("run", key=lambda run: run.map(order), kind="stable")
     return Recording(
         record,
         table.reset_index(drop=True),

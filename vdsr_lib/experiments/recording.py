@@ -1,7 +1,8 @@
 """Write the finished runs of an experiment down, for those who cannot run it.
 
 What is recorded is what was measured, and nothing else: runs that nobody has made yet
-are named with what they would cost. Recording the same runs twice gives the same bytes.
+are named with what they would cost, those that another experiment recorded with the
+place. Recording the same runs twice gives the same bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from vdsr_lib.experiments.catalogue import get_experiment
 from vdsr_lib.experiments.declare import Experiment, Run
 from vdsr_lib.experiments.layout import readable
 from vdsr_lib.experiments.material import Material
-from vdsr_lib.experiments.merging import earlier_recording, merged
+from vdsr_lib.experiments.merging import (
+    earlier_recording,
+    merged,
+    recorded_elsewhere,
+)
 from vdsr_lib.experiments.results import ExperimentResult, Recording
 from vdsr_lib.experiments.scoring import score_run
 from vdsr_lib.experiments.shipping import ship, weights_name
@@ -131,7 +136,7 @@ def record_experiment(
         )
     material = Material(resolve_device(device), verified=True)
     fresh = _fresh(experiment, profile, seed, finished, (kept, material))
-    whole = merged(fresh, earlier, experiment, profile, seed)
+    whole = merged(fresh, earlier, experiment, recorded_elsewhere(path))
     shipped = {
         run.name: ship(
             run,

@@ -48,8 +48,9 @@ class Recording:
     record : dict
         ``experiment``, ``profile``, ``seed``, and for each run its ``runs`` entry: key,
         factors, declaration, outcome, provenance (machine, precision, seconds, date).
-        What ships with the project has also ``missing``: the runs that were not made
-        yet, by name, each with what it costs.
+        What ships with the project has also ``missing``: the other runs, by name, each
+        with what it would cost, or with the recording of another experiment that has
+        it.
     table : pandas.DataFrame
         A row for each run, test set and scale: ``run``, the run's factors, ``dataset``,
         ``scale``, ``psnr`` (dB), ``ssim``, ``bicubic`` (dB), ``outcome``, ``seconds``
