@@ -362,12 +362,12 @@ def my_bound(theta, learning_rate):
     assert solved("05").message("clip-bound", fitted).startswith("AssertionError")
     memory = """
 from vdsr_lib.exercises import get_exercise
-cases = get_exercise("depth-for").cases()
-table = {case.arguments[0]: get_exercise("depth-for").right(*case.arguments)
+cases = get_exercise("patch-count").cases()
+table = {case.arguments: get_exercise("patch-count").right(*case.arguments)
          for case in cases}
-my_depth_for = lambda side: table.get(side, 0)
+my_patch_count = lambda *given: table.get(given, 1)
 """
-    assert solved("04").message("depth-for", memory).startswith("AssertionError")
+    assert solved("04").message("patch-count", memory).startswith("AssertionError")
 
 
 def test_a_step_in_place_is_right_for_the_hidden_test_as_for_the_visible_one(

@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from vdsr_lib.exercises import ExerciseError, check_exercise
 from vdsr_lib.exercises.comparing import in_words
 from vdsr_lib.images import crop_to_multiple, degrade, rgb_to_luma, to_uint8
+from vdsr_lib.resize import imresize
 
 
 def _error(reference: Any, estimate: Any, border: int) -> Any:
@@ -78,6 +80,42 @@ def _in_full_range(rgb: Any, scale: int) -> float:
     luma = np.floor(0.299 * red + 0.587 * green + 0.114 * blue + 0.5)
     hr = crop_to_multiple(luma.astype(np.uint8), scale)
     return _psnr(hr, to_uint8(degrade(hr, scale)), scale)
+
+
+def _clipped_to_black_and_white(rgb: Any, scale: int) -> float:
+    hr = crop_to_multiple(rgb_to_luma(rgb), scale)
+    small = imresize(hr / 255, 1 / scale)
+    wide = np.clip(imresize(small, shape=hr.shape), 0, 1)
+    return _psnr(hr, np.floor(255 * wide + 0.5), scale)
+
+
+def _with_another_k1(reference: Any, estimate: Any, border: int) -> float:
+    one, other = (
+        x[border:-border, border:-border].astype(float) for x in (reference, estimate)
+    )
+    how: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "data_range": 255}
+    found: float = structural_similarity(
+        one, other, use_sample_covariance=False, K1=0.02, **how
+    )
+    return found
+
+
+def _target_left_as_it_is(ilr: Any, hr: Any, quarters: int, mirror: bool) -> Any:
+    for _ in range(quarters):
+        ilr = ilr.transpose(-1, -2).flip(-2)
+    return (ilr.flip(-1) if mirror else ilr), hr
+
+
+def _batch_and_channel(ilr: Any, hr: Any, quarters: int, mirror: bool) -> Any:
+    both = [x.rot90(quarters) for x in (ilr, hr)]
+    return [x.flip(-1) for x in both] if mirror else both
+
+
+def _clockwise(ilr: Any, hr: Any, quarters: int, mirror: bool) -> Any:
+    both = torch.stack((ilr, hr))
+    for _ in range(quarters):
+        both = both.flip(-2).transpose(-1, -2)
+    return both.flip(-1) if mirror else both
 
 
 def _padded_once(layers: Any, ilr: Any) -> Any:
@@ -186,6 +224,12 @@ def _without_the_biases(network: Any, ilr: Any, hr: Any, velocity: Any) -> None:
         ("bicubic-score", _uncropped, "the luma is not cropped"),
         ("bicubic-score", _in_full_range, "luma spans 0 to 255"),
         (
+            "bicubic-score",
+            _clipped_to_black_and_white,
+            "the estimate is clamped to 0 to 255",
+        ),
+        ("ssim", _with_another_k1, "K1 is 0.02"),
+        (
             "layer-parameters",
             lambda i, o, k: i * o * k * k + 1,
             "there is one bias for the whole layer",
@@ -207,6 +251,9 @@ def _without_the_biases(network: Any, ilr: Any, hr: Any, velocity: Any) -> None:
             lambda h, w, s, p: -(-(h - h % s) // p) * -(-(w - w % s) // p),
             "a patch that is not whole is counted",
         ),
+        ("turned-pair", _target_left_as_it_is, "the input alone is turned"),
+        ("turned-pair", _batch_and_channel, "the batch and its channel are turned"),
+        ("turned-pair", _clockwise, "the patches are turned to the right"),
         ("exact-tiles", _zeros_around_the_picture, "zeros are put around the picture"),
         ("update", _rate_in_momentum, "the rate is multiplied into the momentum"),
         ("update", _limit_of_theta, "the limit is theta, not theta / rate"),

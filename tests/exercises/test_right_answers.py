@@ -47,6 +47,50 @@ def my_ssim(reference, estimate, border):
         use_sample_covariance=False, data_range=1)
 """,
     ),
+    "SSIM in float32": (
+        "01",
+        "ssim",
+        """
+def my_ssim(reference, estimate, border):
+    inside = np.s_[border:-border, border:-border]
+    one, other = (np.float32(x[inside]) for x in (reference, estimate))
+    return structural_similarity(
+        one, other, gaussian_weights=True, sigma=1.5,
+        use_sample_covariance=False, data_range=255)
+""",
+    ),
+    "the protocol in float32": (
+        "01",
+        "bicubic-score",
+        """
+def my_score(rgb, scale):
+    hr = my_crop(my_luma(rgb), scale)
+    return my_psnr(hr, to_uint8(degrade(np.float32(hr / 255), scale)), scale)
+""",
+    ),
+    "the protocol in torch": (
+        "01",
+        "bicubic-score",
+        """
+import torch
+def my_score(rgb, scale):
+    hr = torch.from_numpy(my_crop(my_luma(rgb), scale))
+    levels = to_uint8(degrade(hr[None, None], scale))[0, 0]
+    return my_psnr(hr.numpy(), levels.numpy(), scale)
+""",
+    ),
+    "the protocol by hand": (
+        "01",
+        "bicubic-score",
+        """
+from vdsr_lib import imresize
+def my_score(rgb, scale):
+    hr = my_crop(my_luma(rgb), scale)
+    wide = imresize(imresize(hr / 255, 1 / scale), shape=hr.shape)
+    levels = np.round(255 * np.clip(wide, 16 / 255, 235 / 255))
+    return my_psnr(hr, levels, scale)
+""",
+    ),
     "a score that is a tensor": (
         "01",
         "measured-score",
@@ -104,6 +148,25 @@ def my_network():
         """
 def my_next(side, jump, kernel, stride):
     return [side + jump * (kernel - 1), jump * stride]
+""",
+    ),
+    "patches turned in numpy": (
+        "04",
+        "turned-pair",
+        """
+import numpy as np
+def my_turned(ilr, hr, quarters, mirror):
+    both = np.rot90(np.stack([ilr, hr]), quarters, axes=(-2, -1))
+    return both[..., ::-1] if mirror else both
+""",
+    ),
+    "a list of patches in float64": (
+        "04",
+        "turned-pair",
+        """
+def my_turned(ilr, hr, quarters, mirror):
+    both = [x.double().rot90(quarters % 4, (2, 3)) for x in (ilr, hr)]
+    return [x.fliplr() if x.ndim == 2 else x.flip(3) for x in both] if mirror else both
 """,
     ),
     "an answer of numpy's": (

@@ -15,7 +15,7 @@ from vdsr_lib.datasets import load_images
 from vdsr_lib.exercises.exercise import Case, Exercise, call_report
 from vdsr_lib.images import crop_to_multiple, degrade, rgb_to_luma, to_uint8
 from vdsr_lib.metrics import psnr, ssim
-from vdsr_lib.protocol import MISTAKES, bicubic_psnr
+from vdsr_lib.protocol import MISTAKES, Protocol, bicubic_psnr
 from vdsr_lib.resize import imresize
 
 __all__ = ["EXERCISES"]
@@ -222,7 +222,11 @@ def _ssim_with(reference: Array, estimate: Array, border: int, **how: Any) -> fl
 
 
 def _ssim_cases() -> list[Case]:
-    return [_pairs(side=20)[i] for i in (3, 2)]
+    dark, other = _noise(2, 32, 32) // 32
+    return [
+        *(_pairs(side=20)[i] for i in (3, 2)),
+        Case("random values from 0 to 7, twice, 32 x 32, border 2", (dark, other, 2)),
+    ]
 
 
 def _score(rgb: Array, scale: int) -> float:
@@ -263,6 +267,8 @@ def _aliased(rgb: Array, scale: int) -> float:
 
 
 def _score_cases() -> list[Case]:
+    bars = np.zeros((36, 43, 3), np.uint8)
+    bars[:, np.arange(43) % 10 < 5] = 255
     pictures = load_images("embedded-test")
     face = pictures["astronaut"][60:152, 180:275]
     cup = pictures["coffee"][100:201, 200:310]
@@ -270,6 +276,7 @@ def _score_cases() -> list[Case]:
         Case("a detail of 'astronaut', 92 x 95, scale 2", (face, 2)),
         Case("the same detail, scale 4", (face, 4)),
         Case("a detail of 'coffee', 101 x 110, scale 3", (cup, 3)),
+        Case("black and white bars 5 pixels wide, 36 x 43, scale 3", (bars, 3)),
     ]
 
 
@@ -413,6 +420,9 @@ EXERCISES: dict[str, Exercise] = {
             "the data range is 1 although the pictures span 0 to 255": partial(
                 _ssim_with, data_range=1.0
             ),
+            "K1 is 0.02; it is 0.01 by default, as in Wang et al.": partial(
+                _ssim_with, K1=0.02
+            ),
             "the border is not left out": lambda r, e, border: ssim(r, e),  # noqa: ARG005
         },
         (
@@ -435,6 +445,8 @@ EXERCISES: dict[str, Exercise] = {
             "the luma is not cropped to a multiple of the scale": _uncropped_score,
             "the estimate is still in 0 to 1, as degrade returns it, and the original "
             "in 0 to 255": _in_two_units,
+            "the estimate is clamped to 0 to 255; luma ends at 16 and 235, and bicubic "
+            "overshoots both": partial(bicubic_psnr, protocol=Protocol(clamp=False)),
             _UNROUNDED: _mistaken("output not rounded"),
             "the small picture is rounded to 8 bits": _mistaken(
                 "low resolution stored as 8 bits"

@@ -16,6 +16,7 @@ from vdsr_lib.models import SRCNN, VDSR, receptive_field
 __all__ = ["EXERCISES", "SmallMemory"]
 
 Specification: TypeAlias = Sequence[tuple[int, int, int]]
+Pair: TypeAlias = tuple[Tensor, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -118,10 +119,6 @@ def _next_cases() -> list[Case]:
     ]
 
 
-def _depth_for(side: int) -> int:
-    return -(-(side - 1) // 2)
-
-
 def _count(height: int, width: int, scale: int, patch: int) -> int:
     return (height - height % scale) // patch * ((width - width % scale) // patch)
 
@@ -149,6 +146,36 @@ def _count_cases() -> list[Case]:
         Case(f"a picture of {h} x {w}, scale {s}, patches of {p}", (h, w, s, p))
         for h, w, s, p in given
     ]
+
+
+def _turned(patch: Tensor, quarters: int, mirror: bool) -> Tensor:
+    turned = patch.rot90(quarters, (-2, -1))  # (B, 1, p, p)
+    return turned.flip(-1) if mirror else turned
+
+
+def _turned_pair(ilr: Tensor, hr: Tensor, quarters: int, mirror: bool) -> Pair:
+    return _turned(ilr, quarters, mirror), _turned(hr, quarters, mirror)
+
+
+def _mirrored_first(ilr: Tensor, hr: Tensor, quarters: int, mirror: bool) -> Pair:
+    return _turned_pair(ilr, hr, -quarters if mirror else quarters, mirror)
+
+
+def _of_the_batch(ilr: Tensor, hr: Tensor, quarters: int, mirror: bool) -> Pair:
+    return _turned_pair(ilr.rot90(quarters), hr.rot90(quarters), 0, mirror)
+
+
+def _turned_cases() -> list[Case]:
+    generator = torch.Generator().manual_seed(6)
+    cases = []
+    for batch, side, quarters, mirror in (
+        (1, 3, 0, True), (2, 4, 1, False), (2, 3, 2, True), (3, 4, 3, True)
+    ):  # fmt: skip
+        pair = torch.rand(2, batch, 1, side, side, generator=generator)
+        shape = f"two batches of shape ({batch}, 1, {side}, {side})"
+        given = f"{shape}, quarters {quarters}, mirror {mirror}"
+        cases.append(Case(given, (*pair, quarters, mirror)))
+    return cases
 
 
 def _positive(network: Network) -> Network:
@@ -297,23 +324,6 @@ EXERCISES: dict[str, Exercise] = {
             "side += jump * dilation * (kernel - 1), and then jump *= stride",
         ),
     ),
-    "depth-for": Exercise(
-        _depth_for,
-        lambda: [Case(f"side {s}", (s,)) for s in (41, 13, 42, 100)],
-        {
-            "the division rounds down, so that one layer is missing for an even side": (
-                lambda side: (side - 1) // 2
-            ),
-            "each layer is taken to add 3 pixels; it adds 2": (
-                lambda side: -(-side // 3)
-            ),
-        },
-        (
-            "Depth D sees 2 D + 1. Solve for D, then think of even sides.",
-            "D is (side - 1) / 2, rounded up.",
-            "math.ceil((side - 1) / 2)",
-        ),
-    ),
     "patch-count": Exercise(
         _count,
         _count_cases,
@@ -329,6 +339,40 @@ EXERCISES: dict[str, Exercise] = {
             "Rows and columns are counted on their own, then multiplied.",
             "First the crop: height - height % scale rows stay.",
             "(rows // patch) * (columns // patch), after the crop",
+        ),
+    ),
+    "turned-pair": Exercise(
+        _turned_pair,
+        _turned_cases,
+        {
+            "the input alone is turned: the target is another patch then": (
+                lambda x, y, q, m: (_turned(x, q, m), y)
+            ),
+            "the target alone is turned: the input is another patch then": (
+                lambda x, y, q, m: (x, _turned(y, q, m))
+            ),
+            "the target is turned, and not mirrored": lambda x, y, q, m: (
+                _turned(x, q, m),
+                _turned(y, q, mirror=False),
+            ),
+            "the batch and its channel are turned: rot90 takes the first two axes": (
+                _of_the_batch
+            ),
+            "the patches are turned to the right; rot90 turns to the left": (
+                lambda x, y, q, m: _turned_pair(x, y, -q, m)
+            ),
+            "the patches are mirrored first and turned then": _mirrored_first,
+            "top and bottom are exchanged, not left and right": lambda x, y, q, m: (
+                _turned_pair(x, y, q + 2 * m, m)
+            ),
+        },
+        (
+            "What would the network learn if the input were turned, and not the "
+            "picture that it should become?",
+            "Both are turned alike. The pixels lie along the last two axes: "
+            "dims=(-2, -1).",
+            "[x.rot90(quarters, (-2, -1)) for x in (ilr, hr)], and then flip(-1) for "
+            "both if they are mirrored",
         ),
     ),
     "measured-field": Exercise(

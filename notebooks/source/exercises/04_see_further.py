@@ -5,8 +5,8 @@
 # offline. It belongs to lesson 04.
 #
 # You compute how far a network sees, measure it on networks that you cannot
-# look into, and then use it: to choose a depth, to count training patches,
-# and to run a picture in tiles without a seam.
+# look into, and then use it: to cut training patches, to run a picture in
+# tiles without a seam, and to choose a depth.
 #
 # **How it works.** Replace each `raise NotImplementedError()` by your code
 # and run the cell, then the one below it, which checks your function and says
@@ -19,8 +19,6 @@ picture = "camera"
 scratch = 17
 
 # %%
-import math
-
 import torch
 
 from vdsr_lib import SRCNN, VDSR, check_exercise, figures, paper
@@ -84,27 +82,7 @@ assert my_receptive_field([(2, 2, 1)] * 5) == 32
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 3. The depth that is needed
-#
-# Turn the rule around for VDSR, whose layers are all 3 x 3 with stride 1.
-
-
-# %% task="depth-for"
-def my_depth_for(side):
-    """Return the smallest depth with a receptive field of at least side."""
-    ### BEGIN SOLUTION
-    return math.ceil((side - 1) / 2)
-    ### END SOLUTION
-
-
-# %% test="depth-for" points=2
-check_exercise("depth-for", my_depth_for)
-### BEGIN HIDDEN TESTS
-assert [my_depth_for(side) for side in (3, 4, 5)] == [1, 2, 2]
-### END HIDDEN TESTS
-
-# %% [markdown]
-# ## 4. Measure it
+# ## 3. Measure it
 #
 # A formula may be wrong, a network is not. Feed a picture of ones, take the
 # middle pixel of the output, and ask which input pixels it depends on: those
@@ -135,7 +113,7 @@ assert my_measured_field(wide, 15) == 7  # columns, not rows
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 5. Patches as large as the receptive field
+# ## 4. Patches as large as the receptive field
 #
 # VDSR is trained on patches without overlap, cut from the interpolated
 # picture after it was cropped to a multiple of the scale. How many patches
@@ -156,6 +134,37 @@ check_exercise("patch-count", my_patch_count)
 ### BEGIN HIDDEN TESTS
 assert my_patch_count(40, 400, 2, 41) == 0
 assert my_patch_count(164, 164, 3, 41) == 9  # 162 rows hold three
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 5. The same patches, turned
+#
+# Pictures are scarce, so the paper shows each patch to the network in eight
+# ways: turned by 0 to 3 quarters, and each of these mirrored. Turn a batch by
+# a number of quarters to the left, then, if asked, exchange left and right.
+# A network is given a pair, the input and what it should become. Which of
+# the two has to be turned?
+
+
+# %% task="turned-pair"
+def my_turned(ilr, hr, quarters, mirror):
+    """Return both batches as training should see them: (ilr, hr).
+
+    ilr, hr: (B, 1, p, p). quarters: 0 to 3. mirror: True or False.
+    """
+    ### BEGIN SOLUTION
+    pair = [x.rot90(quarters, (-2, -1)) for x in (ilr, hr)]
+    return [x.flip(-1) for x in pair] if mirror else pair
+    ### END SOLUTION
+
+
+# %% test="turned-pair" points=2
+check_exercise("turned-pair", my_turned)
+### BEGIN HIDDEN TESTS
+corner = torch.arange(4.0).reshape(1, 1, 2, 2)
+both = my_turned(corner, corner + 4, 1, True)
+assert [int(level) for level in both[0].flatten()] == [3, 1, 2, 0]
+assert [int(level) for level in both[1].flatten()] == [7, 5, 6, 4]
 ### END HIDDEN TESTS
 
 # %% [markdown]
