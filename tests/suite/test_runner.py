@@ -323,6 +323,21 @@ def test_killing_takes_the_children_along(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_child_in_a_session_of_its_own_ends_with_its_lesson(tmp_path: Path) -> None:
+    """The signal to the kernel's process group does not reach it."""
+    cell = (
+        "import subprocess, sys, pathlib\n"
+        "code = 'import time; time.sleep(99)'\n"
+        "child = subprocess.Popen([sys.executable, '-c', code],"
+        " start_new_session=True)\n"
+        "pathlib.Path('child.pid').write_text(str(child.pid))"
+    )
+    lesson = write(tmp_path, cell)
+    outcome = run(lesson, tmp_path)
+    assert outcome.status == "ran", outcome.message
+    wait_for_the_end(int((lesson.path.parent / "child.pid").read_text()))
+
+
 def wait_for_the_end(pid: int) -> None:
     """Wait until a process that was killed is gone; a busy machine is slow at that."""
     deadline = time.monotonic() + 30

@@ -3,7 +3,8 @@
 A ``python3`` kernelspec in the user's Jupyter folder may start another Python, and
 files in ``~/.ipython`` may change what the kernel does. So each kernel gets fresh
 Jupyter and IPython folders and a kernelspec of its own. It runs in a session of its
-own: Ctrl-C does not reach it, and `Kernel.kill` ends it with all its children.
+own: Ctrl-C does not reach it, and it ends with all its children, those in a session
+of their own, too. A daemon, whose parent has ended, is nobody's child, and stays.
 """
 
 from __future__ import annotations
@@ -121,10 +122,10 @@ class Kernel:
 
         self.sample()
         try:
+            self.kill()  # first: whose children they were, nobody knows afterwards
             if self.manager.has_kernel:
                 run_sync(self.manager.shutdown_kernel)(now=True)
         finally:
-            self.kill()
             self.last_words = _last_line(self._log_file)
             self._folder.cleanup()
 
