@@ -18,7 +18,10 @@ __all__ = [
     "RunError",
     "WeightsError",
     "did_you_mean",
+    "shortened",
 ]
+
+_LONGEST = 4000  # characters of a message
 
 
 class LabError(Exception):
@@ -63,3 +66,24 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     names = {each.lower(): each for each in known}
     close = get_close_matches(name.lower(), list(names), n=1)
     return f" (did you mean {names[close[0]]!r}?)" if close else ""
+
+
+def shortened(message: str) -> str:
+    """Return a message that a terminal and a page can hold.
+
+    Parameters
+    ----------
+    message : str
+        Of any length: a library may put into it whatever it was given.
+
+    Returns
+    -------
+    str
+        At most some 4,000 characters: of a longer one the middle is left out.
+    """
+    lost = len(message) - _LONGEST
+    if lost <= 0:
+        return message
+    half = _LONGEST // 2
+    gap = f" ... ({lost:,} characters are left out) ... "
+    return f"{message[:half]}{gap}{message[-half:]}"

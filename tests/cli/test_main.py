@@ -37,6 +37,15 @@ def test_the_system_s_errors_name_the_file(monkeypatch, capsys, number):
     )
 
 
+def test_a_sentence_of_a_megabyte_loses_its_middle(monkeypatch, capsys):
+    """A library may put what it was given into its error, whole."""
+    text = said(monkeypatch, capsys, ValueError("first " + "x" * 10**6 + " last"))
+    assert text.startswith("vdsr: first xxx")
+    assert text.endswith("xxx last\n")
+    assert " characters are left out) ... x" in text
+    assert len(text) < 5_000
+
+
 def test_an_absent_extra_is_named_with_the_way_to_get_it(monkeypatch, mistake):
     monkeypatch.setitem(sys.modules, "nbformat", None)
     text = mistake("notebooks")

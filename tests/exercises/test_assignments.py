@@ -482,3 +482,14 @@ def test_nbgrader_releases_just_what_we_call_the_students_notebook(
             facts.pop("checksum", None)
             facts.pop("cell_type", None)
             assert mine["metadata"].get("nbgrader", {}) == facts
+
+
+def test_a_message_of_a_megabyte_does_not_fill_the_screen() -> None:
+    from nbformat.v4 import new_code_cell, new_output
+
+    from vdsr_lib.suite.grading import _mark
+
+    error = new_output("error", ename="ValueError", evalue="x" * 10**6, traceback=[])
+    mark = _mark(1, new_code_cell("", outputs=[error]), "")
+    assert (mark.error, mark.message[:4]) == ("ValueError", "xxxx")
+    assert len(mark.message) < 5_000

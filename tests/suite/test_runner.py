@@ -167,6 +167,15 @@ def test_raises_exception_is_no_excuse(tmp_path: Path) -> None:
     assert outcome.message == "cell 2: ValueError: meant"
 
 
+def test_a_message_of_a_megabyte_loses_its_middle(tmp_path: Path) -> None:
+    outcome = run(write(tmp_path, "raise ValueError('x' * 10**6 + 'end')"), tmp_path)
+    assert outcome.status == "cell failed"
+    assert outcome.message.startswith("cell 2: ValueError: xxx")
+    assert outcome.message.endswith("xxxend")
+    assert "x ... (" in outcome.message
+    assert len(outcome.message) < 5_000
+
+
 def test_an_earlier_result_does_not_stay(build: Build, tmp_path: Path) -> None:
     folder = tmp_path / "out" / "executed"
     folder.mkdir(parents=True)

@@ -29,7 +29,7 @@ from vdsr_lib.cli import (
     train,
     upscale,
 )
-from vdsr_lib.errors import LabError
+from vdsr_lib.errors import LabError, shortened
 
 __all__ = ["app", "main"]
 
@@ -101,7 +101,7 @@ def main() -> None:
     try:
         app()
     except (LabError, ValueError, OSError, ModuleNotFoundError) as error:
-        print(f"vdsr: {_sentence(error)}", file=sys.stderr)
+        print(f"vdsr: {shortened(_sentence(error))}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -6,6 +6,8 @@ import tempfile
 from dataclasses import dataclass
 from typing import Any
 
+from vdsr_lib.errors import shortened
+
 __all__ = ["Mark", "grade"]
 
 
@@ -106,5 +108,5 @@ def _mark(number: int, cell: Any, stopped: str) -> Mark:
         points=points,
         earned=0.0 if errors else points,
         error=errors[0][0] if errors else "",
-        message=errors[0][1] if errors else "",
+        message=shortened(errors[0][1]) if errors else "",
     )

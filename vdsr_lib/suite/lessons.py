@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vdsr_lib._files import from_home, notebooks_dir
-from vdsr_lib.errors import LabError
+from vdsr_lib.errors import LabError, shortened
 
 __all__ = ["Lesson", "Outcome", "find_lessons", "read_notebook"]
 
@@ -86,9 +86,9 @@ class Outcome:
     notebook: Path | None = None
 
     def fail(self, status: str, message: str) -> None:
-        """Take note of what stopped the lesson; the first cause stays."""
+        """Take note of what stopped the lesson; the first cause, and line, stays."""
         if self.status == "ran":
-            self.status, self.message = status, message
+            self.status, self.message = status, shortened(message.splitlines()[0])
 
 
 def find_lessons(

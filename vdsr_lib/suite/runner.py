@@ -111,7 +111,7 @@ def _judge_cells(outcome: Outcome, notebook: Any) -> None:
             continue
         errors = [o for o in cell.outputs if o.output_type == "error"]
         if errors:
-            text = f"{errors[0].ename}: {errors[0].evalue}".splitlines()[0]
+            text = f"{errors[0].ename}: {errors[0].evalue}"
             outcome.fail("cell failed", f"cell {number}: {text}")
         elif cell.execution_count is None:
             outcome.fail("not completed", f"cell {number} was never run")
@@ -202,7 +202,7 @@ class _Job:
         where = f"cell {self._cell}" if self._cell else "the kernel's start"
         if isinstance(error, PapermillExecutionError):
             self.outcome.error = error.ename
-            text = f"{error.ename}: {error.evalue}".splitlines()[0]
+            text = f"{error.ename}: {error.evalue}"
             self.outcome.fail("cell failed", f"{where}: {text}")
         elif isinstance(error, CellTimeoutError):
             text = f"{where} took longer than {self.timeout:g} s"
@@ -213,5 +213,5 @@ class _Job:
             last = self.kernel.last_words
             self.outcome.fail("kernel died", f"{text}: {last}" if last else text)
         else:
-            text = f"{where}: {type(error).__name__}: {error}".splitlines()[0]
+            text = f"{where}: {type(error).__name__}: {error}"
             self.outcome.fail("not completed", text)
