@@ -113,6 +113,29 @@ def test_a_kernel_that_takes_too_much_memory_fails_the_run(
     assert "900 MB are promised" in result.output
 
 
+def test_a_page_that_cannot_be_made_fails_the_run_after_all_else(
+    reproduce: Reproduce, tmp_path: Path
+) -> None:
+    """A picture pasted into a text cell is not in the lesson's source."""
+    source = tmp_path / "pasted"
+    shutil.copytree(FIXTURES / "good", source)
+    with (source / "01_good.py").open("a") as file:
+        file.write("\n# %% [markdown]\n# ![pasted](attachment:picture.png)\n")
+    result = reproduce(str(source))
+    assert result.exit_code == 1, result.output
+    told = (
+        "1 of 1 claims hold; the page of 'A lesson that holds' could not be made: "
+        "missing attachment: picture.png."
+    )
+    assert result.output.count("could not be made") == 1
+    assert told in result.output
+    facts = json.loads((tmp_path / "out" / "claims.json").read_text())
+    assert (facts["exit_code"], facts["summary"]) == (1, told)
+    assert "missing attachment" in (tmp_path / "out" / "report.html").read_text()
+    page = tmp_path / "out" / "html" / "01_good.html"
+    assert "could not be made: missing attachment" in page.read_text()
+
+
 def test_an_undeclared_record_is_unknown(reproduce: Reproduce, tmp_path: Path) -> None:
     claims = tmp_path / "claims.toml"
     text = (FIXTURES / "good" / "claims.toml").read_text()

@@ -111,7 +111,8 @@ def edition(tmp_path_factory: pytest.TempPathFactory) -> Path:
         outcomes.append(Outcome(lesson, notebook=path))
         rows.append(Verdict(f"{lesson.number}.a", lesson.number, "holds", 1.0,
                             execution_count=7))  # fmt: skip
-    pages = write_editions(outcomes, output)
+    pages, faults = write_editions(outcomes, output)
+    assert faults == []
     report = Report("quick", "cpu", 0, "", 1.0, {}, outcomes, rows, pages)
     write_report(report, output)
     return output

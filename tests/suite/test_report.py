@@ -366,7 +366,7 @@ def test_pages_replace_those_of_an_earlier_run(tmp_path: Path) -> None:
     (tmp_path / "html").mkdir()
     old = tmp_path / "html" / "01_x.html"
     old.write_text("an old page")
-    assert write_editions([outcome("01")], tmp_path) == {}
+    assert write_editions([outcome("01")], tmp_path) == ({}, [])
     assert not old.exists()
 
 

@@ -46,9 +46,10 @@ def reproduce(
     notebook and as a page.
 
     Exit status: 0 when every claim that is judged at the profile holds; 1 when a
-    claim fails, is missing, or is unknown, or a kernel takes more memory than is
-    promised; 2 for a wrong option; 3 when a lesson did not run to its end (a cell
-    failed or timed out, the kernel died, a parameter does not exist); 130 after Ctrl-C.
+    claim fails, is missing, or is unknown, a kernel takes more memory than is
+    promised, or a page cannot be made; 2 for a wrong option; 3 when a lesson did not
+    run to its end (a cell failed or timed out, the kernel died, a parameter does not
+    exist); 130 after Ctrl-C.
     """
     from vdsr_lib.suite.lessons import find_lessons
     from vdsr_lib.suite.report import table

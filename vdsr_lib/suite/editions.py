@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from vdsr_lib._files import write_atomically
+from vdsr_lib.errors import shortened
 from vdsr_lib.suite.edition import lesson_html
 from vdsr_lib.suite.lessons import Outcome, read_notebook
 from vdsr_lib.suite.links import Links, page_name, wake
@@ -15,7 +15,9 @@ from vdsr_lib.suite.links import Links, page_name, wake
 __all__ = ["write_editions"]
 
 
-def write_editions(outcomes: Sequence[Outcome], output_dir: Path) -> dict[str, Path]:
+def write_editions(
+    outcomes: Sequence[Outcome], output_dir: Path
+) -> tuple[dict[str, Path], list[str]]:
     """Write an HTML page of every executed lesson to the folder ``html``.
 
     The documents of the project that the lessons name get pages there, too. Pages of
@@ -31,11 +33,14 @@ def write_editions(outcomes: Sequence[Outcome], output_dir: Path) -> dict[str, P
 
     Returns
     -------
-    dict
+    pages : dict
         Lesson number to the file.
+    faults : list of str
+        A sentence for each page that could not be made.
     """
     folder = output_dir / "html"
-    pages = {}
+    pages: dict[str, Path] = {}
+    faults: list[str] = []
     documents: set[Path] = set()
     for outcome in outcomes:
         lesson = outcome.lesson
@@ -45,15 +50,15 @@ def write_editions(outcomes: Sequence[Outcome], output_dir: Path) -> dict[str, P
         if outcome.notebook is None:
             continue
         links = Links(lesson.path, root)
-        text = _page(read_notebook(outcome.notebook), lesson.title, links)
+        text = _page(read_notebook(outcome.notebook), lesson.title, links, faults)
         pages[lesson.number] = write_atomically(path, text)
-        _write_documents(links.documents - documents, root, folder)
+        _write_documents(links.documents - documents, root, folder, faults)
         documents |= links.documents
     wake(folder)
-    return pages
+    return pages, faults
 
 
-def _page(notebook: Any, title: str, links: Links) -> str:
+def _page(notebook: Any, title: str, links: Links, faults: list[str]) -> str:
     """Return a page; the report, which hours of training wait for, is not lost by it.
 
     A picture that was pasted into a text cell, for one, is not in the lesson's source.
@@ -61,8 +66,10 @@ def _page(notebook: Any, title: str, links: Links) -> str:
     try:
         return lesson_html(notebook, title, links=links)
     except Exception as error:  # nbconvert raises a dozen kinds
-        why = f"This page could not be made: {error}. The notebook is complete."
-        print(f"{title}: {why}", file=sys.stderr)
+        reason, *_ = str(error).splitlines() or [type(error).__name__]
+        what = f"could not be made: {shortened(reason)}"
+        faults.append(f"the page of {title!r} {what}")
+        why = f"This page {what}. The notebook is complete."
         return lesson_html(_as_notebook(f"# {title}\n\n{why}"), title)
 
 
@@ -73,7 +80,9 @@ def _as_notebook(text: str) -> Any:
     return new_notebook(cells=[new_markdown_cell(text, id="document")])
 
 
-def _write_documents(wanted: Iterable[Path], root: Path, folder: Path) -> None:
+def _write_documents(
+    wanted: Iterable[Path], root: Path, folder: Path, faults: list[str]
+) -> None:
     """Write a page of each document, and of those that it leads to."""
     waiting, made = sorted(wanted), set(wanted)
     while waiting:
@@ -81,7 +90,7 @@ def _write_documents(wanted: Iterable[Path], root: Path, folder: Path) -> None:
         text = path.read_text("utf-8", "replace")
         title = next((s[2:] for s in text.splitlines() if s[:2] == "# "), path.name)
         links = Links(path, root)
-        page = _page(_as_notebook(text), title, links)
+        page = _page(_as_notebook(text), title, links, faults)
         write_atomically(folder / links.page, page)
         waiting += sorted(links.documents - made)
         made |= links.documents

@@ -41,6 +41,8 @@ class Report:
         One a claim.
     editions : dict
         Lesson number to the file of its HTML edition.
+    faults : sequence of str
+        A sentence for each page of the edition that could not be made.
     """
 
     profile: str
@@ -52,15 +54,17 @@ class Report:
     outcomes: Sequence[Outcome]
     rows: Sequence[Verdict]
     editions: dict[str, Path] = field(default_factory=dict)
+    faults: Sequence[str] = ()
 
     @property
     def exit_code(self) -> int:
         """The exit status of the suite; see `vdsr_lib.suite.verdicts.exit_code`.
 
-        A kernel that held too much memory counts as a claim that fails.
+        A kernel that held too much memory counts as a claim that fails, and so does
+        a page that could not be made.
         """
         code = exit_code(self.outcomes, self.rows)
-        return code or (CLAIM_BROKEN if self.too_large else 0)
+        return code or (CLAIM_BROKEN if self.too_large or self.faults else 0)
 
     @property
     def memory_limit(self) -> int | None:
@@ -85,7 +89,7 @@ class Report:
             few = "lesson" if stopped == 1 else "lessons"
             parts.append(f"{stopped} {few} did not run to the end")
         parts += [f"lesson {number}, {text}" for number, text in self.too_large.items()]
-        return "; ".join(parts) + "."
+        return "; ".join([*parts, *self.faults]) + "."
 
 
 def write_report(report: Report, output_dir: Path) -> tuple[Path, Path]:

@@ -106,6 +106,7 @@ def reproduce(
             environment=environment,
             times=times,
         )
+        pages, faults = write_editions(outcomes, output)
         report = Report(
             profile=profile,
             device=device,
@@ -115,7 +116,8 @@ def reproduce(
             machine=machine,
             outcomes=outcomes,
             rows=verdicts(claims, outcomes, output, profile),
-            editions=write_editions(outcomes, output),
+            editions=pages,
+            faults=faults,
         )
         write_report(report, output)
     return report

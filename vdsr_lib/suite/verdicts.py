@@ -18,7 +18,8 @@ __all__ = ["BAD", "CLAIM_BROKEN", "LESSON_BROKEN", "Verdict", "exit_code", "verd
 BAD = ("fails", "missing", "unknown")
 """The verdicts that make the suite fail."""
 CLAIM_BROKEN = 1
-"""Exit status: a claim fails, is missing, or is unknown, or a kernel is too large."""
+"""Exit status: a claim fails, is missing, or is unknown, a kernel is too large, or a
+page of a lesson could not be made."""
 LESSON_BROKEN = 3
 """Exit status: a lesson did not run to its end."""
 
