@@ -33,6 +33,7 @@ class ComparePage extends CompareState {
       bar, this.body, this.help(), this.says);
     this.el.append(this.root);
     keepKeys(this);
+    muteResting(this);
     this.hearHand(frame);
     this.followSize();
   }

@@ -30,6 +30,7 @@ class Explorer extends Page {
     el.append(this.root);
     this.root.setAttribute("aria-label", this.get("description"));
     keepKeys(this);
+    muteResting(this);
     followTheme(this, () => this.schedule());
     this.followSize();
     this.on(["description"], () =>

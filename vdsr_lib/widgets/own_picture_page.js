@@ -37,6 +37,7 @@ class OwnPage extends Page {
       this.problemLine());
     this.el.append(this.root);
     keepKeys(this);
+    muteResting(this);
   }
 
   /** Left: the picture, where files are dropped; below it the samples. */

@@ -56,14 +56,8 @@ function niceTicks(low, high, count) {
   return ticks;
 }
 
-/** Keep plain keys of a view from the notebook, where "d d" deletes the cell.
- *
- * Keep clicks, too, from buttons that rest.
- */
+/** Keep plain keys of a view from the notebook, where "d d" deletes the cell. */
 function keepKeys(view) {
-  view.listen(view.root, "click", (event) => {
-    if (event.target.closest("[aria-disabled='true']")) event.stopPropagation();
-  }, { capture: true });
   view.listen(view.root, "keydown", (event) => {
     const ours = !(event.ctrlKey || event.metaKey || event.altKey);
     if (ours && event.key !== "Escape") event.stopPropagation();
@@ -77,6 +71,13 @@ function keepKeys(view) {
 /** Let a button do nothing for a while: one that is disabled would lose the focus. */
 function rest(button, resting) {
   button.setAttribute("aria-disabled", resting);
+}
+
+/** Let no click through to the buttons of a view that rest. */
+function muteResting(view) {
+  view.listen(view.root, "click", (event) => {
+    if (event.target.closest("[aria-disabled='true']")) event.stopPropagation();
+  }, { capture: true });
 }
 
 /** Let a view follow the page's theme: dark is what stands on a dark background. */
