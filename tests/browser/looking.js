@@ -76,3 +76,19 @@ window.leftBehind = () => {
   return [[...model.handlers.values()].flat().length, window.framesAsked,
     document.querySelector(".vdsr-place").children.length];
 };
+
+/** Count the addresses of bytes that are alive. */
+window.countAddresses = () => {
+  const alive = new Set();
+  const { createObjectURL, revokeObjectURL } = URL;
+  URL.createObjectURL = (bytes) => {
+    const address = createObjectURL.call(URL, bytes);
+    alive.add(address);
+    return address;
+  };
+  URL.revokeObjectURL = (address) => {
+    alive.delete(address);
+    revokeObjectURL.call(URL, address);
+  };
+  window.addressesAlive = () => alive.size;
+};

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vdsr_lib.training import History, TrainingConfig
 from vdsr_lib.widgets import LiveMonitor
+from vdsr_lib.widgets.content import png_bytes
 
 pytestmark = pytest.mark.browser
 
@@ -139,3 +141,24 @@ def test_a_second_training_tells_its_quarters_too(visit_alive, pages):
         page.clock.fast_forward(30_000)
         opened.tell(**state)
         assert says.inner_text() == said
+
+
+def test_no_detail_that_is_gone_keeps_its_memory(visit, tmp_path):
+    watching = course(1)
+    details = [png_bytes(np.full((8, 8), grey, np.uint8)) for grey in (0, 99, 200)]
+    watching.bicubic, watching.reference, *watching.frames = details
+    watching.to_html(tmp_path / "page.html")
+    page = visit().page
+    page.add_init_script("countAddresses()")
+    page.goto((tmp_path / "page.html").as_uri())
+    page.wait_for_function("document.querySelector('[data-drawn=yes]')")
+    for _ in range(3):  # as the network renders it, again
+        page.evaluate(
+            "setState({ frames: [new DataView(trait('frames')[0].buffer.slice(0))] })"
+        )
+        page.evaluate("still()")
+        assert page.evaluate("addressesAlive()") == 3
+    for image in page.locator(".vm-details img").all():
+        assert image.evaluate("(node) => node.naturalWidth") == 8
+    page.evaluate("closeWidget('notes', [])")
+    assert page.evaluate("addressesAlive()") == 0

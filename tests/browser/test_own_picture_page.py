@@ -137,3 +137,23 @@ def test_a_button_that_starts_the_work_keeps_the_focus(opened):
     assert go.evaluate("node => node === document.activeElement")
     page.keyboard.press("Enter")
     assert page.evaluate("sent") == [{"do": "enlarge"}]  # once: it rests
+
+
+def test_no_picture_that_is_gone_keeps_its_memory(visit, page_file):
+    page = (opened := visit()).page
+    page.add_init_script("countAddresses()")
+    page.goto(page_file.as_uri())
+    page.wait_for_function("document.querySelector('.vdsr-widget').vdsr")
+    samples = len(page.evaluate("trait('samples')"))
+    assert samples > 1
+    assert page.evaluate("addressesAlive()") == samples + 1  # and the preview
+    copy = "setState({ preview: new DataView(trait('preview').buffer.slice(0)) })"
+    for _ in range(3):  # another picture
+        page.evaluate(copy)
+        page.evaluate("still()")
+    assert page.evaluate("addressesAlive()") == samples + 1
+    opened.tell(samples=page.evaluate("trait('samples').slice(1)"))
+    assert page.evaluate("addressesAlive()") == samples
+    assert page.locator(".vo-thumb img").evaluate("(i) => i.naturalWidth") > 0
+    page.evaluate("closeWidget('name', 'another')")
+    assert page.evaluate("addressesAlive()") == 0

@@ -70,7 +70,8 @@ window.vdsrShow ??= (() => {
       document.head.append(Object.assign(document.createElement("style"), {
         textContent: css,
       }));
-      return import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
+      const address = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
+      return import(address).finally(() => URL.revokeObjectURL(address));
     })();
     return modules[key];
   }

@@ -115,18 +115,8 @@ class View extends MonitorCharts {
       image.alt = name === "network" ? `The detail as the network renders it, ${text}`
         : name === "bicubic" ? "The detail enlarged by bicubic interpolation"
           : "The original detail";
-      this.show(name, image, bytes[name]);
+      this.showBytes(image, bytes[name]);
     }
-  }
-
-  /** Put PNG bytes into an image, once. */
-  show(name, image, bytes) {
-    const before = this.urls.get(name);
-    if (before?.bytes === bytes) return;
-    const url = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
-    image.src = url;
-    this.urls.set(name, { bytes, url });
-    if (before) URL.revokeObjectURL(before.url);
   }
 
   // ------------------------------------------------------------------ speaking

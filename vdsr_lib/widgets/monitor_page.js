@@ -16,7 +16,7 @@ class MonitorPage extends Explorer {
   }
 
   build() {
-    Object.assign(this, { at: null, urls: new Map(), saidAt: 0 });
+    Object.assign(this, { at: null, saidAt: 0 });
     this.title = h("span", { class: "vm-title" });
     this.state = h("span", { class: "vm-state" });
     this.stop = h("button", { type: "button", class: "vm-stop" },
@@ -73,7 +73,6 @@ class MonitorPage extends Explorer {
 
   close() {
     for (const timer of [this.asking, this.waiting]) clearTimeout(timer);
-    for (const { url } of this.urls.values()) URL.revokeObjectURL(url);
     super.close();
   }
 

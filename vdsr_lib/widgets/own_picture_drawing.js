@@ -27,10 +27,7 @@ class OwnDrawing extends OwnPage {
   drawPicture() {
     const [rows, columns] = this.get("size");
     const preview = this.get("preview");
-    if (preview !== this.drawn && preview?.byteLength) {
-      this.drawn = preview;
-      this.image.src = this.url(preview);
-    }
+    if (preview?.byteLength) this.showBytes(this.image, preview);
     this.image.alt = this.get("name") ? `The picture ${this.get("name")}` : "";
     this.image.hidden = !rows;
     setText(this.facts, rows
@@ -62,8 +59,10 @@ class OwnDrawing extends OwnPage {
     const key = names.join();
     if (this.sampleKey === key) return;
     this.sampleKey = key;
+    for (const image of this.samples.querySelectorAll("img")) this.dropBytes(image);
     this.samples.replaceChildren(...names.map((name, i) => {
-      const image = h("img", { alt: "", src: this.url(this.get("thumbnails")[i]) });
+      const image = h("img", { alt: "" });
+      this.showBytes(image, this.get("thumbnails")[i]);
       const node = h("button", { type: "button", title: name, "aria-label":
         `Take the sample ${name}`, "data-lm-suppress-shortcuts": "true" }, image);
       this.listen(node, "click", () => this.ask({ do: "sample", name }));
@@ -149,12 +148,5 @@ class OwnDrawing extends OwnPage {
     const left = ((1 - share) / done) * spent;
     return left < 90 ? `, about ${Math.ceil(left)} s left`
       : `, about ${Math.ceil(left / 60)} min left`;
-  }
-
-  /** An address of bytes, given back when the view closes. */
-  url(bytes) {
-    const address = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
-    this.urls.push(address);
-    return address;
   }
 }

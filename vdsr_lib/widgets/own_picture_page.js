@@ -17,7 +17,6 @@ function shown(scale) {
 class OwnPage extends Page {
   constructor(model, el) {
     super(model, el);
-    this.urls = [];
     this.build();
     this.subscribe();
     followTheme(this, () => {});
@@ -136,7 +135,6 @@ class OwnPage extends Page {
 
   close() {
     clearTimeout(this.waiting);
-    for (const address of this.urls) URL.revokeObjectURL(address);
     super.close();
   }
 }

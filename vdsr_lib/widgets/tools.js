@@ -122,6 +122,7 @@ class Page {
     this.el = el;
     this.abort = new AbortController();
     this.off = [];
+    this.sources = new Map(); // of images: bytes and their address
   }
 
   get(name) {
@@ -195,6 +196,20 @@ class Page {
     if (this.frameRequest === undefined) this.root.dataset.drawn = "yes";
   }
 
+  /** Put PNG bytes into an image, once. */
+  showBytes(image, bytes) {
+    if (this.sources.get(image)?.bytes === bytes) return;
+    this.dropBytes(image);
+    image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+    this.sources.set(image, { bytes, address: image.src });
+  }
+
+  /** Give back the address of an image's bytes. */
+  dropBytes(image) {
+    URL.revokeObjectURL(this.sources.get(image)?.address);
+    this.sources.delete(image);
+  }
+
   /** Say what is wrong; without a text, that nothing is. */
   complain(text) {
     this.problem.hidden = !text;
@@ -216,6 +231,7 @@ class Page {
     cancelAnimationFrame(this.frameRequest);
     for (const timer of [this.judging, this.playTimer]) clearTimeout(timer);
     for (const [event, handler] of this.off) this.model.off(event, handler);
+    for (const image of [...this.sources.keys()]) this.dropBytes(image);
     this.root.remove();
   }
 }
