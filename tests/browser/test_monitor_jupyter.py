@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import nbformat
 import pytest
 
 from vdsr_lib.suite.edition import lesson_html
@@ -138,6 +139,34 @@ def test_where_no_server_can_be_asked_it_says_which_button_to_press(open_lab, no
     page.locator(".vdsr-monitor[data-status=stopped]").wait_for(timeout=60_000)
     lab.until("'after' in globals()", True)
     assert lab.ask("(finished, after > 0)") == [False, True]
+
+
+def test_saved_while_it_ran_and_opened_again_it_is_said_to_have_run(
+    open_lab, notebook, jupyterlab, visit, tmp_path
+):
+    opened, lab = open_lab(notebook(SETUP, LONG), "saved.ipynb")
+    page = opened.page
+    lab.begin("notebook:run-all-cells")
+    state = page.locator(".vm-state")
+    page.locator(".vdsr-monitor[data-status=running]").wait_for(timeout=90_000)
+    page.wait_for_function(f"{STEP} > 0")
+    assert state.inner_text() == "running"
+    lab.command("docmanager:save")
+    saved = nbformat.read(jupyterlab["work"] / "saved.ipynb", as_version=4)
+    page.evaluate("labPanel.sessionContext.restartKernel()")
+    page.get_by_text("was running when its kernel went away", exact=True).wait_for()
+
+    opened, lab = open_lab(saved, "again.ipynb")
+    root = page.locator(".jp-NotebookPanel:visible .vdsr-monitor")
+    root.get_by_text("was running when this was saved", exact=True).wait_for()
+    assert root.get_by_role("button", name="Stop").count() == 0
+    assert "left" not in root.locator(".vm-time").inner_text()
+    opened.shoot("monitor-saved-running-1280")
+
+    path = tmp_path / "lesson.html"
+    path.write_text(lesson_html(saved, "A lesson"), "utf-8")
+    exported = visit(path).page.locator(".vdsr-monitor")
+    exported.get_by_text("was running when this was saved", exact=True).wait_for()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +113,59 @@ def test_stop_pressed_by_key_keeps_the_focus_until_the_curves_take_it(
 
 def test_nobody_is_asked_to_stop_where_nobody_hears(visit, pages):
     page = visit(pages["running"]).page
-    assert page.locator(".vm-state").inner_text() == "running"
     assert page.get_by_role("button", name="Stop").count() == 0
     assert "left" not in page.locator(".vm-time").inner_text()
+
+
+SAVED = "was running when this was saved"
+
+
+def test_a_page_made_while_it_ran_does_not_say_that_it_runs(visit, pages):
+    opened = visit(pages["running"])
+    page = opened.page
+    assert page.locator(".vm-state").inner_text() == SAVED
+    states = page.locator(".vm-run small").all_inner_texts()
+    assert states == ["unfinished", "not begun"]
+    page.get_by_role("group", name=f"A training that {SAVED}.").wait_for()
+    assert page.locator(".vm-says").inner_text() == ""
+    opened.tell(status="stopping")
+    assert page.locator(".vm-state").inner_text() == SAVED
+
+
+def test_a_kernel_that_goes_away_takes_the_training_along(visit_alive, pages):
+    opened = visit_alive(pages["running"])
+    page = opened.page
+    states = page.locator(".vm-run small")
+    assert page.locator(".vm-state").inner_text() == "running"
+    assert states.all_inner_texts() == ["running", "waiting"]
+    opened.tell(layout={"comm_live": False})
+    page.evaluate(
+        """() => {
+      const { model } = document.querySelector(".vdsr-widget").vdsr;
+      for (const hear of model.handlers.get("comm_live_update")) hear();
+    }"""
+    )
+    page.evaluate("still()")
+    gone = "was running when its kernel went away"
+    assert page.locator(".vm-state").inner_text() == gone
+    assert states.all_inner_texts() == ["unfinished", "not begun"]
+    assert page.locator(".vm-says").inner_text() == f"The training {gone}."
+    assert page.get_by_role("button", name="Stop").count() == 0
+
+
+def test_silence_is_told(visit_alive, pages):
+    opened = visit_alive(pages["running"], clock=True)
+    page = opened.page
+    time = page.locator(".vm-time")
+    for milliseconds, silence in [
+        (59_000, ""), (2_000, ", last heard of 1 min ago"),
+        (120_000, ", last heard of 3 min ago"),
+    ]:  # fmt: skip
+        page.clock.run_for(milliseconds)
+        page.evaluate("still()")
+        assert re.sub("^.* left|^.* is left", "", time.inner_text()) == silence
+    opened.tell(now=page.evaluate("({ ...trait('now'), step: 41 })"))
+    assert "last heard" not in time.inner_text()
 
 
 def test_why_an_experiment_ended_is_said_once(visit, pages):

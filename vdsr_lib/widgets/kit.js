@@ -22,24 +22,37 @@ function power(exponent) {
 class Explorer extends Page {
   constructor(model, el, name) {
     super(model, el);
-    this.live = Boolean(model.widget_manager); // else nobody answers a request
     this.problem = h("div", { class: "vk-problem", role: "alert", hidden: true });
     this.root = h("div", { class: `vdsr-kit ${name}`, role: "group" });
     this.build();
     this.root.append(this.problem);
     el.append(this.root);
-    this.root.setAttribute("aria-label", this.get("description"));
     keepKeys(this);
     muteResting(this);
     followTheme(this, () => this.schedule());
     this.followSize();
-    this.on(["description"], () =>
-      this.root.setAttribute("aria-label", this.get("description")));
-    this.on(["problem"], () => this.schedule());
+    this.on(["description", "problem"], () => this.schedule());
+    this.heed("comm_live_update", () => this.schedule());
     this.schedule();
   }
 
+  /** Whether a kernel answers a request.
+   *
+   * Not on a page of its own, nor in a notebook that was opened again. The layout says
+   * it for the widget: anywidget hands out the widget's own model without that.
+   */
+  get live() {
+    return Boolean(this.model.widget_manager) &&
+      this.get("layout")?.comm_live !== false;
+  }
+
+  /** What it shows, in words. */
+  label() {
+    return this.get("description");
+  }
+
   drawFrame() {
+    this.root.setAttribute("aria-label", this.label());
     this.draw();
     this.complain(this.wrong());
     this.settle();

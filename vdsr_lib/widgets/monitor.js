@@ -13,11 +13,18 @@ const STATES = {
   waiting: "waiting", running: "running", finished: "done", found: "already there",
   stopped: "stopped", failed: "failed",
 };
+const CUT = { ...STATES, waiting: "not begun", running: "unfinished" };
 const QUIET_MS = 20000; // between two sentences to a screen reader
 
 /** The view of a training. */
 class View extends MonitorCharts {
+  label() {
+    const cut = this.cut();
+    return cut ? `A training that ${cut}.` : super.label();
+  }
+
   draw() {
+    this.wasLive ||= this.live;
     const [status, runs, now] = [this.get("status"), this.get("runs"), this.get("now")];
     const on = this.isOn();
     const i = this.index();
@@ -54,7 +61,7 @@ class View extends MonitorCharts {
     setText(this.title, on && run
       ? (many ? `Run ${(now.current ?? 0) + 1} of ${runs.length}: ` : "") + run.name
       : many ? `${runs.length} trainings` : run?.name ?? "Training");
-    setText(this.state, asked ? "stopping after this step" : status);
+    setText(this.state, this.cut() || (asked ? "stopping after this step" : status));
     const focused = this.stop.contains(document.activeElement);
     this.stop.hidden = !on || !this.live;
     rest(this.stop, asked);
@@ -65,9 +72,16 @@ class View extends MonitorCharts {
     if (now.epoch) place.push(`epoch ${count(now.epoch)} of ${count(now.epochs)}`);
     if (now.learning_rate) place.push(`learning rate ${brief(now.learning_rate)}`);
     setText(this.where, on ? place.join(" \u00b7 ") : many ? "" : place.join(" \u00b7 "));
-    const left = this.get("left");
-    setText(this.time, `${clock(this.get("elapsed"))} passed` +
-      (on && this.live ? `, ${left === null ? "reckoning what is left" : `${clock(left)} left`}` : ""));
+    const times = [`${clock(this.get("elapsed"))} passed`];
+    if (on && this.live) {
+      const left = this.get("left");
+      times.push(left === null ? "reckoning what is left" : `${clock(left)} left`);
+      const silence = performance.now() - this.heardAt;
+      if (silence >= SILENCE_MS) {
+        times.push(`last heard of ${Math.floor(silence / 60_000)} min ago`);
+      }
+    }
+    setText(this.time, times.join(", "));
   }
 
   drawKey(runs, i) {
@@ -92,12 +106,13 @@ class View extends MonitorCharts {
         return node;
       }));
     }
+    const cut = this.cut();
     [...this.legend.children].forEach((node, k) => {
       node.className = `vm-run ${look(k)}`;
       node.dataset.state = runs[k].state;
       node.setAttribute("aria-pressed", k === i);
       setText(node.children[1], runs[k].name);
-      setText(node.children[2], STATES[runs[k].state]);
+      setText(node.children[2], (cut ? CUT : STATES)[runs[k].state]);
     });
   }
 
@@ -123,6 +138,12 @@ class View extends MonitorCharts {
 
   /** Tell a screen reader what changed, rarely: begin, each quarter, end. */
   tell(status, on) {
+    const cut = this.cut();
+    if (cut) {
+      if (this.wasOn) this.say(`The training ${cut}.`);
+      this.wasOn = false;
+      return;
+    }
     const quarter = Math.floor(4 * this.get("progress"));
     this.quarter = Math.min(this.quarter ?? 0, quarter); // a new training begins at 0
     if (status !== this.told && (on !== this.wasOn || !on)) {

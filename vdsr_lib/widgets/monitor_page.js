@@ -7,12 +7,28 @@ const CHARTS = [
   { name: "clipped_share", title: "Share clipped", percent: true },
 ];
 
+const SILENCE_MS = 60_000; // without news: then the reader is told
+
 /** The nodes of a monitor, and the curves that are looked at. */
 class MonitorPage extends Explorer {
   constructor(model, el) {
     super(model, el, "vdsr-monitor");
-    this.on(["status", "runs", "past", "trace", "now", "frames", "chosen", "score",
-      "progress", "notes"], () => this.schedule());
+    this.hear();
+    this.on(["status", "runs", "past", "trace", "now", "frames", "progress", "notes"],
+      () => this.hear());
+    this.on(["chosen", "score"], () => this.schedule());
+  }
+
+  /** Draw the news; draw again when none has come for long. */
+  hear() {
+    this.heardAt = performance.now();
+    this.wait();
+  }
+
+  wait() {
+    clearTimeout(this.listening);
+    if (this.isOn()) this.listening = setTimeout(() => this.wait(), SILENCE_MS);
+    this.schedule();
   }
 
   build() {
@@ -72,7 +88,7 @@ class MonitorPage extends Explorer {
   }
 
   close() {
-    for (const timer of [this.asking, this.waiting]) clearTimeout(timer);
+    for (const timer of [this.asking, this.waiting, this.listening]) clearTimeout(timer);
     super.close();
   }
 
@@ -90,6 +106,13 @@ class MonitorPage extends Explorer {
 
   isOn() {
     return ["running", "stopping"].includes(this.get("status"));
+  }
+
+  /** Why nothing more will be heard of a training that was on; else nothing. */
+  cut() {
+    if (!this.isOn() || this.live) return "";
+    return this.wasLive ? "was running when its kernel went away"
+      : "was running when this was saved";
   }
 
   curves(i) {
