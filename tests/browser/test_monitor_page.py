@@ -194,6 +194,63 @@ def test_a_second_training_tells_its_quarters_too(visit_alive, pages):
         assert says.inner_text() == said
 
 
+@pytest.fixture(scope="module")
+def long_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training of many readings, with one spike in the loss and one in the PSNR."""
+    watching = LiveMonitor(live=True)
+    watching.start(TrainingConfig.paper(), 4000)
+    for step in range(1, 4001):
+        spikes = step == 1970
+        watching.step(row(step, 1000.0 if spikes else 1.0))
+        scores = {"psnr_x2": 60.0 if spikes else 30.0}
+        watching._course.look(step, scores, {"psnr_x2": 29.0})
+    watching.finish(History(finished=True))
+    path = tmp_path_factory.mktemp("long") / "long.html"
+    watching.to_html(path)
+    return path
+
+
+def test_one_spike_among_many_readings_is_drawn_and_read(visit, long_page):
+    opened = visit(long_page)
+    page = opened.page
+    notes = page.locator(".vm-notes").inner_text()
+    assert notes.startswith("A point is the mean of up to 32 readings; ")
+    top = "(part) => document.querySelector(part).getBBox().y"
+    for chart in (1, 2):
+        lines = f".vm-chart:nth-child({chart}) .vm-chosen"
+        line = page.evaluate(top, f"{lines} path:not(.vm-band)")
+        assert page.evaluate(top, f"{lines} .vm-band") < line - 20
+    slider = page.get_by_role("slider", name="Read the curves")
+    slider.focus()
+    page.keyboard.press("Home")
+    for _ in range(5):
+        page.keyboard.press("PageUp")  # to the middle
+    page.evaluate("still()")
+    readings = page.locator(".vm-reading:visible").all_inner_texts()
+    assert readings[:2] == ["32.2 (1 to 1000)", "30.94 (30.00 to 60.00)"]
+    assert "32.2 (1 to 1000)" in slider.get_attribute("aria-valuetext")
+    opened.resize(400)
+    for head in page.locator(".vm-head:visible").all():
+        assert head.evaluate("(node) => node.scrollWidth <= node.clientWidth")
+    opened.shoot("monitor-spike-400")
+
+
+def test_more_points_than_a_call_has_arguments_are_drawn(visit, pages):
+    opened = visit(pages["over"])
+    page = opened.page
+    page.evaluate(
+        """() => {
+      const step = Array.from({ length: 200_000 }, (_, i) => i);
+      const loss = step.map((i) => 1 + (i % 7));
+      const [first] = trait("past");
+      setState({ past: [{ ...first, step, loss }, ...trait("past").slice(1)] });
+    }"""
+    )
+    page.evaluate("still()")
+    assert page.locator("[role=alert]:visible").count() == 0
+    assert page.locator(".vm-plot text", has_text="100,000").count() == 4
+
+
 def test_no_detail_that_is_gone_keeps_its_memory(visit, tmp_path):
     watching = course(1)
     details = [png_bytes(np.full((8, 8), grey, np.uint8)) for grey in (0, 99, 200)]

@@ -342,7 +342,7 @@ def test_its_picture_tells_trainings_apart_without_colour():
     from vdsr_lib.widgets.monitor_picture import _drawing
 
     steps = list(range(40))
-    run = {"scores": {"psnr": steps}, "steps": steps, "baseline": {}}
+    run = {"scores": {"psnr": steps}, "steps": steps, "baseline": {}, "band": {}}
     facts = {
         "runs": [{"name": f"training {i}", **run} for i in range(4)],
         "past": [{"step": steps, "loss": [i + 1 for _ in steps]} for i in range(4)],
@@ -351,6 +351,23 @@ def test_its_picture_tells_trainings_apart_without_colour():
     }
     for axes in _drawing(facts).axes:
         assert len({line.get_marker() for line in axes.lines} - {"", "None"}) == 4
+
+
+def test_its_picture_holds_a_spike_among_many_readings():
+    from vdsr_lib.widgets.monitor_picture import _drawing
+
+    watching = LiveMonitor(live=True)
+    watching.start(TrainingConfig.paper(), 5000)
+    for step in range(1, 5001):
+        watching.step(row(step, loss=500.0 if step == 1234 else 1.0))
+        decibels = {"psnr": 90.0 if step == 1234 else 30.0}
+        watching._course.look(step, decibels, {})
+    watching.finish(History(finished=True))
+    for axes, highest in zip(_drawing(watching._facts()).axes, (500, 90), strict=True):
+        assert max(line.get_ydata().max() for line in axes.lines) < highest / 2
+        [band] = axes.collections
+        assert band.get_paths()[0].vertices[:, 1].max() == highest
+    assert "PSNR 30.00 to 30.00 dB" in watching.description
 
 
 def test_the_words_tell_how_each_training_went(patches):

@@ -70,6 +70,46 @@ def test_a_long_curve_keeps_the_mean_of_every_reading(count):
     np.testing.assert_allclose(points["step"], places, rtol=1e-3)
 
 
+def test_one_spike_among_many_readings_survives_in_few_points():
+    count, trace = 120_001, Trace()
+    for step in range(1, count + 1):
+        loss = {40_000: 1000.0, 80_000: 1e-6}.get(step, 1.0)
+        trace.add(row(step, loss=loss))
+    points = trace.columns()
+    assert len(points["step"]) <= 241
+    assert points["readings"] == 512
+    assert len(json.dumps(points)) < 20_000
+    for part, extreme, at in (("high", max, 40_000), ("low", min, 80_000)):
+        values = points[part]["loss"]
+        assert extreme(values) == {"high": 1000.0, "low": 1e-6}[part]
+        place = values.index(extreme(values))
+        assert points["step"][place] == pytest.approx(at, abs=256)
+        others = values[:place] + values[place + 1 :]
+        assert set(others) == {1.0}
+    assert max(points["loss"]) == pytest.approx(1 + 999 / 512, rel=1e-3)
+
+
+@pytest.mark.parametrize("count", [5, 17, 100])
+def test_extremes_are_those_of_the_readings_behind_a_point(count):
+    losses = np.random.default_rng(count).uniform(0.5, 1.5, count)
+    trace = Trace(capacity=4)
+    for step, loss in enumerate(losses, 1):
+        trace.add(row(step, loss=loss))
+    points = trace.columns()
+    width = points["readings"]
+    for i in range(len(points["step"])):
+        behind = losses[i * width : (i + 1) * width]
+        assert points["low"]["loss"][i] == pytest.approx(behind.min(), rel=1e-3)
+        assert points["high"]["loss"][i] == pytest.approx(behind.max(), rel=1e-3)
+
+
+def test_steps_far_from_the_beginning_are_told_apart():
+    trace = Trace()
+    for step in (1_234_567, 1_234_568):
+        trace.add(row(step))
+    assert trace.columns()["step"] == [1_234_567, 1_234_568]
+
+
 def test_a_lost_reading_is_a_gap():
     trace = Trace()
     trace.add(row(1))
@@ -83,7 +123,7 @@ def test_a_lost_reading_is_a_gap():
 @pytest.mark.parametrize("capacity", [0, 1, 7])
 def test_a_capacity_that_cannot_be_halved_is_refused(capacity):
     with pytest.raises(ValueError, match=f"even and at least 2, got {capacity}"):
-        Trace(capacity)
+        Trace(capacity=capacity)
 
 
 def test_the_time_left_follows_from_what_is_done():
@@ -144,6 +184,42 @@ def test_validations_are_kept_once_with_bicubic_s_scores():
     assert entry["steps"] == [0, 5]
     assert entry["scores"] == {"psnr_x2": [30.123, None]}
     assert entry["baseline"] == {"psnr_x2": 30.0}
+
+
+def test_many_validations_keep_their_extremes_their_ends_and_few_points():
+    course = Course(Clock())
+    course.start(total=3000, epochs=1)
+    for step in range(3000):
+        decibels = 50.0 if step == 777 else 30 + step / 3000
+        course.look(step, {"psnr_x2": decibels}, {"psnr_x2": 30.0})
+    entry = course.runs[0]
+    assert len(entry["steps"]) == len(entry["scores"]["psnr_x2"]) <= 241
+    assert max(entry["band"]["high"]["psnr_x2"]) == 50
+    assert entry["ends"] == {"psnr_x2": [30.0, 31.0]}
+    assert entry["seen"] == 2999
+    assert len(json.dumps(entry)) < 20_000
+
+
+def test_few_validations_are_kept_as_they_were():
+    course = Course(Clock())
+    course.start(total=3, epochs=1)
+    course.look(1, {"psnr_x2": 30.0}, {})
+    assert course.runs[0]["band"] == {}
+
+
+def test_the_curves_of_many_trainings_stay_few_points_together():
+    course = Course(Clock())
+    names = [f"run {i}" for i in range(200)]
+    course.lay_out(names, [1.0] * 200)
+    for _ in names:
+        course.advance()
+        course.start(total=500, epochs=1)
+        for step in range(500):
+            course.step(row(step))
+        course.finish(finished=True)
+    lengths = [len(curves["step"]) for curves in course.past]
+    assert min(lengths) >= 13
+    assert sum(lengths) <= 200 * 31
 
 
 def test_an_experiment_moves_by_what_its_runs_cost():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vdsr_lib.widgets.traces import Pace, Trace, short
 
 __all__ = ["Course"]
+
+_ROOM = 6000  # points of all trainings' curves, about
 
 
 class Course:
@@ -24,8 +27,11 @@ class Course:
     runs : list of dict
         For each training: ``name``; ``state``: "waiting", "running", "finished",
         "found" (it was in the store), "stopped" or "failed"; ``message``, why it
-        failed; ``steps`` and ``scores`` of its validations, a list for each score;
-        ``baseline``, bicubic's scores.
+        failed; ``steps`` and ``scores`` of its validations, a list for each score, and
+        ``band``, where they are means: ``readings``, ``low`` and ``high``, as in
+        `Trace.columns`; ``seen``, the step of its last validation (-1: none);
+        ``ends``, the first and the last reading of each score; ``baseline``,
+        bicubic's scores.
     past : list of dict
         The curves of each training that is over, empty for the others.
     frames : list of bytes
@@ -44,6 +50,7 @@ class Course:
         self.notes: list[str] = []
         self._shares: list[float] = []
         self._present: int | None = None
+        self._looks: Trace | None = None
         self.begin()
 
     @property
@@ -63,6 +70,11 @@ class Course:
     def entry(self) -> dict[str, Any]:
         """The entry of the run that is made now."""
         return self.runs[self.present]
+
+    @property
+    def _room(self) -> int:
+        """How many points a curve may have, so that all together stay few."""
+        return max(24, min(240, _ROOM // max(1, len(self.runs)) // 2 * 2))
 
     def begin(self) -> None:
         """Start the clock."""
@@ -89,9 +101,11 @@ class Course:
 
     def add(self, name: str) -> None:
         """Add a training, the one that is made now."""
-        entry = {"name": name, "state": "waiting", "message": "", "steps": []}
+        entry = {"name": name, "state": "waiting", "message": ""}
+        parts = ("scores", "band", "ends", "baseline")
+        empty: dict[str, Any] = {part: {} for part in parts}
         self._present = len(self.runs)
-        self.runs.append({**entry, "scores": {}, "baseline": {}})
+        self.runs.append({**entry, "steps": [], "seen": -1, **empty})
         self.past.append({})
         self.frames.append(b"")
 
@@ -112,7 +126,8 @@ class Course:
         """
         self.entry["state"] = "running"
         self._total, self._epochs = max(1, total), epochs
-        self._trace, self._last, self._part = Trace(), {}, 0.0
+        self._trace, self._last, self._part = Trace(capacity=self._room), {}, 0.0
+        self._looks = None
 
     def step(self, row: Mapping[str, Any]) -> None:
         """Take a step's row, as `Monitor.step` gets it."""
@@ -132,12 +147,21 @@ class Course:
             In dB, the network's and bicubic's. The latter may hold more.
         """
         entry = self.entry
-        if not scores or (entry["steps"] and entry["steps"][-1] >= step):
+        if not scores or entry["seen"] >= step:
             return
-        entry["steps"].append(int(step))
+        if self._looks is None:
+            self._looks = Trace(list(scores), capacity=self._room, written=_decibels)
+        self._looks.add({"step": step, **scores})
+        columns = self._looks.columns()
+        entry["seen"], entry["steps"] = int(step), columns["step"]
+        entry["scores"] = {name: columns[name] for name in self._looks.names}
+        band = ("readings", "low", "high")
+        entry["band"] = {name: columns[name] for name in band if name in columns}
         entry["baseline"] = {n: short(v) for n, v in baseline.items() if n in scores}
         for name, value in scores.items():
-            entry["scores"].setdefault(name, []).append(_decibels(value))
+            if (decibels := _decibels(value)) is not None:
+                first, _ = entry["ends"].get(name, (decibels, None))
+                entry["ends"][name] = [first, decibels]
 
     def fail(self, state: str, message: str) -> None:
         """Say that the present run ended as "stopped" or "failed", and why."""
@@ -229,4 +253,4 @@ class Course:
 
 def _decibels(value: float) -> float | None:
     """Return a score to a thousandth of a decibel, None if it is not finite."""
-    return None if short(value) is None else round(float(value), 3)
+    return round(float(value), 3) if math.isfinite(value) else None

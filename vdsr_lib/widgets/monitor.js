@@ -43,7 +43,13 @@ class View extends MonitorCharts {
       this.drawCharts(runs, i);
       this.drawDetails(runs, i);
     }
-    setText(this.notes, this.get("notes").join(" \u00b7 "));
+    const notes = [...this.get("notes")];
+    const behind = runs.length ? this.readingsBehind(i) : 1;
+    if (behind > 1) {
+      notes.push(`A point is the mean of up to ${behind.toLocaleString("en")} readings; ` +
+        "the band around it holds them all");
+    }
+    setText(this.notes, notes.join(" \u00b7 "));
     this.tell(status, on);
   }
 
@@ -123,9 +129,8 @@ class View extends MonitorCharts {
     if (this.details.hidden) return;
     const run = runs[i];
     for (const { name, image, caption } of this.pictures) {
-      const step = run.steps.at(-1);
       const text = name === "network"
-        ? (step === undefined ? "network" : `step ${step.toLocaleString("en")}`) : name;
+        ? (run.seen < 0 ? "network" : `step ${run.seen.toLocaleString("en")}`) : name;
       setText(caption, text);
       image.alt = name === "network" ? `The detail as the network renders it, ${text}`
         : name === "bicubic" ? "The detail enlarged by bicubic interpolation"

@@ -11,8 +11,7 @@ class MonitorCharts extends MonitorStop {
   drawCharts(runs, i) {
     const width = this.charts[0].plot.clientWidth;
     if (!width) return;
-    const xs = runs.flatMap((_, k) => [...(this.curves(k).step ?? []), ...runs[k].steps]);
-    const seen = Math.max(1, ...xs);
+    const seen = runs.reduce((most, _, k) => Math.max(most, this.furthest(k)), 1);
     const total = this.isOn() ? this.get("now").total ?? 1 : seen;
     this.last = Math.max(seen, Math.min(total, Math.ceil(1.2 * seen))); // room to grow
     this.x = (step) => EDGE.left + (step / this.last) * (width - EDGE.left - EDGE.right);
@@ -25,8 +24,9 @@ class MonitorCharts extends MonitorStop {
       const level = score
         ? runs.map((run) => run.baseline[this.scoreName()]).find((v) => v != null) : null;
       setText(chart.heading, this.heading(chart, level));
-      const point = pointAt(...this.line(chart, i), at);
-      setText(chart.reading, this.written(chart, point[1]));
+      const line = this.line(chart, i);
+      const point = indexAt(line, at);
+      setText(chart.reading, this.written(chart, line, point));
       this.drawChart(chart, runs, i, width, level, point);
     }
     this.grid.setAttribute("aria-valuemin", 0);
@@ -42,10 +42,15 @@ class MonitorCharts extends MonitorStop {
     return level == null ? name : `${name}, bicubic ${level.toFixed(2)}`;
   }
 
-  written(chart, value) {
-    if (value === null || value === undefined) return "";
-    if (chart.percent) return `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`;
-    return chart.name === "score" ? value.toFixed(2) : brief(value);
+  /** A curve's point as text: its value, and the extremes that it is the mean of. */
+  written(chart, { y, low, high }, n) {
+    if (n < 0) return "";
+    const write = (value) => {
+      if (chart.percent) return `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`;
+      return chart.name === "score" ? value.toFixed(2) : brief(value);
+    };
+    const band = low && `${write(low[n])} to ${write(high[n])}`;
+    return write(y[n]) + (band ? ` (${band})` : "");
   }
 
   furthest(i) {
@@ -57,7 +62,8 @@ class MonitorCharts extends MonitorStop {
     const values = this.charts.map((chart) => {
       const run = this.get("runs")[i];
       if (!run || (chart.name === "score" && !this.scoreName())) return "";
-      const value = this.written(chart, pointAt(...this.line(chart, i), at)[1]);
+      const line = this.line(chart, i);
+      const value = this.written(chart, line, indexAt(line, at));
       return value && `${chart.title.replace(" (dB)", "")} ${value}`;
     });
     return [`step ${Math.round(at)}`, ...values.filter(Boolean)].join(", ");
@@ -66,7 +72,8 @@ class MonitorCharts extends MonitorStop {
   drawChart(chart, runs, i, width, level, point) {
     const lines = runs.map((_, k) => this.line(chart, k));
     const good = (y) => y !== null && (!chart.log || y > 0);
-    const ys = lines.flatMap(([, y]) => y.filter(good));
+    const ys = lines.flatMap(({ y, low = [], high = [] }) =>
+      [y, low, high].flatMap((values) => values.filter(good)));
     if (level != null) ys.push(level);
     const scale = this.scale(chart, ys);
     const parts = scale.ticks.flatMap((y) => [
@@ -84,20 +91,24 @@ class MonitorCharts extends MonitorStop {
     }
     const order = runs.map((_, k) => k).filter((k) => k !== i);
     for (const k of [...order, i].filter((n) => n < runs.length)) {
-      const [x, y] = lines[k];
+      const { x, y, low, high } = lines[k];
       const path = this.path(x, y.map((v) => (good(v) ? v : null)), scale.y);
+      const bottom = HEIGHT - EDGE.bottom;
+      const area = low ? [h("path", { class: "vm-band",
+        d: this.band(x, low, high, (v) => (good(v) ? scale.y(v) : bottom)) })] : [];
       const few = y.length <= (chart.name === "score" ? 16 : 1);
       const dots = few ? y.flatMap((v, n) => (good(v)
         ? [h("circle", { cx: this.x(x[n]), cy: scale.y(v), r: k === i ? 3 : 2 })] : [])) : [];
       parts.push(h("g", {
         class: `vm-line ${look(k)}${k === i ? " vm-chosen" : ""}`,
-      }, h("path", { d: path }), ...dots));
+      }, ...area, h("path", { d: path }), ...dots));
     }
     if (this.at !== null) {
-      const [x, y] = [this.x(this.at), point[1]];
+      const x = this.x(this.at);
+      const y = lines[i].y[point];
       parts.push(h("line", { class: "vm-cursor", x1: x, x2: x, y1: EDGE.top, y2: HEIGHT - EDGE.bottom }));
-      if (y !== null && good(y)) {
-        parts.push(h("circle", { class: `vm-spot vm-c${i % 6}`, cx: this.x(point[0]), cy: scale.y(y), r: 4 }));
+      if (point >= 0 && good(y)) {
+        parts.push(h("circle", { class: `vm-spot vm-c${i % 6}`, cx: this.x(lines[i].x[point]), cy: scale.y(y), r: 4 }));
       }
     }
     chart.plot.replaceChildren(
@@ -110,7 +121,7 @@ class MonitorCharts extends MonitorStop {
     if (chart.percent) {
       return { ticks: [0, 0.5, 1], y: (v) => bottom - v * (bottom - top) };
     }
-    let [low, high] = ys.length ? [Math.min(...ys), Math.max(...ys)] : chart.log ? [0.1, 1] : [0, 1];
+    let [low, high] = ys.length ? extent(ys) : chart.log ? [0.1, 1] : [0, 1];
     if (chart.log) {
       [low, high] = [low / 1.15, high * 1.15];
       const [a, b] = [Math.log(low), Math.log(high)];
@@ -138,6 +149,20 @@ class MonitorCharts extends MonitorStop {
       pen = "L";
       return point;
     }).join("");
+  }
+
+  /** The outline of what lies between two curves, a part for each gap. */
+  band(xs, low, high, place) {
+    const parts = [[]];
+    low.forEach((value, n) => {
+      if (value === null || high[n] === null) parts.push([]);
+      else parts.at(-1).push(n);
+    });
+    const point = (n, value) => `${this.x(xs[n]).toFixed(1)} ${place(value).toFixed(1)}`;
+    return parts.filter((part) => part.length).map((part) => `M${[
+      ...part.map((n) => point(n, high[n])),
+      ...part.toReversed().map((n) => point(n, low[n])),
+    ].join("L")}Z`).join("");
   }
 
   // ------------------------------------------------------------------ reading

@@ -130,13 +130,17 @@ class MonitorPage extends Explorer {
     return names.includes(this.get("score")) ? this.get("score") : names[0];
   }
 
-  /** [x, y] of a chart's curve of training `i`. */
+  /** A chart's curve of training `i`: x, y, and where y are means, low and high. */
   line(chart, i) {
-    if (chart.name !== "score") {
-      const curves = this.curves(i);
-      return [curves.step ?? [], curves[chart.name] ?? []];
-    }
     const run = this.get("runs")[i];
-    return [run.steps, run.scores[this.scoreName()] ?? []];
+    const [name, x, values, band] = chart.name === "score"
+      ? [this.scoreName(), run.steps, run.scores, run.band]
+      : [chart.name, this.curves(i).step ?? [], this.curves(i), this.curves(i)];
+    return { x, y: values[name] ?? [], low: band.low?.[name], high: band.high?.[name] };
+  }
+
+  /** How many readings are behind each point of training `i`, at most. */
+  readingsBehind(i) {
+    return Math.max(this.curves(i).readings ?? 1, this.get("runs")[i].band.readings ?? 1);
   }
 }

@@ -56,7 +56,7 @@ def alternative_text(facts: Mapping[str, Any]) -> str:
         phrases = []
         if loss := _ends(curves.get("loss", [])):
             phrases.append(f"loss {loss[0]:.3g} to {loss[1]:.3g}")
-        if decibels := _ends(run["scores"].get(score, [])):
+        if decibels := run["ends"].get(score):
             phrases.append(f"PSNR {decibels[0]:.2f} to {decibels[1]:.2f} dB")
         if run["state"] not in ("finished", facts["status"]):
             phrases.append(run["state"])
@@ -120,6 +120,7 @@ def _draw_loss(axes: Axes, facts: Mapping[str, Any]) -> None:
         if curves:
             steps, values = (np.array(curves[n], float) for n in ("step", "loss"))
             draw_curve(axes, (steps, values), i, ms=4, label=run["name"])
+            _draw_band(axes, steps, curves, "loss")
     axes.set(xlabel="step", ylabel="loss")
     if any(np.nanmax(line.get_ydata(), initial=0) > 0 for line in axes.lines):
         axes.set_yscale("log")
@@ -130,11 +131,19 @@ def _draw_score(axes: Axes, facts: Mapping[str, Any], score: str) -> None:
     for i, run in enumerate(facts["runs"]):
         values = np.array(run["scores"].get(score, []), float)  # NaN for None
         draw_curve(axes, (run["steps"][: len(values)], values), i, ms=4)
+        _draw_band(axes, run["steps"], run["band"], score)
         if (level := run["baseline"].get(score)) is not None and i == 0:
             axes.axhline(level, color="#333333", linestyle=":", linewidth=1.5)
             note = f"dotted: bicubic {level:.2f} dB"
             axes.set_title(note, loc="right", fontsize=9.5)
     axes.set(xlabel="step", ylabel=f"{_spoken(score)} (dB)")
+
+
+def _draw_band(axes: Axes, steps: Any, band: Mapping[str, Any], name: str) -> None:
+    """Draw from the lowest to the highest reading behind each point of a curve."""
+    if "low" in band and name in band["low"]:
+        low, high = (np.array(band[part][name], float) for part in ("low", "high"))
+        axes.fill_between(steps, low, high, color=axes.lines[-1].get_color(), alpha=0.2)
 
 
 def _spoken(score: str) -> str:

@@ -46,11 +46,17 @@ function logTicks(low, high) {
   return ticks.length > 1 ? ticks : niceTicks(low, high, 3).filter((v) => v > 0);
 }
 
-/** The last point of a curve that is not after `step`, as [x, y]; nulls if none. */
-function pointAt(xs, ys, step) {
-  let found = [null, null];
-  for (let i = 0; i < xs.length && xs[i] <= step; i++) {
-    if (ys[i] != null) found = [xs[i], ys[i]];
+/** The index of a curve's last point that is not after `step`; -1 if none. */
+function indexAt({ x, y }, step) {
+  let found = -1;
+  for (let i = 0; i < x.length && x[i] <= step; i++) {
+    if (y[i] != null) found = i;
   }
   return found;
+}
+
+/** The lowest and the highest of many numbers: too many to be arguments. */
+function extent(values) {
+  return values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)],
+    [Infinity, -Infinity]);
 }

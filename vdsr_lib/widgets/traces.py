@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 __all__ = ["Pace", "Trace", "short"]
 
 CURVES = ("loss", "gradient_norm", "clipped_share")
 """What a training measures at each step, in the order in which it is drawn."""
+
+_Point = tuple[list[float], list[float], list[float]]  # mean, lowest, highest
 
 
 def short(value: float) -> float | None:
@@ -32,15 +35,20 @@ def short(value: float) -> float | None:
 
 
 class Trace:
-    """Curves over steps that never grow beyond some points.
+    """Curves over steps that never grow beyond some points, and lose no extreme.
 
-    Each point is the mean of equally many readings. When the curves are full, pairs
-    of points become one, so that a curve is as fine as it can be at any length.
+    Each point is the mean of equally many readings, with the lowest and the highest of
+    them. When the curves are full, pairs of points become one, so that a curve is as
+    fine as it can be at any length.
 
     Parameters
     ----------
+    names : sequence of str, optional
+        Of the curves; by default what a training measures at each step.
     capacity : int, default 240
         Points of a curve, an even number.
+    written : callable, default `short`
+        Writes a reading as JSON can hold it.
 
     Raises
     ------
@@ -48,32 +56,57 @@ class Trace:
         If `capacity` is odd or below 2.
     """
 
-    def __init__(self, capacity: int = 240) -> None:
+    def __init__(
+        self,
+        names: Sequence[str] = CURVES,
+        *,
+        capacity: int = 240,
+        written: Callable[[float], float | None] = short,
+    ) -> None:
         if capacity < 2 or capacity % 2:
             raise ValueError(f"capacity must be even and at least 2, got {capacity}")
-        self._capacity = capacity
+        self.names = tuple(names)
+        self._capacity, self._written = capacity, written
         self._width = 1  # readings in a full point
-        self._points: list[list[float]] = []  # step and each curve, means
-        self._open: list[list[float]] = []  # readings of the next point
+        self._points: list[_Point] = []
+        self._open: list[_Point] = []  # readings of the next point
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Take a step's ``step``, ``loss``, ``gradient_norm`` and ``clipped_share``."""
-        self._open.append([float(row[name]) for name in ("step", *CURVES)])
+        """Take a row with a ``step`` and a reading of each curve."""
+        values = [float(row.get(name, math.nan)) for name in ("step", *self.names)]
+        self._open.append((values, values, values))
         if len(self._open) < self._width:
             return
-        self._points.append(_mean(self._open))
+        self._points.append(_joined(self._open))
         self._open = []
         if len(self._points) > self._capacity:
             self._open = [self._points.pop()] * self._width
             pairs = zip(self._points[::2], self._points[1::2], strict=True)
-            self._points = [_mean(pair) for pair in pairs]
+            self._points = [_joined(pair) for pair in pairs]
             self._width *= 2
 
-    def columns(self) -> dict[str, list[float | None]]:
-        """Return ``step`` and the curves, as JSON can hold them."""
-        rows = self._points + ([_mean(self._open)] if self._open else [])
-        names = ("step", *CURVES)
-        return {name: [short(row[i]) for row in rows] for i, name in enumerate(names)}
+    def columns(self) -> dict[str, Any]:
+        """Return the curves as JSON can hold them.
+
+        Returns
+        -------
+        dict
+            ``step`` and each curve, lists of numbers, None for one that is not
+            finite. Where a point stands for several readings, also ``readings``, how
+            many, and ``low`` and ``high``, the extremes of each curve.
+        """
+        points = self._points + ([_joined(self._open)] if self._open else [])
+        mean, low, high = (
+            {
+                name: [self._written(point[part][i]) for point in points]
+                for i, name in enumerate(self.names, 1)
+            }
+            for part in range(3)
+        )
+        columns = {"step": [round(point[0][0], 1) for point in points], **mean}
+        if self._width > 1:
+            columns |= {"readings": self._width, "low": low, "high": high}
+        return columns
 
 
 class Pace:
@@ -117,6 +150,11 @@ class Pace:
         return (self._clock() - self._began_at) * max(0.0, 1 - part) / done
 
 
-def _mean(rows: Sequence[Sequence[float]]) -> list[float]:
-    """Return the mean of each column."""
-    return [math.fsum(column) / len(rows) for column in zip(*rows, strict=True)]
+def _joined(points: Sequence[_Point]) -> _Point:
+    """Make one point of several that stand for equally many readings."""
+    means, lows, highs = zip(*points, strict=True)
+    return (
+        [fmean(column) for column in zip(*means, strict=True)],
+        [min(column) for column in zip(*lows, strict=True)],
+        [max(column) for column in zip(*highs, strict=True)],
+    )
