@@ -19,12 +19,13 @@ void main() {
 /** The shader of one layer: `side` taps across, `inputs` texels in, `outputs` at once. */
 function fragment({ side, inputs, outputs, rectify, edge }) {
   const names = Array.from({ length: outputs }, (_, k) => `map${k}`);
-  const reach = (side - 1) / 2;
   return `#version 300 es
 precision highp float;
 precision highp sampler2DArray;
 uniform sampler2DArray maps;
 uniform ivec4 picture; // first and last column, first and last row of it in this window
+uniform int reach; // of the taps; not known to the compiler, which would unroll the loops
+uniform int texels;
 layout(std140) uniform Layer {
   mat4 weights[${side * side * inputs * outputs}];
   vec4 biases[${outputs}];
@@ -34,12 +35,12 @@ void main() {
   ivec2 here = ivec2(gl_FragCoord.xy);
   ${names.map((name, k) => `${name} = biases[${k}];`).join(" ")}
   int at = 0;
-  for (int y = -${reach}; y <= ${reach}; y++) {
-    for (int x = -${reach}; x <= ${reach}; x++) {
+  for (int y = -reach; y <= reach; y++) {
+    for (int x = -reach; x <= reach; x++) {
       ivec2 place = here + ivec2(x, y);
       ivec2 inside = clamp(place, picture.xz, picture.yw);
       float seen = ${edge === "repeat" ? "1.0" : "place == inside ? 1.0 : 0.0"};
-      for (int k = 0; k < ${inputs}; k++) {
+      for (int k = 0; k < texels; k++) {
         vec4 map = seen * texelFetch(maps, ivec3(inside, k), 0);
         ${names.map((name, k) => `${name} += weights[at + ${k}] * map;`).join(" ")}
         at += ${outputs};
@@ -89,6 +90,7 @@ class Graphics {
     const gl = document.createElement("canvas").getContext("webgl2");
     if (!gl?.getExtension("EXT_color_buffer_float")) throw new Error(TOO_OLD);
     this.gl = gl;
+    this.programs = new Map();
     this.asked = 0; // layers since the page could draw
     this.most = 1; // of them
     this.frame = gl.createFramebuffer();
@@ -101,7 +103,13 @@ class Graphics {
       (n <= drawn && outputs % n === 0 && n * (64 * matrices + 16) <= block));
   }
 
+  /** Compile a shader, once for all layers that have the same. */
   program(text) {
+    if (!this.programs.has(text)) this.programs.set(text, this.compile(text));
+    return this.programs.get(text);
+  }
+
+  compile(text) {
     const { gl } = this;
     const program = gl.createProgram();
     for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, text]]) {
@@ -190,8 +198,7 @@ class Network {
       gl.bufferData(gl.UNIFORM_BUFFER, block, gl.STATIC_DRAW);
       blocks.push(buffer);
     }
-    return { program, blocks, n, outs,
-      place: gl.getUniformLocation(program, "picture") };
+    return { program, blocks, n, outs, texels: ins, reach: (side - 1) / 2 };
   }
 
   /** Send a luma picture through, in windows; `watch(share)` hears how far it is. */
@@ -239,8 +246,12 @@ class Network {
     try {
       for (const [k, pass] of this.passes.entries()) {
         const next = this.graphics.maps(across, down, pass.outs);
-        gl.useProgram(pass.program);
-        gl.uniform4i(pass.place, -left, width - 1 - left, -top, height - 1 - top);
+        const { program } = pass;
+        gl.useProgram(program);
+        const place = (name) => gl.getUniformLocation(program, name);
+        gl.uniform4i(place("picture"), -left, width - 1 - left, -top, height - 1 - top);
+        gl.uniform1i(place("reach"), pass.reach);
+        gl.uniform1i(place("texels"), pass.texels);
         gl.bindTexture(gl.TEXTURE_2D_ARRAY, maps);
         pass.blocks.forEach((block, part) => this.draw(pass, next, block, part));
         gl.deleteTexture(maps);
