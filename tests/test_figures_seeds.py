@@ -44,6 +44,9 @@ def test_a_single_run_has_no_bar_and_a_diverged_one_no_point():
     axes = figures.seeds(runs, xlabel="depth", ylabel="PSNR (dB)").axes[0]
     assert len(axes.containers) == 0
     assert lines(axes)["one run"].tolist() == [[3.0, 30.0]]
+    runs = {"x2": ([3, 4], [np.nan, np.nan])}  # all of them: an empty panel
+    axes = figures.seeds(runs, xlabel="depth", ylabel="PSNR (dB)").axes[0]
+    assert lines(axes)["one run"].tolist() == []
 
 
 def test_runs_that_do_not_fit_are_refused():

@@ -228,9 +228,10 @@ book.record("plain-starts-far-below", bicubic - start["non-residual"])
 # at scale 2, a row for each learning rate. The figure shows the way there.
 
 # %%
-final = result.table.pivot_table("psnr", "learning_rate", "network")[::-1]
-lead = final.residual - final["non-residual"]
-display(final.assign(**{"residual ahead by (dB)": lead}).round(2))
+per = "psnr", "learning_rate", "network"
+final = result.table.pivot_table(*per, dropna=False)[::-1]
+ahead = {"residual ahead by (dB)": final.residual - final["non-residual"]}
+display(final.assign(**ahead).round(2).replace(np.nan, "diverged"))
 axes = {"xlabel": "step", "ylabel": "PSNR on the test pictures, x2 (dB)"}
 figures.show(
     figures.panels(curves, level=("bicubic", bicubic), **axes),
@@ -247,13 +248,13 @@ figures.show(
 
 # %%
 first = get_experiment("table1").runs(profile)[0].training.drop_every
-by_epoch = result.grouped("learning_rate", "network", x="epoch")
-words = {0.1: "high", 0.01: "middle", 0.001: "low"}
-for word, lines in zip(words.values(), by_epoch.values(), strict=True):
-    epochs, residual = map(np.array, lines["residual"])
-    lead = residual - np.array(lines["non-residual"][1])
-    early = (epochs > 0) & (epochs <= first)
-    display(book.record(f"leads-early-at-{word}-rate", lead[early].mean()))
+index, words = ["epoch", "step"], {0.1: "high", 0.01: "middle", 0.001: "low"}
+every = {n: c.set_index(index).psnr_x2 for n, c in result.curves.items()}
+early = pd.concat(every, axis=1).sort_index().loc[1:first]
+for rate, word in words.items():
+    residual, plain = (early[f"{network}, rate {rate:g}"] for network in start)
+    lead = (residual - plain).mean(skipna=False)  # NaN: one diverged
+    display(book.record(f"leads-early-at-{word}-rate", lead))
 
 # %% [markdown]
 # In the paper the lead is smallest at the lowest rate; after 200 steps it
@@ -424,11 +425,10 @@ figures.show(
 # climbs.) Both gaps as numbers:
 
 # %%
-steps, residual = map(np.array, lines["depth 3"]["residual"])
-gap = residual - np.array(lines["depth 3"]["non-residual"][1])
-print(f"lead at step {steps[1]}: {gap[1]:.2f} dB, at the end {gap[-1]:.2f} dB")
-display(book.record("shallow-gap-was-wide", gap[1]))
-book.record("shallow-gap-closes", abs(gap[-1]))
+pair = (curve.set_index("step").psnr_x2 for curve in shallow.curves.values())
+gap = pd.Series.sub(*pair)  # the residual network's lead, by step
+display(book.record("shallow-gap-was-wide", gap.iloc[1:2].mean()))
+book.record("shallow-gap-closes", abs(shallow.table.psnr.diff()[1]))
 
 # %% [markdown]
 # Recorded at full scale, 80 epochs on T91 (PSNR on Set5):

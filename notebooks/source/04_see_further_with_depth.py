@@ -76,13 +76,14 @@ book = ClaimBook("04", profile, output_dir)
 # three runs of the *same* depth be?
 #
 # The table has the mean PSNR of the three runs, in dB, on the middle of five
-# test pictures: a row for each depth, a column for each scale.
+# test pictures: a row for each depth, a column for each scale. (Should a run
+# diverge, its depth has no mean.)
 
 # %%
 result = lab.run_experiment("figure3", profile, device=device, seed=seed)
 groups = result.table.groupby(["scale", "depth"]).psnr
-means = groups.mean().unstack("scale")
-display(means.round(2))
+means = groups.agg(lambda runs: runs.mean(skipna=False)).unstack("scale")
+display(means.map("{:.2f}".format).replace("nan", "diverged"))
 
 # %% [markdown]
 # Every run is a small ring; the line joins the means. The bars are *standard
@@ -127,10 +128,12 @@ book.record("deeper-is-better", gain[3])
 # ## The same detail, deeper and deeper
 #
 # A few tenths of a decibel are hard to see. Move the slider through the
-# depths (the first run of each), and try the difference mode.
+# depths (the first run of each that did not diverge), and try the difference
+# mode.
 
 # %%
-models = {d: result.models[f"depth {d}, run 1"] for d in means.index}
+first = {n.depth: n for n in reversed(result.models.values())}
+models = {depth: first[depth] for depth in means.index if depth in first}
 camera = to_luma(load_images("embedded-test")["camera"])
 hr = crop_to_multiple(camera[90:243, 190:343], 3)  # (H, W), uint8
 ilr = degrade(hr, 3)  # (H, W)
@@ -257,9 +260,9 @@ sides = pd.DataFrame({"2D + 1": {d: 2 * d + 1 for d in fields}})
 sides["reached"] = [central_side(field) for field in fields.values()]
 sides["90 %"] = [central_side(field, 0.9) for field in fields.values()]
 display(sides)
-wrong = (sides["reached"] - sides["2D + 1"]).abs().max()
-display(book.record("field-is-two-depths-and-one", wrong))
-used = sides["90 %"]
+wrong = (sides["reached"] - sides["2D + 1"]).abs().reindex(means.index)
+display(book.record("field-is-two-depths-and-one", wrong.max(skipna=False)))
+used = sides["90 %"].reindex(means.index)  # NaN where all runs diverged
 display(book.record("field-is-used-in-part", used[deep] / (2 * deep + 1)))
 book.record("field-grows", used[deep] - used[shallow])
 

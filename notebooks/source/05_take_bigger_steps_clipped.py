@@ -224,15 +224,15 @@ def my_steps(network, rate, momentum, theta=1e-4):
 # the gradients change direction too often for that?
 
 # %%
-moved = {m: my_steps(fresh, 0.1, m) for m in (0.0, 0.9)}
+moved = pd.DataFrame({m: my_steps(fresh, 0.1, m) for m in (0.0, 0.9)})
 lines = {f"momentum {m:g}": (range(1, 41), far) for m, far in moved.items()}
 axes = {"xlabel": "step", "ylabel": "longest move of a weight (theta)"}
 bounds = {"bound without momentum": 1, "bound with momentum": 10}
 options = {"reference_lines": bounds, "ylim": (0, 11), **axes}
 alt = "Flat at one theta without momentum; with it, several, below ten."
 figures.show(figures.convergence(lines, **options), alt=alt)
-display(book.record("momentum-multiplies", max(moved[0.9])))
-book.record("no-step-beyond-theta", max(moved[0.0]))
+display(book.record("momentum-multiplies", moved[0.9].max(skipna=False)))
+book.record("no-step-beyond-theta", moved[0.0].max(skipna=False))
 
 # %% [markdown]
 # Some weight is pushed one way for long enough to come more than half of the

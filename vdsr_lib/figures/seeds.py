@@ -102,7 +102,7 @@ def _draw_runs(
     bars = [g.std(ddof=1) / len(g) ** 0.5 if len(g) > 1 else np.nan for g in groups]
     blue = COLOURS["blue"]
     axes.plot(x, y, "o", color=blue, mfc="none", ms=4, label="one run")
-    if max(map(len, groups)) > 1:
+    if max(map(len, groups), default=0) > 1:
         axes.errorbar(
             places,
             means,
