@@ -92,3 +92,8 @@ window.countAddresses = () => {
   };
   window.addressesAlive = () => alive.size;
 };
+
+/** How many backgrounds the things of a kind have: two, if what is chosen is seen. */
+window.backgrounds = (selector) => new Set([...document.querySelectorAll(selector)]
+  .filter((node) => node.getClientRects().length)
+  .map((node) => getComputedStyle(node).backgroundColor)).size;

@@ -638,3 +638,12 @@ def test_keyboard_alone_reaches_everything(visit, series_file):
                    "scale", "Loupe", "Keys and gestures", "Arrow keys"):  # fmt: skip
         assert wanted in names
     assert [name for name, outlined in reached.items() if not outlined] == []
+
+
+def test_the_mode_and_scale_are_seen_in_the_reader_s_own_colours(visit, page_file):
+    page = visit(page_file, forced_colors="active").page
+    assert page.evaluate("backgrounds('button[data-mode]')") == 2
+    page.get_by_role("button", name="Difference").click()
+    page.evaluate("still()")
+    style = "(node) => getComputedStyle(node).backgroundImage"
+    assert page.locator(".vc-ramp").evaluate(style).startswith("linear-gradient")

@@ -421,3 +421,36 @@ def test_the_order_of_switches_is_pythons(open_page):
     page = open_page("switchboard").page
     rows = page.locator(".vs-row[data-name]").all()
     assert [row.get_attribute("data-name") for row in rows] == list(SWITCHES)
+
+
+# --- colours that the reader's system sets --------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_chosen_is_seen_in_the_reader_s_own_colours(open_page, scheme):
+    forced = {"forced_colors": "active", "color_scheme": scheme}
+    for name in ("receptive", "clipping"):
+        page = open_page(name, **forced).page
+        assert page.evaluate("backgrounds('.vk-group:first-of-type button')") == 2
+    opened = open_page("switchboard", **forced)
+    page = opened.page
+    page.get_by_role("switch").first.click()
+    page.evaluate("still()")
+    assert page.evaluate("backgrounds('.vs-switch')") == 2
+    for state in ("true", "false"):
+        switch = f".vs-switch[aria-checked={state}]"
+        both = f"{switch}, {switch} .vs-knob"
+        assert page.evaluate("(both) => backgrounds(both)", both) == 2
+    opened.shoot(f"switchboard-forced-{scheme}")
+
+
+def test_a_scale_of_colours_is_seen_in_the_reader_s_own_colours(open_page):
+    page = open_page("receptive", forced_colors="active").page
+    style = "(node) => getComputedStyle(node).backgroundImage"
+    assert page.locator(".vr-ramp").evaluate(style).startswith("linear-gradient")
+
+
+def test_no_widget_puts_a_heading_into_the_lesson(open_page):
+    for name in made:
+        page = open_page(name).page
+        assert page.locator(".vdsr-place").get_by_role("heading").count() == 0

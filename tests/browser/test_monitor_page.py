@@ -270,3 +270,13 @@ def test_no_detail_that_is_gone_keeps_its_memory(visit, tmp_path):
         assert image.evaluate("(node) => node.naturalWidth") == 8
     page.evaluate("closeWidget('notes', [])")
     assert page.evaluate("addressesAlive()") == 0
+
+
+def test_progress_and_choice_are_seen_in_the_reader_s_own_colours(visit, pages):
+    page = visit(pages["over"], forced_colors="active").page
+    assert page.evaluate("backgrounds('.vm-bar, .vm-fill')") == 2
+    outline = "(node) => getComputedStyle(node).outlineStyle"
+    chosen = page.locator(".vm-run[aria-pressed=true]")
+    assert chosen.evaluate(outline) == "solid"
+    other = page.locator(".vm-run[aria-pressed=false]").first
+    assert other.evaluate(outline) == "none"

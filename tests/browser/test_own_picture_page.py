@@ -157,3 +157,14 @@ def test_no_picture_that_is_gone_keeps_its_memory(visit, page_file):
     assert page.locator(".vo-thumb img").evaluate("(i) => i.naturalWidth") > 0
     page.evaluate("closeWidget('name', 'another')")
     assert page.evaluate("addressesAlive()") == 0
+
+
+def test_the_page_is_named_and_its_choice_seen_in_the_reader_s_own_colours(
+    visit, page_file
+):
+    page = visit(forced_colors="active").page
+    page.goto(page_file.as_uri())
+    page.wait_for_function("document.querySelector('.vdsr-widget').vdsr")
+    assert page.title() == "Your own picture"
+    assert page.evaluate("backgrounds('.vo-group button')") == 2
+    assert page.evaluate("backgrounds('.vo-bar, .vo-bar > div')") == 2

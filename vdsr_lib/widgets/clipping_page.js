@@ -13,7 +13,7 @@ class ClippingPage extends Explorer {
       "aria-label": "Limit theta, tenths of a power of ten" });
     this.back = h("button", { type: "button" }, "as trained");
     this.rule = h("p", { class: "vk-note" });
-    this.heading = h("h3", { class: "vl-head" });
+    this.heading = h("p", { class: "vl-head" });
     this.histogram = h("div", { class: "vl-chart" });
     this.verdict = h("p", { class: "vl-verdict", role: "status" });
     this.course = h("div", { class: "vl-chart" });
@@ -30,7 +30,7 @@ class ClippingPage extends Explorer {
           h("div", { class: "vk-player vl-theta" }, h("span", {}, "\u03b8"), this.theta,
             this.thetaText, this.back), this.rule),
         h("section", { "aria-label": "The training" },
-          h("h3", { class: "vl-head" }, "The training"),
+          h("p", { class: "vl-head" }, "The training"),
           this.course, this.player.node, this.table.node)),
       this.training);
     this.listen(this.theta, "input", () =>

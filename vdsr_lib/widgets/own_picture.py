@@ -129,6 +129,7 @@ class OwnPicture(OwnPictureState):
         The widget below, which shows the result.
     """
 
+    _title = "Your own picture"
     _esm = page_source("tools.js", *_PARTS, "own_picture.js")
     _css = page_source("tokens.css", "own_picture.css")
 
