@@ -42,7 +42,10 @@ def judged(
     folder: Path, records: dict[str, Any], *, result: Outcome | None = None, **head: Any
 ) -> list[Verdict]:
     """Judge lesson 01 from a file of records."""
-    entries = [{"id": k, "measured": v, "note": "n"} for k, v in records.items()]
+    entries = [
+        {"id": k, "measured": v, "note": "n", "execution_count": 7}
+        for k, v in records.items()
+    ]
     content = {"format": 1, "lesson": "01", "profile": "quick"} | head
     (folder / "claims").mkdir()
     text = json.dumps(content | {"records": entries})
@@ -55,7 +58,7 @@ def test_a_claim_that_holds_carries_all_its_facts(tmp_path: Path) -> None:
     assert first == Verdict(
         id="01.a", lesson="01", verdict="holds", measured=3.5, sentence="A.",
         source="Table 1", paper="5 dB", rule="more than 3.00 dB", unit="dB", note="n",
-        recorded=4.5, recorded_in="table1.json",
+        recorded=4.5, recorded_in="table1.json", execution_count=7,
     )  # fmt: skip
     assert (first.measured_text, first.recorded_text) == ("3.50 dB", "4.50 dB")
     assert (second.verdict, second.measured_text) == ("not judged", "not measured")
@@ -124,6 +127,7 @@ def test_what_nobody_declared_is_unknown(tmp_path: Path) -> None:
         ("02.c", "unknown"),  # lesson 02's claim is not lesson 01's to record
     ]
     assert rows[2].note == "not declared in claims.toml"
+    assert (rows[2].measured, rows[2].execution_count) == (1.0, 7)
     assert exit_code([outcome()], rows) == CLAIM_BROKEN
 
 
