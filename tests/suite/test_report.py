@@ -91,12 +91,13 @@ def report(tmp_path: Path) -> Report:
         Verdict("03.e", "03", "unknown", 1, note="not declared in claims.toml"),
     ]  # fmt: skip
     outcomes = [
-        outcome("01", seconds=61.2, peak_memory=512_400_000, cell_seconds=[1.0, 60.0],
-                cpu_seconds=58.0, cell_memory=[100_000_000, 512_400_000],
-                cell_numbers=[2, 4], notebook=tmp_path / "executed" / "01_x.ipynb"),
+        outcome("01", seconds=61.2004, peak_memory=512_400_000,
+                cell_seconds=[1.0, 60.0004], cpu_seconds=58.04,
+                cell_memory=[100_000_000, 512_400_000], cell_numbers=[2, 4],
+                notebook=tmp_path / "executed" / "01_x.ipynb"),
         outcome("03", "cell failed", message="cell 4: ValueError: a < b"),
     ]  # fmt: skip
-    return Report("quick", "auto", 3, "2026-01-02 03:04 UTC", 75.0,
+    return Report("quick", "auto", 3, "2026-01-02 03:04 UTC", 75.0004,
                   {"cpu": "A CPU", "cores": 2, "memory": 8.0, "commit": None},
                   outcomes, rows, {"01": tmp_path / "html" / "01_x.html"})  # fmt: skip
 
@@ -106,7 +107,7 @@ def test_claims_json_holds_everything_in_strict_json(
 ) -> None:
     data, _ = write_report(report, tmp_path)
     facts = json.loads(data.read_text(), parse_constant=pytest.fail)
-    assert facts["exit_code"] == 3
+    assert (facts["format"], facts["exit_code"]) == (2, 3)
     assert facts["machine"]["cpu"] == "A CPU"
     assert (facts["profile"], facts["seed"], facts["seconds"]) == ("quick", 3, 75.0)
     assert facts["lessons"][0] == {
@@ -505,11 +506,13 @@ def test_no_bar_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -
 def test_earlier_times_are_read_from_the_last_report(
     report: Report, tmp_path: Path
 ) -> None:
+    report.outcomes[1].cell_seconds.append(2.0)  # before it stopped
     data, _ = write_report(report, tmp_path)
-    assert earlier_times(data, "quick") == {"01": [1.0, 60.0]}, "03 stopped"
+    assert earlier_times(data, "quick") == {"01": [1.0, 60.0]}
     assert earlier_times(data, "paper") == {}
-    data.write_text("{")
-    assert earlier_times(data, "quick") == {}
+    for damaged in ("{", "{}", "[]"):
+        data.write_text(damaged)
+        assert earlier_times(data, "quick") == {}
     assert earlier_times(tmp_path / "nowhere.json", "quick") == {}
 
 

@@ -73,10 +73,10 @@ def _claims(report: Report, output_dir: Path) -> list[dict[str, Any]]:
     pages = {
         outcome.lesson.number: (
             _relative(report.editions[outcome.lesson.number], output_dir),
-            _cell_ids(outcome),
+            _cell_ids(outcome.notebook),
         )
         for outcome in report.outcomes
-        if outcome.lesson.number in report.editions
+        if outcome.notebook and outcome.lesson.number in report.editions
     }
     rows = []
     for row in report.rows:
@@ -87,11 +87,9 @@ def _claims(report: Report, output_dir: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _cell_ids(outcome: Outcome) -> dict[int | None, str]:
+def _cell_ids(notebook: Path) -> dict[int | None, str]:
     """Return the ids of the executed cells by the number that each shows."""
-    if outcome.notebook is None or not outcome.notebook.is_file():
-        return {}
-    cells = read_notebook(outcome.notebook).cells
+    cells = read_notebook(notebook).cells
     return {c.execution_count: c.id for c in cells if c.get("execution_count")}
 
 
