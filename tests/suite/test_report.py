@@ -217,7 +217,11 @@ def too_much(peaks: list[int], **rest: object) -> Outcome:
 @pytest.mark.parametrize(
     ("profile", "machine", "limit"),
     [("quick", {"device": "cpu"}, 900_000_000), ("quick", {}, 900_000_000),
-     ("quick", {"device": "An H100"}, None), ("classroom", {"device": "cpu"}, None)],
+     ("quick", {"device": "An H100"}, None), ("classroom", {"device": "cpu"}, None),
+     ("quick", {"device": "cpu", "torch": "2.13.0+cpu"}, 900_000_000),
+     ("quick", {"device": "cpu", "torch": "2.13.0"}, 900_000_000),
+     ("quick", {"device": "cpu", "torch": "2.13.0+cu130"}, None),
+     ("quick", {"device": "cpu", "torch": "2.13.0+rocm7.0"}, None)],
 )  # fmt: skip
 def test_what_a_kernel_may_hold(
     profile: str, machine: dict[str, object], limit: int | None

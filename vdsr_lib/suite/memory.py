@@ -29,10 +29,13 @@ def memory_limit(profile: str, machine: Mapping[str, Any]) -> int | None:
     Returns
     -------
     int or None
-        None where nothing is promised: at the longer profiles, and with a GPU, whose
-        libraries alone take gigabytes of the host's memory.
+        None where nothing is promised: at the longer profiles, with a GPU, whose
+        libraries alone take gigabytes of the host's memory, and with a build of torch
+        for GPUs, which loads some of those libraries on any machine.
     """
-    return LIMITS.get(profile) if machine.get("device", "cpu") == "cpu" else None
+    build = str(machine.get("torch", "")).partition("+")[2]
+    small = machine.get("device", "cpu") == "cpu" and build in {"", "cpu"}
+    return LIMITS.get(profile) if small else None
 
 
 def too_large(outcomes: Iterable[Outcome], limit: int | None) -> dict[str, str]:
