@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from vdsr_lib.suite.environment import (
     TORCH,
@@ -43,6 +44,42 @@ def test_every_requirement_is_locked_within_its_bounds(project: dict, lock: str)
         ), text
         checked += 1
     assert checked >= 25
+
+
+def without_lowest(texts: list[str]) -> list[str]:
+    """Return the requirements that a package's very first release would meet."""
+    return [
+        text
+        for text in texts
+        if not {part.operator for part in Requirement(text).specifier} & {">=", "=="}
+    ]
+
+
+def test_every_requirement_says_the_lowest_version_that_will_do(project: dict):
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = [text for group in groups for text in group]
+    assert without_lowest(["editables", "sphinx<10", "torch>=2.6"]) == [
+        "editables",
+        "sphinx<10",
+    ]
+    found = without_lowest(wanted)
+    assert {Requirement(text).name for text in found} == {project["name"]}
+
+
+def test_the_versions_of_python_are_the_same_wherever_they_are_named(
+    root: Path, project: dict
+):
+    allowed = SpecifierSet(project["requires-python"])
+    python = [f"3.{minor}" for minor in range(50) if f"3.{minor}" in allowed]
+    assert len(python) >= 2
+    classified = [line.partition("Python :: ")[2] for line in project["classifiers"]]
+    assert [version for version in classified if version] == python
+    sentence = f"You need Python {', '.join(python[:-1])} or {python[-1]}, make"
+    assert sentence in " ".join((root / "README.md").read_text().split())
+    makefile = (root / "Makefile").read_text()
+    assert f"for p in {' '.join(f'python{v}' for v in python)} python3" in makefile
+    low, high = (version.replace(".", ", ") for version in (python[0], python[-1]))
+    assert f"({low}) <= sys.version_info[:2] <= ({high})" in makefile
 
 
 def test_torch_is_not_in_the_lock_and_no_gpu_package_is(lock: str):

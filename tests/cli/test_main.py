@@ -79,12 +79,16 @@ def every_command(command, *names: str):
     "names", [*every_command(typer.main.get_command(app))], ids=" ".join
 )
 def test_help_is_wrapped_for_the_terminal_and_not_as_in_the_source(names):
-    """Lines of 88 in the source left single words on lines of 80."""
+    """Lines of 88 in the source left single words on lines of 80.
+
+    A line that ends a sentence may be short: the first versions of typer show no empty
+    line between paragraphs.
+    """
     shown = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "80"}).output
     prose = shown.partition("\N{BOX DRAWINGS LIGHT ARC DOWN AND RIGHT}")[0]
     assert "Usage: vdsr" in prose
     for line, after in pairwise(line.strip() for line in prose.splitlines()):
-        if line and after:
+        if line and after and not line.endswith("."):
             assert len(f"{line} {after.split()[0]}") > 78, (line, after)
 
 
