@@ -195,6 +195,31 @@ def test_a_file_goes_on_and_its_card_says_from_what(pictures, tmp_path):
     assert 0 < max(apart) < 1e-3  # two steps of Adam, at 1e-4 at most
 
 
+def test_a_run_goes_on_where_its_weights_have_been_moved(
+    pictures, tmp_path, monkeypatch
+):
+    """What is in the file counts, as on another machine, and ~ is the home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    first, moved = tmp_path / "first.safetensors", tmp_path / "moved.safetensors"
+    made = options(pictures, "--max-steps", "1", "--output", str(first))
+    assert call(*made).exit_code == 0
+    run = ["train", *common(pictures), "--run-dir", "~/run", "--resume"]
+    run += ["--max-steps", "2"]
+    assert call(*run, "--start", str(first)).exit_code == 0
+    first.rename(moved)
+    result = call(*run, "--start", str(moved))
+    assert result.exit_code == 0, result.exception
+
+
+def test_a_start_that_came_to_nothing_is_not_a_later_runs(pictures, tmp_path):
+    run = ["--run-dir", str(tmp_path / "run"), "--max-steps", "1"]
+    wrong = ["train", "--data", str(tmp_path / "none"), *run, "--start", "vdsr"]
+    assert call(*wrong).exit_code != 0
+    assert call(*options(pictures, *run)).exit_code == 0
+    result = call(*options(pictures, *run, "--resume"))
+    assert result.exit_code == 0, result.exception
+
+
 def test_a_run_goes_on_with_the_weights_it_began_with_alone(pictures, tmp_path):
     """A checkpoint holds weights of its own: others at --start would go unheard."""
     weights = [str(tmp_path / f"{n}.safetensors") for n in (1, 2)]

@@ -210,21 +210,24 @@ def _require_folder(run_dir: Path, *, resume: bool) -> None:
 
 def _remember(run_dir: Path, origin: dict[str, str] | None) -> None:
     """Keep beside a run which weights it began with; refuse to go on with others."""
-    from vdsr_lib._files import write_atomically
+    from vdsr_lib._files import from_home, write_atomically
     from vdsr_lib.training.run_folder import holds_run
 
-    file = run_dir / "start.json"
+    file = from_home(run_dir) / "start.json"
     try:
         known = json.loads(file.read_text("utf-8")) if file.exists() else None
     except ValueError as error:
         raise LabError(f"{file} is damaged ({error}): take another --run-dir") from None
-    if holds_run(run_dir) and known != origin:
+    first, now = (each and each["sha256"] for each in (known, origin))
+    if holds_run(run_dir) and first != now:
         began = known["weights"] if known else "fresh weights"
         raise LabError(
             f"{run_dir} holds a run that began with {began}: give the same --start, or "
             "another --run-dir"
         )
-    if origin is not None:
+    if origin is None:
+        file.unlink(missing_ok=True)  # of a run that did not come about
+    else:
         write_atomically(file, json.dumps(origin))
 
 
