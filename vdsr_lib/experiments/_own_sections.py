@@ -83,9 +83,9 @@ def decay_section(known: Known) -> str:
         return ""
     text = (
         "Ours alone, in dB: the first network of Table 1 (x2 only) and the shallowest "
-        "of Figure 3, by the paper's recipe and by the same without weight decay. The "
-        "loss is a sum over the pixels of a patch, so that one decay weighs more where "
-        f"they are few; {_BICUBIC}."
+        "of Figure 3, by the paper's recipe and by the same without weight decay, and "
+        "the latter network on larger patches. The loss is a sum over the pixels of a "
+        f"patch, so that one decay weighs more where they are few; {_BICUBIC}."
     )
     heads = ["run", "patch", "decay", *_HEADS, "made by"]
     return (

@@ -53,7 +53,8 @@ the result, is in [lesson 08](notebooks/08_your_own_picture.ipynb).
 ```
 
 On the same picture the library gives the same, but for a level of rounding here and
-there. It needs WebGL 2 with float textures; without a graphics card a large network
+there, and for the colours of what is all but transparent, which a browser keeps
+coarsely. It needs WebGL 2 with float textures; without a graphics card a large network
 takes minutes.
 """
 _ANSWERS = """# Answers

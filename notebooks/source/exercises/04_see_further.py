@@ -139,9 +139,10 @@ assert my_patch_count(164, 164, 3, 41) == 9  # 162 rows hold three
 # %% [markdown]
 # ## 5. The same patches, turned
 #
-# Pictures are scarce, so the paper shows each patch to the network in eight
-# ways: turned by 0 to 3 quarters, and each of these mirrored. Turn a batch by
-# a number of quarters to the left, then, if asked, exchange left and right.
+# Pictures are scarce, so for its Table 3 the paper shows each patch to the
+# network in eight ways: turned by 0 to 3 quarters, and each of these mirrored.
+# Turn a batch by a number of quarters to the left, then, if asked, exchange
+# left and right.
 # A network is given a pair, the input and what it should become. Which of
 # the two has to be turned?
 
