@@ -290,6 +290,9 @@ def test_a_result_that_cannot_be_made_is_named(own: Own, folder: Path) -> None:
     own.choose(folder / "large.png")
     own.facts("large.png")
     assert "above the limit of 12 megapixels" in own.problem()
+    own.root.get_by_role("button", name="Enlarge", exact=True).last.click()
+    own.page.evaluate("still()")
+    assert "above the limit of 12 megapixels" in own.problem()
     own.choose(folder / "dot.png")
     own.facts("dot.png")
     own.root.get_by_role("button", name="Shrink first").click()
@@ -305,6 +308,38 @@ def test_work_is_stopped_and_begun_again(own: Own, folder: Path) -> None:
     enlarge(own, folder / "cup.png", "srcnn-915-x2", "2")
 
 
+def test_work_that_is_stopped_as_it_ends_shows_nothing(own: Own) -> None:
+    own.page.evaluate(
+        """() => {
+          const real = HTMLCanvasElement.prototype.toBlob;
+          Object.assign(window, { held: [], written: 0 });
+          HTMLCanvasElement.prototype.toBlob = function (take, ...rest) {
+            const counted = (blob) => { take(blob); written++; };
+            held.push(() => real.call(this, counted, ...rest));
+          };
+        }"""
+    )
+    own.root.get_by_label("Model").select_option("bicubic")
+    own.page.wait_for_function("window.held.length > 1")
+    own.root.get_by_role("button", name="Cancel").click()
+    own.until("ready")
+    own.page.evaluate("held.forEach((go) => go())")
+    own.page.wait_for_function("written === held.length")
+    own.page.evaluate("new Promise((seen) => setTimeout(seen, 300))")
+    own.until("ready")
+    assert "Stopped; nothing was made." in own.root.locator(".vo-status").inner_text()
+
+
+def test_without_scripts_the_page_says_what_it_lacks(
+    folder: Path, chromium: Any
+) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((folder / "page.html").as_uri())
+    assert page.get_by_text("This needs JavaScript").is_visible()
+    context.close()
+
+
 def test_long_work_waits_to_be_asked_for(own: Own, folder: Path) -> None:
     Image.new("L", (400, 300)).save(folder / "much.png")
     own.root.get_by_label("Model").select_option("bicubic")
@@ -314,6 +349,62 @@ def test_long_work_waits_to_be_asked_for(own: Own, folder: Path) -> None:
     own.root.get_by_label("Model").select_option("vdsr-291-short")
     own.until("ready")
     assert "press Enlarge" in own.root.locator(".vo-status").inner_text()
+
+
+@pytest.mark.parametrize(("tick", "then"), [(0, "done"), (1e6, "ready")])
+def test_what_a_work_took_tells_whether_the_next_is_short(
+    own: Own, folder: Path, tick: float, then: str
+) -> None:
+    """By a clock that stands still, or goes on a quarter of an hour at each look."""
+    clock = "(tick) => { let now = 0; performance.now = () => (now += tick); }"
+    own.page.evaluate(clock, tick)
+    enlarge(own, folder / "cup.png", "srcnn-915-x2", "2")
+    own.root.get_by_label("Model").select_option("srcnn-915-x3")
+    own.until(then)
+
+
+def test_a_picture_that_is_read_late_does_not_take_the_place_of_a_later_one(
+    own: Own, folder: Path
+) -> None:
+    own.page.evaluate(
+        """(slow) => {
+          const real = createImageBitmap;
+          window.createImageBitmap = async (file, options) => {
+            if (file.size === slow) await new Promise((go) => { window.goOn = go; });
+            return real(file, options);
+          };
+        }""",
+        (folder / "cup.png").stat().st_size,
+    )
+    own.choose(folder / "cup.png")
+    own.page.wait_for_function("'goOn' in window")
+    own.root.get_by_label("Model").select_option("bicubic")
+    own.root.get_by_role("button", name="Take the sample coffee").click()
+    own.facts("coffee")
+    own.until("done")
+    own.page.evaluate(
+        "window.made = document.querySelector('.vdsr-in-browser').vdsr.made,"
+        "goOn(), new Promise((seen) => setTimeout(seen, 300))"
+    )
+    own.facts("coffee")
+    same = "made === document.querySelector('.vdsr-in-browser').vdsr.made"
+    assert own.page.evaluate(same)  # nor is its result made again
+
+
+@pytest.mark.parametrize("then", ["file", "work"])
+def test_a_graphics_card_that_gave_up_is_named(
+    own: Own, folder: Path, then: str
+) -> None:
+    enlarge(own, folder / "cup.png", "srcnn-915-x2", "2")
+    own.page.evaluate(
+        "document.querySelector('.vdsr-in-browser').vdsr.graphics.gl"
+        ".getExtension('WEBGL_lose_context').loseContext()"
+    )
+    if then == "file":
+        own.choose(folder / "small.png")
+    else:
+        own.root.get_by_label("Model").select_option("srcnn-915-x3")
+    assert own.problem() == "the graphics card gave up: load this page anew"
 
 
 def test_of_a_large_result_a_detail_is_compared(own: Own, folder: Path) -> None:

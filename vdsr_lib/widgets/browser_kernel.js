@@ -43,7 +43,7 @@ class BrowserKernel {
       await this.ready;
       if (!this.graphics) throw new Error(TOO_OLD);
       if (content.do === "piece") await this.take(content, buffers[0]);
-      if (content.do === "sample") await this.sample(content.name).then(() => this.chosen());
+      if (content.do === "sample" && await this.sample(content.name)) this.chosen();
       if (content.do === "enlarge") await this.start();
       if (content.do === "cancel") this.stop();
       if (content.do === "download") await this.send(content.id);
@@ -58,22 +58,23 @@ class BrowserKernel {
     this.pieces = offset ? [...this.pieces, piece] : [piece];
     this.own.tell({ do: "more", id, received: offset + piece.byteLength });
     if (offset + piece.byteLength < size) return;
-    await this.show(new Blob(this.pieces), name);
-    this.chosen();
+    if (await this.show(new Blob(this.pieces), name)) this.chosen();
   }
 
-  async sample(name) {
-    await this.show(this.samples[name], name);
+  sample(name) {
+    return this.show(this.samples[name], name);
   }
 
-  /** Make a picture the one that is worked on. */
+  /** Make a picture the one that is worked on; false if another came meanwhile. */
   async show(bytes, name) {
+    this.latest = bytes;
     const picture = await readPicture(bytes, name, this.graphics, this.get("limits"));
-    this.work = undefined;
-    Object.assign(this, { picture, made: undefined });
-    this.own.set({ name, size: sidesOf(picture), kind: kindOf(picture),
-      preview: await thumbnail(picture, 360) });
+    const preview = await thumbnail(picture, 360);
+    if (this.latest !== bytes) return false;
+    Object.assign(this, { picture, work: undefined, made: undefined });
+    this.own.set({ name, size: sidesOf(picture), kind: kindOf(picture), preview });
     this.say("ready", this.get("status"));
+    return true;
   }
 
   // ------------------------------------------------------------------ the work
@@ -84,25 +85,24 @@ class BrowserKernel {
     return enlargedSides(restoring ? shrunkSides(sides, scale) : sides, scale);
   }
 
+  /** How many weights the chosen network has; bicubic has none. */
+  get weights() {
+    return this.get("models").find(({ value }) => value === this.get("model")).weights;
+  }
+
   /** Follow a changed choice: do the work at once if it is short, else wait. */
   chosen() {
     if (!this.picture) return;
     this.work = this.made = undefined;
     const [rows, columns] = this.target;
-    const most = this.get("limits").result_pixels;
     this.own.set({ target: [rows, columns] });
-    if (rows * columns > most) {
-      this.tell(new Error(`${this.get("name")} would become ${columns} ${TIMES} ${rows} ` +
-        `pixels, above the limit of ${most / 1e6} megapixels: take a smaller scale`));
-      return;
-    }
-    const chosen = this.get("models").find(({ value }) => value === this.get("model"));
-    if (rows * columns * chosen.weights <= AT_ONCE * (this.rate ?? FIRST_RATE)) this.start();
+    const short = rows * columns * this.weights <= AT_ONCE * (this.rate ?? FIRST_RATE);
+    if (short || rows * columns > this.get("limits").result_pixels) this.start();
     else this.say("ready", "This takes a while: press Enlarge when you are ready.");
   }
 
   stop() {
-    this.work = undefined;
+    this.work = this.made = undefined;
     this.say("ready", "Stopped; nothing was made.", 0);
   }
 
@@ -122,12 +122,17 @@ class BrowserKernel {
   }
 
   async enlarge(watch) {
-    const [scale, model, task] = ["scale", "model", "task"].map((name) => this.get(name));
-    const name = this.get("name");
+    const [scale, model, task, name] = ["scale", "model", "task", "name"].map((one) =>
+      this.get(one));
+    const [[rows, columns], most] = [this.target, this.get("limits").result_pixels];
+    if (rows * columns > most) {
+      throw new Error(`${name} would become ${columns} ${TIMES} ${rows} pixels, above the ` +
+        `limit of ${most / 1e6} megapixels: take a smaller scale`);
+    }
     let [source, truth] = [this.picture, undefined];
     if (task === "restore") ({ small: source, truth } = shrunk(source, scale, name));
     this.say("working", `Enlarging by ${model} ...`, 0);
-    const network = await this.network(model, enlargedSides(sidesOf(source), scale));
+    const network = await this.network(model);
     await this.graphics.rest(); // let the page draw
     watch(0.05);
     const start = performance.now();
@@ -135,17 +140,19 @@ class BrowserKernel {
       watch(0.05 + 0.95 * share));
     const seconds = (performance.now() - start) / 1000;
     watch(1);
-    if (network) this.rate = (plain.height * plain.width * network.weights) / seconds;
+    if (network && seconds > 1) this.rate = (rows * columns * this.weights) / seconds;
     this.made = { scale, model, source, truth, result, plain: onWhite(plain), network };
     await this.compareAgain();
+    watch(1);
     this.say("done", this.summary(seconds), 1);
   }
 
-  /** The network of a name, and for SRCNN of the scale; null for bicubic. */
+  /** The network of a name; null for bicubic. */
   async network(model) {
     if (model === "bicubic") return null;
     if (!this.networks.has(model)) {
       const bytes = await this.fetchWeights(model);
+      this.graphics.check();
       this.networks.set(model, new Network(this.graphics, bytes));
     }
     return this.networks.get(model);
@@ -189,7 +196,7 @@ class BrowserKernel {
     shown.bicubic = cut(plain, rows, columns);
     if (network) shown[model] = onWhite(cut(result, rows, columns));
     const pixels = await Promise.all(Object.values(shown).map((part) => png(canvasOf(part))));
-    if (this.made !== made) return;
+    if (this.made !== made || String(this.window()) !== String(window)) return;
     const border = borderOf(scale, shown.bicubic);
     this.own.set({ target: sidesOf(plain), window: [0, 1, 0, 1].map((axis, k) =>
       window[axis][k < 2 ? 0 : 1] / sidesOf(plain)[axis]) });

@@ -21,6 +21,7 @@ function fragment({ side, inputs, outputs, rectify, edge }) {
   const names = Array.from({ length: outputs }, (_, k) => `map${k}`);
   return `#version 300 es
 precision highp float;
+precision highp int;
 precision highp sampler2DArray;
 uniform sampler2DArray maps;
 uniform ivec4 picture; // first and last column, first and last row of it in this window
@@ -145,6 +146,11 @@ class Graphics {
     Object.assign(this, { most: clamp(Math.round(wanted), 1, 20), asked: 0 });
   }
 
+  /** Refuse what a lost context gives: zeros, without an error. */
+  check() {
+    if (this.gl.isContextLost()) throw new Error("the graphics card gave up: load this page anew");
+  }
+
   /** Wait until what was asked for is done, and let the page draw meanwhile. */
   async rest() {
     const { gl } = this;
@@ -152,9 +158,8 @@ class Graphics {
     gl.flush();
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve));
-      const state = gl.clientWaitSync(sync, 0, 0);
-      if (gl.isContextLost()) throw new Error("the graphics card gave up: load this page anew");
-      if (state !== gl.TIMEOUT_EXPIRED) break;
+      this.check();
+      if (gl.clientWaitSync(sync, 0, 0) !== gl.TIMEOUT_EXPIRED) break;
     }
     gl.deleteSync(sync);
   }
@@ -261,6 +266,7 @@ class Network {
       }
       const made = new Float32Array(4 * across * down);
       gl.readPixels(0, 0, across, down, gl.RGBA, gl.FLOAT, made);
+      this.graphics.check();
       return made;
     } finally {
       gl.deleteTexture(maps);

@@ -21,8 +21,10 @@ async function readPicture(bytes, name, graphics, limits) {
   }
   const { height, width } = bitmap;
   const { gl, frame } = graphics;
+  graphics.check();
   const most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
   if (height * width > limits.pixels || Math.max(height, width) > most) {
+    bitmap.close();
     throw new Error(`${name} has ${width} ${TIMES} ${height} pixels, above the limit of this ` +
       `page (${limits.pixels / 1e6} megapixels, ${most} a side): shrink or crop it first`);
   }
@@ -36,6 +38,7 @@ async function readPicture(bytes, name, graphics, limits) {
   const data = new Uint8ClampedArray(4 * height * width);
   gl.readBuffer(gl.COLOR_ATTACHMENT0);
   gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(data.buffer));
+  graphics.check();
   gl.deleteTexture(texture);
   bitmap.close();
   return { data, height, width };

@@ -67,6 +67,7 @@ def browser_body() -> str:
     ]
     content = {"kernel": page_source(*KERNEL), "samples": samples}
     return (
+        "<noscript><p>This needs JavaScript, which is switched off.</p></noscript>\n"
         f'<div class="vdsr-in-browser">\n{"".join(widgets)}\n'
         f'<script type="application/json" class="vdsr-browser">'
         f"{json_in_script(content)}</script>\n"
