@@ -159,7 +159,7 @@ def missing_costs(name: str, recording: Recording | None) -> dict[str, str]:
         If there is no such experiment.
     """
     if recording is not None:
-        missing: dict[str, str] = recording.record["missing"]
+        missing: dict[str, str] = recording.record.get("missing", {})
         return missing
     return {run.name: cost_text(run) for run in get_experiment(name).runs("paper")}
 

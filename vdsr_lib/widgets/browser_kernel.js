@@ -31,7 +31,10 @@ class BrowserKernel {
   async begin() {
     try {
       this.graphics = new Graphics();
+      const choices = () => ["scale", "model", "task"].map((name) => this.get(name)).join();
+      const before = choices();
       await this.sample(this.get("samples")[0]);
+      if (choices() !== before) this.chosen();
     } catch (error) {
       this.tell(error);
     }
@@ -148,12 +151,15 @@ class BrowserKernel {
   }
 
   /** The network of a name; null for bicubic. */
-  async network(model) {
+  network(model) {
     if (model === "bicubic") return null;
     if (!this.networks.has(model)) {
-      const bytes = await this.fetchWeights(model);
-      this.graphics.check();
-      this.networks.set(model, new Network(this.graphics, bytes));
+      const made = this.fetchWeights(model).then((bytes) => {
+        this.graphics.check();
+        return new Network(this.graphics, bytes);
+      });
+      this.networks.set(model, made); // at once: two works may ask for it together
+      made.catch(() => this.networks.delete(model));
     }
     return this.networks.get(model);
   }

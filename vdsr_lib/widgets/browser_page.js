@@ -11,7 +11,10 @@
   const fetchWeights = (name) => new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = `networks/${encodeURIComponent(name)}.js`;
-    script.onload = () => resolve(bytes(window.vdsrWeights[name]));
+    script.onload = () => {
+      resolve(bytes(window.vdsrWeights[name]));
+      delete window.vdsrWeights[name]; // the text is not needed again
+    };
     script.onerror = () => reject(new Error(
       `${name} could not be fetched: is ${script.src} there?`));
     document.head.append(script);
