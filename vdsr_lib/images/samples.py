@@ -175,13 +175,14 @@ def _sixteen_bit_colour(
 
 
 def _widen_transparent_grey(image: ImageFile.ImageFile) -> None:
-    """Bring the transparent grey of a PNG of 2 or 4 bits to 8, as Pillow its samples.
+    """Bring the transparent grey of a PNG of few bits to 8, as Pillow its samples.
 
-    Pillow leaves it as the file has it: a level that no sample has then.
+    Pillow leaves it as the file has it (of 1 bit, before 12.1): a level that no sample
+    has then.
     """
-    step = {"L;2": 85, "L;4": 17}.get(_rawmode(image))
+    step = {"1": 255, "L;2": 85, "L;4": 17}.get(_rawmode(image))
     if step and "transparency" in image.info:
-        image.info["transparency"] *= step
+        image.info["transparency"] = min(image.info["transparency"] * step, 255)
 
 
 def _rawmode(image: ImageFile.ImageFile) -> str:
