@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-IN_A_KERNEL = "IPython.get_ipython = lambda: SimpleNamespace(kernel=object())"
+IN_A_KERNEL = (  # older versions of tqdm ask for the configuration
+    "IPython.get_ipython = lambda: SimpleNamespace("
+    "kernel=object(), config={'IPKernelApp': {}})"
+)
 
 
 def shown(*lines: str) -> tuple[str, str, str]:
