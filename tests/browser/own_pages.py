@@ -28,7 +28,7 @@ class Own:
 
     def until(self, stage: str) -> None:
         """Wait for a stage."""
-        selector = f".vdsr-own[data-drawn=yes][data-stage={stage}]"
+        selector = f".vdsr-own:not([data-drawn=no])[data-stage={stage}]"
         self.page.locator(selector).wait_for()
 
     def choose(self, path: Path) -> None:
