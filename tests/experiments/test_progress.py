@@ -55,3 +55,35 @@ def test_a_bar_that_an_error_ends_is_not_filled():
     train(bar, 4, finished=False)
     bar.__exit__(RuntimeError)
     assert place(bar) == pytest.approx(0.2)
+
+
+def test_a_run_that_goes_on_moves_and_does_not_count_what_was_there(
+    capsys: pytest.CaptureFixture[str], clock: list[float]
+):
+    """tqdm waits for as much again as one update brought, and counts all as speed."""
+    bar = ExperimentBar([1, 1])
+    bar.begin_run("one")
+    bar.start(TrainingConfig(), 1000)
+    for step in (601, 602, 603):
+        clock[0] += 10
+        bar.step({"step": step, "loss": float(step)})
+    assert "loss 603" in capsys.readouterr().err
+    told = bar._bar.format_dict
+    assert (told["n"] - told["initial"]) * 2000 == pytest.approx(3)
+    assert told["elapsed"] == 30
+    bar.finish(History(finished=True))
+    bar.begin_run("two")
+    bar.start(TrainingConfig(), 1000)
+    clock[0] += 10
+    bar.step({"step": 1, "loss": 7.0})  # this one begins, and all of it counts
+    assert "loss 7" in capsys.readouterr().err
+    told = bar._bar.format_dict
+    assert (told["n"] - told["initial"]) * 2000 == pytest.approx(401)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that tqdm reads."""
+    now = [1000.0]
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+    return now

@@ -472,6 +472,22 @@ def test_the_progress_bar_shows_steps_loss_and_scores(make_model, patches, capsy
     assert "psnr" not in shown  # that was another network's
 
 
+def test_the_bar_of_a_run_that_goes_on_moves_and_counts_its_own_steps(
+    capsys, monkeypatch
+):
+    now = [1000.0]
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+    bar = ProgressBar()
+    bar.start(TrainingConfig(epochs=2), 1000)
+    for step in (601, 602, 603):
+        now[0] += 10
+        bar.step({"epoch": 2, "step": step, "loss": float(step)})
+    assert "loss=603" in capsys.readouterr().err
+    told = bar._bar.format_dict
+    assert (told["n"], told["n"] - told["initial"], told["elapsed"]) == (603, 3, 30)
+    bar._bar.close()
+
+
 def test_a_monitor_is_called_as_often_as_it_wishes(
     make_model, patches, recorder, monkeypatch
 ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from vdsr_lib._bars import progress_bar
+from vdsr_lib._bars import progress_bar, skip_to
 from vdsr_lib.training import History, Silent, TrainingConfig
 
 __all__ = ["ExperimentBar"]
@@ -31,7 +31,7 @@ class ExperimentBar(Silent):
         self._bar: Any = progress_bar(
             total=1.0, bar_format=_FORMAT, dynamic_ncols=True, smoothing=0
         )
-        self._number, self._steps = 0, 1
+        self._number, self._steps, self._begun = 0, 1, False
 
     def begin_run(self, name: str) -> None:
         """Name the run that comes next; the ones before it are done."""
@@ -41,10 +41,13 @@ class ExperimentBar(Silent):
 
     def start(self, config: TrainingConfig, total_steps: int) -> None:  # noqa: ARG002
         """Learn how long the run is."""
-        self._steps = max(1, total_steps)
+        self._steps, self._begun = max(1, total_steps), False
 
     def step(self, record: dict[str, Any]) -> None:
         """Move the bar and show the loss."""
+        if not self._begun:  # what came before the first step was made earlier
+            skip_to(self._bar, self._reached((record["step"] - 1) / self._steps))
+            self._begun = True
         self._bar.set_postfix_str(f"loss {record['loss']:.4g}", refresh=False)
         self._move(self._reached(record["step"] / self._steps))
 

@@ -7,7 +7,7 @@ import threading
 from types import FrameType
 from typing import Any, Protocol
 
-from vdsr_lib._bars import progress_bar
+from vdsr_lib._bars import progress_bar, skip_to
 from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.history import History, Row, score_texts
 
@@ -96,10 +96,13 @@ class ProgressBar(Silent):
         self._scores = {}
         self._bar = progress_bar(total=total_steps, unit="step", dynamic_ncols=True)
         self._bar.set_description(f"epoch 1/{config.epochs}")
-        self._epochs = config.epochs
+        self._epochs, self._begun = config.epochs, False
 
     def step(self, record: Row) -> None:
         """Move the bar and show the loss."""
+        if not self._begun:  # what came before the first step was made earlier
+            skip_to(self._bar, record["step"] - 1)
+            self._begun = True
         self._bar.set_description(
             f"epoch {record['epoch']}/{self._epochs}", refresh=False
         )
