@@ -104,7 +104,7 @@ class Course:
         entry = {"name": name, "state": "waiting", "message": ""}
         parts = ("scores", "band", "ends", "baseline")
         empty: dict[str, Any] = {part: {} for part in parts}
-        self._present = len(self.runs)
+        self._present, self._looks = len(self.runs), None
         self.runs.append({**entry, "steps": [], "seen": -1, **empty})
         self.past.append({})
         self.frames.append(b"")
@@ -114,7 +114,7 @@ class Course:
         if self._present is not None and self.entry["state"] == "waiting":
             self.entry["state"] = "found"
         self._present = 0 if self._present is None else self._present + 1
-        self._part = 0.0
+        self._part, self._looks = 0.0, None
 
     def start(self, total: int, epochs: int) -> None:
         """Start the present run.
@@ -127,7 +127,6 @@ class Course:
         self.entry["state"] = "running"
         self._total, self._epochs = max(1, total), epochs
         self._trace, self._last, self._part = Trace(capacity=self._room), {}, 0.0
-        self._looks = None
 
     def step(self, row: Mapping[str, Any]) -> None:
         """Take a step's row, as `Monitor.step` gets it."""
