@@ -232,6 +232,10 @@ def test_what_is_said_of_depth_5_is_what_is_recorded():
     assert f"ends {gain[2]:.2f} dB higher at x2, {gain[4]:.2f} at x4" in text
     assert second[3] - first[3] < gain[3] < 0  # "at x3 between the two runs"
     assert f"depth 5's own, {own - gain[2]:.1f} dB at x2" in text
+    large = free.table.pivot_table("psnr", "scale", "run")["depth 5, patches of 41"]
+    both = (large, first)
+    ends = [f"{made[2]:.2f}, {made[3]:.2f} and {made[4]:.2f}" for made in both]
+    assert f"ends at {ends[0]} dB, where 11 x 11 gave {ends[1]}: larger" in text
 
     def norms(recording, run):
         return recording.histories[run].to_frame()["gradient_norm"]
