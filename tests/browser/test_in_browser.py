@@ -160,6 +160,29 @@ def test_a_network_gives_what_it_gives_in_torch(
     assert shares[-1] == 1
 
 
+def test_a_picture_is_read_while_a_network_works(parts: Any) -> None:
+    """They share a graphics card: neither may see what the other draws into."""
+    script = """globalThis.graphics ??= new Graphics();
+      const network = new Network(graphics, Uint8Array.from(given[0]));
+      const limits = { pixels: 1e6 };
+      const file = await png(canvasOf({ data: Uint8ClampedArray.from(given[1]),
+        height: 5, width: 7 }));
+      const reading = [];
+      const watch = () => reading.push(readPicture(file, "a", graphics, limits));
+      const alone = await network.run(Float32Array.from(given[2]), 11, 9);
+      const beside = await network.run(Float32Array.from(given[2]), 11, 9, watch);
+      const read = (await Promise.all(reading)).map(({ data }) => [...data]);
+      return [[...alone], [...beside], read]"""
+    rng = np.random.default_rng(4)
+    picture = rgba(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))
+    weights = np.frombuffer(weights_file("srcnn-915-x2").read_bytes(), np.uint8)
+    alone, beside, read = call(parts, script, weights, picture, rng.random((9, 11)))
+    assert alone == beside
+    assert len(read) == 3
+    for each in read:
+        np.testing.assert_array_equal(each, picture.ravel())
+
+
 # --- the page -------------------------------------------------------------------------
 
 

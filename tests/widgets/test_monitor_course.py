@@ -53,14 +53,19 @@ def test_a_short_curve_keeps_every_reading():
     assert columns["clipped_share"] == [0.5] * 5
 
 
+def random_curve(count, *, capacity):
+    """Return random losses, and the points that a trace makes of them."""
+    losses = np.random.default_rng(count).uniform(0.5, 1.5, count)
+    trace = Trace(capacity=capacity)
+    for step, loss in enumerate(losses, 1):
+        trace.add(row(step, loss=loss))
+    return losses, trace.columns()
+
+
 @pytest.mark.parametrize("count", [7, 8, 9, 16, 17, 33, 100])
 def test_a_long_curve_keeps_the_mean_of_every_reading(count):
     """Each point stands for equally many readings, so the weighted mean is exact."""
-    losses = np.random.default_rng(count).uniform(0.5, 1.5, count)
-    trace = Trace(capacity=8)
-    for step, loss in enumerate(losses, 1):
-        trace.add(row(step, loss=loss))
-    points = trace.columns()
+    losses, points = random_curve(count, capacity=8)
     width = next(2**k for k in range(9) if count // 2**k <= 8)  # 8 full points
     expected = [losses[i : i + width].mean() for i in range(0, count, width)]
     assert len(points["loss"]) == math.ceil(count / width) <= 9
@@ -91,11 +96,7 @@ def test_one_spike_among_many_readings_survives_in_few_points():
 
 @pytest.mark.parametrize("count", [5, 17, 100])
 def test_extremes_are_those_of_the_readings_behind_a_point(count):
-    losses = np.random.default_rng(count).uniform(0.5, 1.5, count)
-    trace = Trace(capacity=4)
-    for step, loss in enumerate(losses, 1):
-        trace.add(row(step, loss=loss))
-    points = trace.columns()
+    losses, points = random_curve(count, capacity=4)
     width = points["readings"]
     for i in range(len(points["step"])):
         behind = losses[i * width : (i + 1) * width]

@@ -96,13 +96,12 @@ class ProgressBar(Silent):
         self._scores = {}
         self._bar = progress_bar(total=total_steps, unit="step", dynamic_ncols=True)
         self._bar.set_description(f"epoch 1/{config.epochs}")
-        self._epochs, self._begun = config.epochs, False
+        self._epochs = config.epochs
 
     def step(self, record: Row) -> None:
         """Move the bar and show the loss."""
-        if not self._begun:  # what came before the first step was made earlier
+        if not self._bar.n:  # what came before the first step was made earlier
             skip_to(self._bar, record["step"] - 1)
-            self._begun = True
         self._bar.set_description(
             f"epoch {record['epoch']}/{self._epochs}", refresh=False
         )

@@ -237,7 +237,7 @@ class Network {
 
   /** Run all layers on one window; the result is the first of each four numbers. */
   async window(ilr, width, height, { top, bottom, left, right }, watch) {
-    const { gl } = this.graphics;
+    const { gl, frame } = this.graphics;
     const [across, down] = [right - left, bottom - top];
     const first = new Float32Array(4 * across * down);
     for (let y = 0; y < down; y++) {
@@ -265,6 +265,7 @@ class Network {
         watch((k + 1) / this.passes.length);
       }
       const made = new Float32Array(4 * across * down);
+      gl.bindFramebuffer(gl.FRAMEBUFFER, frame); // where the last layer was drawn
       gl.readPixels(0, 0, across, down, gl.RGBA, gl.FLOAT, made);
       this.graphics.check();
       return made;

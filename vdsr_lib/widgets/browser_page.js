@@ -6,7 +6,7 @@
 (async (page) => {
   const [own, comparison] = page.querySelectorAll(".vdsr-widget");
   const { kernel, samples } = JSON.parse(page.querySelector(".vdsr-browser").textContent);
-  const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const bytes = (base64) => new Uint8Array(vdsrShow.bytes(base64).buffer);
 
   const fetchWeights = (name) => new Promise((resolve, reject) => {
     const script = document.createElement("script");
@@ -20,8 +20,7 @@
     document.head.append(script);
   });
 
-  const module = await import(
-    URL.createObjectURL(new Blob([kernel], { type: "text/javascript" })));
+  const module = await vdsrShow.module(kernel);
   await Promise.all([own.shown, comparison.shown]);
   page.vdsr = module.serve(own.vdsr.model, comparison.vdsr.model, fetchWeights,
     Object.fromEntries(Object.entries(samples).map(([name, png]) => [name, bytes(png)])));

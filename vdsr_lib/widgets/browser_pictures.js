@@ -20,7 +20,7 @@ async function readPicture(bytes, name, graphics, limits) {
       "WebP file");
   }
   const { height, width } = bitmap;
-  const { gl, frame } = graphics;
+  const { gl } = graphics;
   graphics.check();
   const most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
   if (height * width > limits.pixels || Math.max(height, width) > most) {
@@ -32,6 +32,7 @@ async function readPicture(bytes, name, graphics, limits) {
   gl.bindTexture(gl.TEXTURE_2D, texture);
   gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
   gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+  const frame = gl.createFramebuffer(); // its own: a network may be at work in the other
   gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
   gl.framebufferTexture2D(
     gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
@@ -39,6 +40,7 @@ async function readPicture(bytes, name, graphics, limits) {
   gl.readBuffer(gl.COLOR_ATTACHMENT0);
   gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(data.buffer));
   graphics.check();
+  gl.deleteFramebuffer(frame);
   gl.deleteTexture(texture);
   bitmap.close();
   return { data, height, width };

@@ -65,13 +65,18 @@ window.vdsrShow ??= (() => {
     return new Model(state);
   }
 
+  /** Import a module of JavaScript that is at hand as text. */
+  function module(text) {
+    const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    return import(address).finally(() => URL.revokeObjectURL(address));
+  }
+
   function load(key, { esm, css }) {
     modules[key] ??= (() => {
       document.head.append(Object.assign(document.createElement("style"), {
         textContent: css,
       }));
-      const address = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
-      return import(address).finally(() => URL.revokeObjectURL(address));
+      return module(esm);
     })();
     return modules[key];
   }
@@ -97,5 +102,5 @@ window.vdsrShow ??= (() => {
       console.error(error);
     }
   };
-  return (mount) => (mount.shown = show(mount));
+  return Object.assign((mount) => (mount.shown = show(mount)), { bytes, module });
 })();
