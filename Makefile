@@ -26,8 +26,8 @@ $(READY): requirements.lock pyproject.toml
 reproduce: venv ## run every lesson on the embedded pictures and judge the claims
 	$(RUN) -m vdsr_lib reproduce $(ARGS)
 
-test: venv ## run the tests
-	$(RUN) -m pytest $(ARGS)
+test: venv ## run the tests, in as many processes as there are cores, four at most
+	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
 
 site: venv ## make one site of lessons as they ran, guides, answers and library
 	$(RUN) -m vdsr_lib site $(ARGS)
