@@ -12,7 +12,7 @@ from PIL import Image
 
 from vdsr_lib.devices import resolve_device
 from vdsr_lib.images import degrade, rgb_to_luma
-from vdsr_lib.patches import ORIENTATIONS, PatchSet, patch_set
+from vdsr_lib.patches import PatchSet, patch_set
 
 
 def picture(height: int, width: int, seed: int = 0, colour: bool = True) -> np.ndarray:
@@ -136,15 +136,35 @@ def test_the_orientations_are_the_eight_of_the_square(small):
     """Against NumPy's rot90 and fliplr, one patch at a time."""
     count = len(small)
     turning = PatchSet(small.ilr, small.hr, small.scales, augment=True)
-    assert len(turning) == ORIENTATIONS * count
+    assert len(turning) == 8 * count
     which = 3
-    examples = torch.arange(ORIENTATIONS) * count + which
+    examples = torch.arange(8) * count + which
     _, hr = turning.batch(examples)
     plain = small.hr[which, 0].numpy()
     turned = [np.rot90(plain, quarter) for quarter in range(4)]
     expected = [*turned, *(np.fliplr(each) for each in turned)]
     np.testing.assert_array_equal(hr[:, 0].numpy(), np.stack(expected))
-    assert len({each.tobytes() for each in expected}) == ORIENTATIONS
+    assert len({each.tobytes() for each in expected}) == 8
+
+
+def test_the_flips_are_the_four_of_the_authors_code(small):
+    """Its cases: the picture, `(:,end:-1:1)`, `(end:-1:1,:)` and both."""
+    count, which = len(small), 3
+    flipped = PatchSet(small.ilr, small.hr, small.scales, augment="flips")
+    assert len(flipped) == 4 * count
+    assert "x 4 orientations" in repr(flipped)
+    _, hr = flipped.batch(torch.arange(4) * count + which)
+    plain = small.hr[which, 0].numpy()
+    expected = [plain, plain[::-1, ::-1], plain[:, ::-1], plain[::-1]]
+    np.testing.assert_array_equal(hr[:, 0].numpy(), np.stack(expected))
+    kinds = (False, True, "flips")
+    sets = [PatchSet(small.ilr, small.hr, small.scales, each) for each in kinds]
+    assert len({each.fingerprint() for each in sets}) == 3
+
+
+def test_an_unknown_augmentation_is_refused(small):
+    with pytest.raises(ValueError, match="augment must be True, False or 'flips', got"):
+        PatchSet(small.ilr, small.hr, small.scales, augment="turns")
 
 
 def test_augmentation_stores_nothing_eight_times(small):

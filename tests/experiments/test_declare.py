@@ -56,6 +56,7 @@ def a_run(**changes: object) -> Run:
         {"patch_size": 9},
         {"stride": 3},
         {"augment": True},
+        {"augment": "flips"},
         {"validate": Pictures("embedded-test", (2,), crop=32)},
         {"validate": Pictures("embedded-test", (2,), count=3)},
         {"watch": Watch("embedded-test", "camera", 2, (0, 0, 8, 8))},
@@ -182,6 +183,15 @@ def test_overlap_is_table_1_from_four_times_as_many_patches():
     assert steps == [48_640] * 3 + [13_840] * 3
 
 
+def test_mirrored_is_table_1_from_each_patch_in_four_orientations():
+    table1, mirrored = (
+        get_experiment(name).runs("paper") for name in ("table1", "mirrored")
+    )
+    assert [replace(run, augment=False) for run in mirrored] == list(table1)
+    assert {run.augment for run in mirrored} == {"flips"}
+    assert {run_cost(run).steps for run in mirrored} == {80 * (4 * 11_121 // 64)}
+
+
 def test_table_2_again_from_more_patches():
     """What differs is the step between patches: half of their side, rounded up."""
     columns = {run.name: run for run in get_experiment("table2").runs("paper")}
@@ -270,7 +280,8 @@ def test_quick_needs_no_download(name: str):
 
 def test_benchmark_pictures_steer_nothing():
     """Only Figure 4's own curve is drawn on Set5; other runs validate elsewhere."""
-    for name in set(EXPERIMENTS) - {"table1", "overlap", "shallow", "decay"}:
+    on_set5 = {"table1", "overlap", "mirrored", "shallow", "decay"}
+    for name in set(EXPERIMENTS) - on_set5:
         for run in get_experiment(name).runs("paper"):
             assert run.validate.dataset == "bsd500-test"
 

@@ -15,6 +15,7 @@ from vdsr_lib.experiments._paper_runs import (
     benchmark_runs,
     clipping_runs,
     depth_runs,
+    residual_runs,
 )
 from vdsr_lib.experiments._shortening import glimpse, miniature, sparse
 from vdsr_lib.experiments.declare import Factor, Run
@@ -24,6 +25,7 @@ from vdsr_lib.training import TrainingConfig
 __all__ = [
     "clipping_start_runs",
     "decay_runs",
+    "mirrored_runs",
     "modern_runs",
     "overlap_runs",
     "overlap_scales_runs",
@@ -44,6 +46,20 @@ def overlap_runs(size: Size) -> Iterable[Run]:
     for rate in RATES:
         recipe = size.recipe(**short, learning_rate=rate)
         yield at_scale_2(size, 10, True, recipe, stride=11)
+
+
+def mirrored_runs(size: Size) -> Iterable[Run]:
+    """Table 1's networks from patches and their mirror images.
+
+    The authors' first public code walks through the four flips of each picture in a
+    loop whose bound leaves one, ``for flip = 0``. With all four an epoch has four times
+    the examples, as with patches that overlap, and those examples differ more.
+    """
+    for run in residual_runs(size):
+        recipe = run.training
+        if size.profile == "classroom":
+            recipe = size.recipe(epochs=2, learning_rate=recipe.learning_rate)
+        yield replace(run, training=recipe, augment="flips")
 
 
 def overlap_scales_runs(size: Size) -> Iterable[Run]:

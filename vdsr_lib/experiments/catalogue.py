@@ -13,6 +13,7 @@ from vdsr_lib.errors import did_you_mean
 from vdsr_lib.experiments._own_runs import (
     clipping_start_runs,
     decay_runs,
+    mirrored_runs,
     modern_runs,
     overlap_runs,
     overlap_scales_runs,
@@ -68,6 +69,11 @@ _DECLARED: dict[str, tuple[str, str, Callable[[Size], Iterable[Run]]]] = {
         "The residual networks from patches that overlap by half",
         "ours; what Figure 4 fits",
         overlap_runs,
+    ),
+    "mirrored": (
+        "The same networks from patches and their mirror images",
+        "ours; a loop in the authors' code",
+        mirrored_runs,
     ),
     "overlap_scales": (
         "Networks for one scale and for all from patches that overlap by half",

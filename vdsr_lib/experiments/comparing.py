@@ -54,6 +54,7 @@ def comparison_page(known: Known | None = None) -> str:
     parts: tuple[Callable[[Known], str], ...] = (
         _table1,
         _overlap,
+        _mirrored,
         _table2,
         _overlap_scales,
         _figure3,
@@ -92,6 +93,19 @@ def _overlap(known: Known) -> str:
         "Paper / ours, in dB: Table 1's residual networks, trained on patches of 21 x "
         "21 that begin every 11 pixels instead of every 21, four times as many. What "
         "speaks for this reading is under *What differs*.",
+    )
+
+
+def _mirrored(known: Known) -> str:
+    """All six from each patch in four orientations."""
+    return _by_epoch(
+        known,
+        "mirrored",
+        (1, 2, 5, *_EPOCHS),
+        "Figure 4 again, from patches and their mirror images",
+        "Paper / ours, in dB: Table 1's networks, trained on patches of 21 x 21 that "
+        "touch, each as it is, mirrored, upside down, and both: four times as many "
+        "examples in an epoch. What speaks for this reading is under *What differs*.",
     )
 
 

@@ -24,7 +24,7 @@ from vdsr_lib.experiments.declare import Pictures, Run
 from vdsr_lib.experiments.rate import measure_rate
 from vdsr_lib.images import crop_to_multiple
 from vdsr_lib.models import build
-from vdsr_lib.patches import ORIENTATIONS
+from vdsr_lib.patches import orientation_count
 
 __all__ = ["Cost", "PixelCost", "picture_sizes", "pixel_cost", "run_cost"]
 
@@ -231,7 +231,7 @@ def _patches(run: Run, sizes: Callable[[str], Sizes]) -> int:
                 if min(height, width) >= side:
                     rows, columns = (height - side, width - side)
                     count += (rows // stride + 1) * (columns // stride + 1)
-    return count * (ORIENTATIONS if run.augment else 1)
+    return count * orientation_count(run.augment)
 
 
 def _pixels(pictures: Pictures, sizes: Callable[[str], Sizes]) -> int:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
 from vdsr_lib.datasets import identify
+from vdsr_lib.patches import Augmentation
 from vdsr_lib.training import TrainingConfig
 
 __all__ = ["PROFILES", "RECIPE", "Experiment", "Factor", "Pictures", "Run", "Watch"]
@@ -124,8 +125,9 @@ class Run:
         Side of a patch in pixels; the paper takes the receptive field.
     stride : int or None
         Step between patches; None lets them touch without overlap, as the paper does.
-    augment : bool
-        Whether an epoch holds every patch in its 8 flips and rotations.
+    augment : bool or "flips"
+        Whether an epoch holds every patch in its 8 flips and rotations, or in its 4
+        flips.
     validate : Pictures
         Measured before the first step and at each validation. It steers nothing: the
         last weights are the result, never those that did best on these pictures.
@@ -151,7 +153,7 @@ class Run:
     scales: tuple[float, ...]
     patch_size: int
     stride: int | None = None
-    augment: bool = False
+    augment: Augmentation = False
     validate: Pictures
     watch: Watch | None = None
     test: tuple[Pictures, ...] = ()

@@ -230,9 +230,9 @@ def _data(run: Run, count: int) -> str:
         name.upper() if name[0] in "tb" else name for name in run.train_on
     )
     side = f"{run.patch_size} x {run.patch_size}"
-    turned = ", in 8 flips and rotations" if run.augment else ""
+    turned = {False: "", True: ", in 8 flips and rotations", "flips": ", in 4 flips"}
     scales = ", ".join(f"x{scale:g}" for scale in run.scales)
-    return f"{sets}, {scales}: {count:,} patches of {side}{turned}"
+    return f"{sets}, {scales}: {count:,} patches of {side}{turned[run.augment]}"
 
 
 def _recipe(run: Run, steps: int) -> str:

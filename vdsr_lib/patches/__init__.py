@@ -6,7 +6,7 @@ fit in memory, a batch is one indexing operation, and flips and rotations are ma
 when a batch is drawn.
 """
 
-from vdsr_lib.patches.orientations import ORIENTATIONS
+from vdsr_lib.patches.orientations import Augmentation, orientation_count
 from vdsr_lib.patches.patch_set import PatchSet
 
-__all__ = ["ORIENTATIONS", "PatchSet"]
+__all__ = ["Augmentation", "PatchSet", "orientation_count"]

@@ -10,7 +10,7 @@ import torch
 
 from vdsr_lib.devices import resolve_device
 from vdsr_lib.patches.cutting import Images, cut_patches
-from vdsr_lib.patches.orientations import ORIENTATIONS, orientation_maps
+from vdsr_lib.patches.orientations import Augmentation, orientation_maps
 
 __all__ = ["PatchSet"]
 
@@ -30,14 +30,15 @@ class PatchSet:
         (N, 1, p, p) float32 in [0, 1]: the same patches of the original luma.
     scales : torch.Tensor
         (N,) float32: the scale by which each patch was degraded.
-    augment : bool
+    augment : bool or "flips"
         True: an epoch holds every patch in all 8 orientations, so ``len()`` is 8 N.
-        Nothing is stored eight times.
+        "flips": in the 4 that need no quarter turn. Nothing is stored several times.
 
     Raises
     ------
     ValueError
-        If the tensors do not have these shapes, or hold no patch.
+        If the tensors do not have these shapes, or hold no patch, or there is no such
+        `augment`.
     TypeError
         If `ilr` or `hr` is not float32.
 
@@ -50,7 +51,7 @@ class PatchSet:
     ilr: torch.Tensor
     hr: torch.Tensor
     scales: torch.Tensor
-    augment: bool = False
+    augment: Augmentation = False
     _maps: torch.Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +69,8 @@ class PatchSet:
                     f"{name} must hold {len(self.scales)} (at least one) patches of "
                     f"shape (1, {side}, {side}), got {tuple(plane.shape)}"
                 )
-        object.__setattr__(self, "_maps", orientation_maps(side).to(self.ilr.device))
+        maps = orientation_maps(side, self.augment)  # (orientations, p * p)
+        object.__setattr__(self, "_maps", maps.to(self.ilr.device))
 
     @classmethod
     def from_images(
@@ -78,7 +80,7 @@ class PatchSet:
         *,
         patch_size: int = 41,
         stride: int | None = None,
-        augment: bool = False,
+        augment: Augmentation = False,
         device: str | torch.device = "cpu",
     ) -> PatchSet:
         """Cut the patches of pictures, each degraded by each scale.
@@ -97,8 +99,9 @@ class PatchSet:
             Side of a patch; the paper takes the receptive field, 41 at depth 20.
         stride : int, optional
             Step of the grid; `patch_size` if not given, so that no patches overlap.
-        augment : bool
-            Draw every patch in its 8 flips and rotations too.
+        augment : bool or "flips"
+            Draw every patch in its 8 flips and rotations too, or in its 4 flips: as it
+            is, mirrored, upside down, and both.
         device : str or torch.device
             Where the tensors are kept: the device that trains. As for
             `devices.resolve_device`.
@@ -127,8 +130,8 @@ class PatchSet:
         return cls(*tensors, augment).to(place)
 
     def __len__(self) -> int:
-        """Return how many examples an epoch has: N, or 8 N with `augment`."""
-        return self.ilr.shape[0] * (ORIENTATIONS if self.augment else 1)
+        """Return how many examples an epoch has: N, or 8 N or 4 N with `augment`."""
+        return self.ilr.shape[0] * len(self._maps)
 
     def __repr__(self) -> str:
         """Return what is held, on which device, and its size in memory."""
@@ -137,7 +140,7 @@ class PatchSet:
             self.patch_size,
             2 * self.ilr.numel() * self.ilr.element_size() / 1e6,
         )
-        times = f" x {ORIENTATIONS} orientations" if self.augment else ""
+        times = f" x {len(self._maps)} orientations" if self.augment else ""
         return (
             f"PatchSet({self.ilr.shape[0]:,} patches of {side}x{side}{times}, "
             f"scales {scales}, {size:.0f} MB on {self.device})"
