@@ -262,7 +262,7 @@ book.record("structure-is-better-too", gain.mean())
 # take large steps, held in check; and use one network for all scales. Each
 # has its lesson, in which you take the idea away and watch what changes.
 #
-# | | lesson | what you will see |
+# | no. | lesson | what you will see |
 # |---|---|---|
 # | 00 | Start here | you are here |
 # | 01 | [Pose the problem][01] | what each mistake in measuring costs |

@@ -8,6 +8,7 @@ import pytest
 
 from vdsr_lib.suite.site import Site
 
+from .audits import problems
 from .own_pages import Own
 from .visits import Visit
 
@@ -16,6 +17,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.* is deprecated"),  # within Sphinx
 ]
 LESSON = "notebooks/01_what_super_resolution_asks.html"
+PAGES = ("index.html", LESSON, "own_picture.html", "reference/training.html")
 
 
 @pytest.fixture
@@ -70,12 +72,20 @@ def test_pictures_are_not_dimmed_in_the_dark(open_page: Callable[..., Visit]) ->
     assert picture.evaluate("node => getComputedStyle(node).filter") == "none"
 
 
-@pytest.mark.parametrize(
-    "name", ["index.html", LESSON, "own_picture.html", "reference/training.html"]
-)
+@pytest.mark.parametrize("name", PAGES)
 def test_no_page_is_wider_than_a_phone(
     open_page: Callable[..., Visit], name: str
 ) -> None:
     page = open_page(name, viewport={"width": 360, "height": 700}).page
     root = "document.documentElement"
     assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_but_in_the_theme(
+    open_page: Callable[..., Visit], name: str, scheme: str
+) -> None:
+    page = open_page(name, color_scheme=scheme).page
+    page.wait_for_selector(f"html[data-theme={scheme}]")
+    assert problems(page, within="article") == []

@@ -43,8 +43,10 @@ img {{ max-width: 100%; height: auto; background: #fff; }}
 </style>
 </head>
 <body>
+<main>
 <h1>{title}</h1>
 {body}
+</main>
 </body>
 </html>
 """
