@@ -72,7 +72,7 @@ def test_without_recordings_every_cell_says_not_run_and_what_it_costs():
         line for line in page.splitlines() if line.startswith("|")
     )
     counts = re.findall(r"None of the (\d+) cells", page)
-    assert counts == ["24", "21", "42", "21", "12", "48", "12", "6", "24"]
+    assert counts == ["24", "42", "21", "21", "12", "48", "12", "6", "24"]
     assert "No run is recorded yet." in page
     row = rows(section(page, "Table 2:"))["x2"]
     assert row[:3] == ["37.10 / not run", "30.42 / not run", "28.43 / not run"]

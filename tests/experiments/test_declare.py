@@ -25,10 +25,7 @@ EVERY_RUN = [
     for run in experiment.runs(profile)
 ]
 OVERLAPPING = [
-    run
-    for name in ("overlap", "overlap_scales")
-    for profile in PROFILES
-    for run in get_experiment(name).runs(profile)
+    run for profile in PROFILES for run in get_experiment("overlap").runs(profile)
 ]
 
 
@@ -192,18 +189,17 @@ def test_mirrored_is_table_1_from_each_patch_in_four_orientations():
     assert {run_cost(run).steps for run in mirrored} == {80 * (4 * 11_121 // 64)}
 
 
-def test_table_2_again_from_more_patches():
-    """What differs is the step between patches: half of their side, rounded up."""
+def test_table_2_again_from_each_patch_in_four_orientations():
     columns = {run.name: run for run in get_experiment("table2").runs("paper")}
-    again = get_experiment("overlap_scales").runs("paper")
+    again = get_experiment("mirrored_scales").runs("paper")
     assert [run.name for run in again] == ["x2", "x3", "x4", "x2, x3, x4"]
-    assert [replace(r, stride=None) for r in again] == [columns[r.name] for r in again]
-    assert {run.stride for run in again} == {21}
+    plain = [replace(run, augment=False) for run in again]
+    assert plain == [columns[run.name] for run in again]
     steps = [run_cost(run).steps for run in (again[-1], columns["x2, x3, x4"])]
-    assert steps == [34_880, 9_920]  # 3.5 times as many
+    assert steps == [39_920, 9_920]
     for profile in PROFILES:
-        for run in get_experiment("overlap_scales").runs(profile):
-            assert 2 * run.stride == run.patch_size + 1
+        runs = get_experiment("mirrored_scales").runs(profile)
+        assert {run.augment for run in runs} == {"flips"}
 
 
 def test_clipping_start_is_clipping_ended_after_two_epochs():

@@ -14,9 +14,9 @@ from vdsr_lib.experiments._own_runs import (
     clipping_start_runs,
     decay_runs,
     mirrored_runs,
+    mirrored_scales_runs,
     modern_runs,
     overlap_runs,
-    overlap_scales_runs,
     schedule_runs,
     shallow_runs,
     side_by_side_runs,
@@ -65,20 +65,20 @@ _DECLARED: dict[str, tuple[str, str, Callable[[Size], Iterable[Run]]]] = {
         "Table 1 and Figure 4",
         residual_runs,
     ),
-    "overlap": (
-        "The residual networks from patches that overlap by half",
-        "ours; what Figure 4 fits",
-        overlap_runs,
-    ),
     "mirrored": (
         "The same networks from patches and their mirror images",
-        "ours; a loop in the authors' code",
+        "ours; what Figure 4 fits",
         mirrored_runs,
     ),
-    "overlap_scales": (
-        "Networks for one scale and for all from patches that overlap by half",
-        "ours; would Table 2 fit it too?",
-        overlap_scales_runs,
+    "overlap": (
+        "The residual networks from patches that overlap by half",
+        "ours; fits its first epochs",
+        overlap_runs,
+    ),
+    "mirrored_scales": (
+        "Networks for one scale and for all from patches and their mirror images",
+        "ours; does Table 2 fit it too?",
+        mirrored_scales_runs,
     ),
     "shallow": (
         "The same comparison at depth 3, trained gently and long",

@@ -53,10 +53,10 @@ def comparison_page(known: Known | None = None) -> str:
     known = Known.shipped() if known is None else known
     parts: tuple[Callable[[Known], str], ...] = (
         _table1,
-        _overlap,
         _mirrored,
+        _overlap,
         _table2,
-        _overlap_scales,
+        _mirrored_scales,
         _figure3,
         _ablation,
         _like_for_like,
@@ -159,13 +159,14 @@ def _table2(known: Known) -> str:
     )
 
 
-def _overlap_scales(known: Known) -> str:
-    """Four of the seven from more patches."""
+def _mirrored_scales(known: Known) -> str:
+    """Four of the seven from each patch in four orientations."""
     return _by_training_scales(
         known,
-        "overlap_scales",
-        "Table 2 again, from patches that overlap by half",
-        " Patches of 41 x 41 that begin every 21 pixels, 3.5 times as many as above.",
+        "mirrored_scales",
+        "Table 2 again, from patches and their mirror images",
+        " Four times as many examples as above: each as it is, mirrored, upside down, "
+        "and both.",
     )
 
 

@@ -33,13 +33,13 @@ BY_VALUE = (
     "srcnn",  # the other network of Table 3
     "ablation:T91",  # the paper's training; five experiments share it
     "table1",
-    "overlap",  # the reading of Table 1 that fits Figure 4's first epochs
-    "mirrored",  # the other reading that fits them
+    "mirrored",  # the reading of Table 1 that fits Figure 4
+    "overlap",  # the other reading that fits its first epochs
     "clipping_start",  # minutes, where all of `clipping` takes a day of a CPU core
     "clipping",
     "schedules",
     "table2",
-    "overlap_scales",  # does the same reading fit Table 2?
+    "mirrored_scales",  # does the same reading fit Table 2?
     "table3",  # the weights that everybody uses
     "ablation",
     "figure3",

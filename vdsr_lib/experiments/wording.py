@@ -43,9 +43,11 @@ below the paper on the average of the 80 epochs, and nowhere more than 0.12 from
 patches that touch 0.43 below. At 0.01 it is 0.13 and 0.38. At 0.1 they gain nothing,
 0.28 and 0.30: 36.82 dB in epoch 10 and 36.70 at the end, where the paper has 36.90 and
 37.05. There something else is different, or it is chance: the paper's own curve moves
-by 0.4 dB between two of its epochs. At depth 20, where the paper prints no curves, the
-experiment `overlap_scales` puts the reading to the test on Table 2. What we cannot know
-is what they ran.
+by 0.4 dB between two of its epochs. Another reading fits the first epochs as well:
+patches that touch, each in its four flips, 35.37, 35.78 and 35.92 dB at rate 0.001, as
+a loop of `rcn.m` has them but for its bound (the experiment `mirrored`). At depth 20,
+where the paper prints no curves, `mirrored_scales` puts it to the test on Table 2. What
+we cannot know is what they ran.
 
 **Depth 5.** Our runs of Figure 3 at depths 7, 10 and 20 end 0.33 to 0.47 dB under the
 paper's points. At depth 5 it is 1.44 at x2, 0.56 at x3 and 0.47 at x4, and that is not
