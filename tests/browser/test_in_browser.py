@@ -5,7 +5,10 @@ Here a CPU plays the graphics card, so that pictures are small.
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +129,56 @@ def test_float16_is_read_exactly(parts: Any, code: int) -> None:
     bits = np.array([code], "<u2")
     script = "return [...halves(Uint8Array.from(given[0]))]"
     assert call(parts, script, bits.view(np.uint8)) == bits.view("<f2").tolist()
+
+
+def kinds_of_files() -> dict[str, bytes]:
+    """Files of 70 x 50 pixels, of all kinds whose size is read."""
+    picture = Image.fromarray(np.zeros((50, 70, 4), np.uint8))
+    plain = picture.convert("RGB")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    turned[0x010E] = "a" * 60_000  # its size stands behind that
+    made: dict[str, bytes] = {}
+    for name, (image, kind, options) in {
+        "png": (picture, "PNG", {}),
+        "baseline": (plain, "JPEG", {}),
+        "progressive": (plain, "JPEG", {"progressive": True, "exif": turned}),
+        "gif": (plain, "GIF", {}),
+        "bmp": (plain, "BMP", {}),
+        "lossy": (plain, "WEBP", {}),
+        "lossless": (plain, "WEBP", {"lossless": True}),
+        "extended": (plain, "WEBP", {"exif": turned}),
+        "avif": (plain, "AVIF", {}),
+    }.items():
+        stream = BytesIO()
+        image.save(stream, kind, **options)
+        made[name] = stream.getvalue()
+    return made
+
+
+STORED = "return await storedSize(new Blob([Uint8Array.from(given[0])]))"
+
+
+@pytest.mark.parametrize("kind", kinds_of_files())
+def test_the_size_of_a_picture_is_known_by_its_file(parts: Any, kind: str) -> None:
+    content = np.frombuffer(kinds_of_files()[kind], np.uint8)
+    assert call(parts, STORED, content) == [70, 50]
+
+
+@pytest.mark.parametrize("kind", kinds_of_files())
+def test_a_file_that_is_cut_off_says_no_size_of_its_own(parts: Any, kind: str) -> None:
+    """At any place: the size, or none."""
+    content = np.frombuffer(kinds_of_files()[kind], np.uint8)
+    places = range(0, min(len(content), 400), 3)
+    script = f"""const sizes = [];
+      for (const end of given[1]) {{
+        const cut = given[0].slice(0, end);
+        sizes.push(await (async (given) => {{ {STORED} }})([cut]) ?? null);
+      }}
+      return sizes"""
+    sizes = call(parts, script, content, list(places))
+    assert all(size in (None, [70, 50]) for size in sizes)
+    assert None in sizes
 
 
 @pytest.mark.parametrize(
@@ -287,12 +340,29 @@ def test_a_photograph_stands_upright(own: Own, folder: Path) -> None:
     own.facts("turned.jpg: 30 x 40 pixels, colour")
 
 
+def black_png(width: int, height: int) -> bytes:
+    """Return a black picture as a PNG file, one bit a pixel, without its pixels."""
+    row = bytes(1 + (width + 7) // 8)
+    packing = zlib.compressobj(1)
+    content = b"".join(packing.compress(row) for _ in range(height)) + packing.flush()
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", content), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data))
+        + kind
+        + data
+        + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
 @pytest.mark.parametrize(
     ("file", "said"),
     [
         ("text.png", "text.png is no picture that this browser can read"),
         ("empty.png", "empty.png is empty (0 bytes)"),
         ("wide.png", "wide.png has 4000 x 3001 pixels, above the limit of this page"),
+        ("vast.png", "vast.png has 30000 x 30000 pixels, above the limit of this page"),
     ],
 )
 def test_what_cannot_be_taken_is_named(
@@ -300,6 +370,8 @@ def test_what_cannot_be_taken_is_named(
 ) -> None:
     if file == "wide.png":
         Image.new("L", (4000, 3001)).save(folder / file)
+    if file == "vast.png":  # of which the browser says only that it cannot be decoded
+        (folder / file).write_bytes(black_png(30_000, 30_000))
     own.choose(folder / file)
     assert own.problem().startswith(times(said))
     own.root.get_by_label("Model").select_option("bicubic")  # and nothing is broken

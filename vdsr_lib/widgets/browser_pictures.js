@@ -8,25 +8,37 @@ const shrunkSides = (sides, scale) => sides.map((n) => Math.floor(n / scale + HA
 
 const sidesOf = ({ height, width }) => [height, width];
 
+/** Refuse a picture that is too large for this page. */
+function checkSize([width, height], name, limits, side) {
+  if (height * width <= limits.pixels && Math.max(height, width) <= side) return;
+  throw new Error(`${name} has ${width} ${TIMES} ${height} pixels, above the limit of this ` +
+    `page (${limits.pixels / 1e6} megapixels, ${side} a side): shrink or crop it first`);
+}
+
 /** Read a picture file as the browser does, and its pixels as they are: by a texture, as a
  * canvas would multiply colours by their opacity. */
 async function readPicture(bytes, name, graphics, limits) {
+  const { gl } = graphics;
+  graphics.check();
+  const most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
+  const file = new Blob([bytes]);
+  const size = await storedSize(file);
+  if (size) checkSize(size, name, limits, most);
   let bitmap;
   try {
-    bitmap = await createImageBitmap(new Blob([bytes]),
+    bitmap = await createImageBitmap(file,
       { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   } catch {
     throw new Error(`${name} is no picture that this browser can read: take a PNG, JPEG or ` +
       "WebP file");
   }
   const { height, width } = bitmap;
-  const { gl } = graphics;
-  graphics.check();
-  const most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
-  if (height * width > limits.pixels || Math.max(height, width) > most) {
+  try {
+    graphics.check();
+    checkSize([width, height], name, limits, most);
+  } catch (error) {
     bitmap.close();
-    throw new Error(`${name} has ${width} ${TIMES} ${height} pixels, above the limit of this ` +
-      `page (${limits.pixels / 1e6} megapixels, ${most} a side): shrink or crop it first`);
+    throw error;
   }
   const texture = gl.createTexture();
   gl.bindTexture(gl.TEXTURE_2D, texture);

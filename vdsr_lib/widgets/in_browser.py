@@ -20,9 +20,10 @@ from vdsr_lib.widgets.uploads import Limits
 
 __all__ = ["KERNEL", "browser_body", "network_scripts"]
 
+_PARTS = ("numbers", "network", "sizes", "pictures", "kernel")
 KERNEL = (
     *("tools.js", "compare_pictures.js"),
-    *(f"browser_{part}.js" for part in ("numbers", "network", "pictures", "kernel")),
+    *(f"browser_{part}.js" for part in _PARTS),
 )
 """The files that together do a kernel's work, in their order."""
 _LIMITS = Limits(pixels=12_000_000, result_pixels=12_000_000)
