@@ -394,6 +394,36 @@ def test_a_result_that_cannot_be_made_is_named(own: Own, folder: Path) -> None:
     assert "too few to be shrunk by 4" in own.problem()
 
 
+def test_a_bad_file_takes_nothing_from_the_work_that_runs(
+    own: Own, folder: Path
+) -> None:
+    enlarge(own, folder / "cup.png", "srcnn-915-x2", "2")
+    own.page.evaluate(
+        """() => {
+          const { vdsr } = document.querySelector('.vdsr-in-browser');
+          const { graphics } = vdsr;
+          vdsr.rate = Infinity; // however slow the first was, the next is begun
+          const real = graphics.paced;
+          const goOn = new Promise((go) => { window.goOn = go; });
+          graphics.paced = async () => { await goOn; return real.call(graphics); };
+        }"""
+    )
+    own.root.get_by_label("Model").select_option("srcnn-915-x3")
+    own.until("working")
+    said = own.root.locator(".vo-status", has_text="Enlarging by srcnn-915-x3 ... 5 %")
+    said.wait_for()
+    own.choose(folder / "text.png")
+    assert own.problem().startswith("text.png is no picture")
+    own.until("working")
+    assert said.is_visible()
+    own.page.evaluate("goOn()")
+    own.until("done")
+    own.root.locator(".vo-status", has_text=times("80 x 60 pixels in")).wait_for()
+    assert own.problem().startswith("text.png is no picture")
+    own.root.get_by_label("Model").select_option("bicubic")
+    own.root.get_by_role("alert").wait_for(state="hidden")
+
+
 def test_work_is_stopped_and_begun_again(own: Own, folder: Path) -> None:
     own.root.get_by_label("Model").select_option("vdsr-t91")
     own.until("working")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from io import BytesIO
 
 import numpy as np
@@ -114,6 +115,65 @@ def test_a_bad_file_gets_its_sentence_and_the_widget_stays_usable(widget, monkey
         assert sent[-1][0] == {"do": "refused"}
     upload(widget, "good.png", good)
     assert (widget.problem, widget.stage, widget.name) == ("", "done", "good.png")
+
+
+@pytest.fixture
+def held(widget, monkeypatch):
+    """Hold the work at two fifths until it is told to go on."""
+    module = sys.modules[OwnPicture.__module__]
+    real, arrived, go_on = module.enlarge, threading.Event(), threading.Event()
+
+    def slow(order, watch):
+        watch(0.4)
+        arrived.set()
+        assert go_on.wait(60)
+        return real(order, watch)
+
+    monkeypatch.setattr(module, "enlarge", slow)
+    widget.receive({"do": "enlarge"})
+    assert arrived.wait(60)
+    yield go_on
+    go_on.set()
+    assert widget.wait(60)
+
+
+def refuse_text(widget: OwnPicture) -> None:
+    """Send a file that is no picture, and do not wait."""
+    content = b"no picture"
+    facts = {"do": "piece", "name": "a.png", "size": len(content), "offset": 0}
+    widget.receive(facts, [content])
+    assert widget.problem.startswith("a.png is not a picture of a known kind")
+
+
+def test_a_bad_file_takes_nothing_from_the_work_that_runs(widget, held):
+    refuse_text(widget)
+    assert (widget.stage, widget.progress) == ("working", 0.4)
+    assert widget.status == "Enlarging by net ..."
+    held.set()
+    assert widget.wait(60)
+    assert (widget.stage, widget.progress) == ("done", 1.0)
+    assert widget.status.startswith("480 \u00d7 480 pixels in")
+    assert widget.problem.startswith("a.png is not")  # not swept away by the result
+    widget.receive({"do": "enlarge"})
+    assert widget.wait(60)
+    assert widget.problem == ""
+
+
+def test_a_bad_file_takes_nothing_from_a_result(widget):
+    before = widget.status
+    refuse_text(widget)
+    assert (widget.stage, widget.progress) == ("done", 1.0)
+    assert widget.status == before
+
+
+def test_work_that_is_stopped_sweeps_no_problem_away(widget, held):
+    widget._limits = Limits(result_pixels=10)
+    widget.scale = 3
+    assert widget.problem.startswith("astronaut would become 576 x 576 pixels")
+    held.set()
+    assert widget.wait(60)
+    assert widget.problem.startswith("astronaut would become 576 x 576 pixels")
+    assert widget.stage == "ready"
 
 
 def test_limits_are_enforced_before_decoding(monkeypatch):

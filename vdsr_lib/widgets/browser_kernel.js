@@ -19,7 +19,7 @@ class BrowserKernel {
     this.pieces = [];
     own.kernel = this;
     own.on("change:scale change:model change:task", () => this.chosen());
-    own.on("change:detail", () => this.compareAgain());
+    own.on("change:detail", () => this.compareAgain().catch((error) => this.refuse(error)));
     this.ready = this.begin();
   }
 
@@ -51,12 +51,13 @@ class BrowserKernel {
       if (content.do === "cancel") this.stop();
       if (content.do === "download") await this.send(content.id);
     } catch (error) {
-      this.tell(error);
+      this.refuse(error); // and what runs goes on
     }
   }
 
   /** Take a piece of a file; with the last one, read the picture. */
   async take({ id, name, size, offset }, piece) {
+    if (!offset) this.own.set({ problem: "" });
     if (!size) throw new Error(`${name} is empty (0 bytes): choose another file`);
     this.pieces = offset ? [...this.pieces, piece] : [piece];
     this.own.tell({ do: "more", id, received: offset + piece.byteLength });
@@ -75,7 +76,8 @@ class BrowserKernel {
     const preview = await thumbnail(picture, 360);
     if (this.latest !== bytes) return false;
     Object.assign(this, { picture, work: undefined, made: undefined });
-    this.own.set({ name, size: sidesOf(picture), kind: kindOf(picture), preview });
+    this.own.set({ name, size: sidesOf(picture), kind: kindOf(picture), preview,
+      problem: "" });
     this.say("ready", this.get("status"));
     return true;
   }
@@ -98,7 +100,7 @@ class BrowserKernel {
     if (!this.picture) return;
     this.work = this.made = undefined;
     const [rows, columns] = this.target;
-    this.own.set({ target: [rows, columns] });
+    this.own.set({ target: [rows, columns], problem: "" });
     const short = rows * columns * this.weights <= AT_ONCE * (this.rate ?? FIRST_RATE);
     if (short || rows * columns > this.get("limits").result_pixels) this.start();
     else this.say("ready", "This takes a while: press Enlarge when you are ready.");
@@ -112,6 +114,7 @@ class BrowserKernel {
   /** Do the work; what runs is stopped. */
   async start() {
     const work = this.work = {};
+    this.own.set({ problem: "" });
     const watch = (share) => {
       if (this.work !== work) throw STOPPED;
       this.own.set({ progress: share });
@@ -242,14 +245,19 @@ class BrowserKernel {
 
   // ------------------------------------------------------------------ what is said
 
+  /** Say where the work stands. What is wrong stays until the reader's next step. */
   say(stage, status, progress) {
-    this.own.set({ problem: "", stage, status });
+    this.own.set({ stage, status });
     if (progress !== undefined) this.own.set({ progress });
   }
 
+  /** Tell the error that ended the work. */
   tell(error) {
-    const rest = this.made ? "done" : this.picture ? "ready" : "empty";
-    this.say(rest, "", 0);
+    this.say(this.made ? "done" : this.picture ? "ready" : "empty", "", 0);
+    this.refuse(error);
+  }
+
+  refuse(error) {
     this.own.set({ problem: error.message });
     this.own.tell({ do: "refused" });
   }

@@ -223,13 +223,13 @@ class OwnPicture(OwnPictureState):
                 case "download":
                     self._work.start(lambda _: self._send_file(content.get("id")))
         except Exception as error:
-            self._tell(error)
+            self._refuse(error)  # and what runs goes on
 
     def chosen(self) -> None:
         """Follow a changed choice: do the work at once if it is short, else wait."""
         if self._quiet or self._picture is None:
             return
-        self.enlarged = None
+        self.enlarged, self.problem = None, ""
         try:
             order = self._order()
             self.target = list(order.shape)
@@ -247,6 +247,7 @@ class OwnPicture(OwnPictureState):
 
     def start(self) -> None:
         """Begin the work in a thread; what runs is stopped."""
+        self.problem = ""
         order = self._order()
 
         def work(check: Any) -> None:
@@ -300,6 +301,7 @@ class OwnPicture(OwnPictureState):
         self._work.cancel()
         self._picture, self.enlarged = picture, None
         with self.hold_sync():
+            self.problem = ""
             self.name, self.size = picture.name, list(picture.pixels.shape[:2])
             self.kind, self.preview = kind_of(picture), thumbnail(picture, 360)
             self._say("ready", self.status)
@@ -335,4 +337,4 @@ class OwnPicture(OwnPictureState):
             for facts, piece in in_pieces(name, content):
                 self.send({"do": "file", "id": asked, **facts}, [piece])
         except Exception as error:
-            self._tell(error)
+            self._refuse(error)

@@ -106,22 +106,30 @@ class OwnPictureState(Pictured):
         return self._work.wait(timeout)
 
     def _say(self, stage: str, status: str, *, progress: float | None = None) -> None:
-        """Say where the work stands, and that nothing is wrong."""
+        """Say where the work stands.
+
+        What is wrong stays until the reader's next step: it may have nothing to do
+        with this work, such as a file that was refused meanwhile.
+        """
         with self.hold_sync():
-            self.problem, self.stage, self.status = "", stage, status
+            self.stage, self.status = stage, status
             if progress is not None:
                 self.progress = progress
 
     def _tell(self, error: Exception) -> None:
+        """Show the error that ended the work."""
+        rest = "done" if self.enlarged is not None else "ready"
+        with self.hold_sync():
+            self._say(rest if any(self.size) else "empty", "", progress=0.0)
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> None:
         """Show an error: a sentence of ours as it is, another with its kind."""
         ours = isinstance(error, LabError | ValueError)
         text = str(error) if ours else f"{type(error).__name__}: {error}"
         if isinstance(error, MemoryError):
             text = "the memory does not suffice: take a smaller scale or picture"
-        rest = "done" if self.enlarged is not None else "ready"
-        with self.hold_sync():
-            self._say(rest if any(self.size) else "empty", "", progress=0.0)
-            self.problem = text
+        self.problem = text
         self.send({"do": "refused"})
 
     def __repr__(self) -> str:
