@@ -18,13 +18,19 @@ import torch
 from PIL import Image
 
 from vdsr_lib.datasets import load_images
-from vdsr_lib.images import read_picture, rgb_to_luma, rgb_to_ycbcr, ycbcr_to_rgb
+from vdsr_lib.images import (
+    Picture,
+    read_picture,
+    rgb_to_luma,
+    rgb_to_ycbcr,
+    ycbcr_to_rgb,
+)
 from vdsr_lib.inference import super_resolve
-from vdsr_lib.metrics import psnr
+from vdsr_lib.metrics import psnr, ssim
 from vdsr_lib.resize import imresize
 from vdsr_lib.upscaling import upscale
 from vdsr_lib.weights import load_model, weights_file
-from vdsr_lib.widgets import in_browser
+from vdsr_lib.widgets import enlarging, in_browser
 from vdsr_lib.widgets.orders import shrunk
 from vdsr_lib.widgets.pictured import page_source
 
@@ -34,6 +40,8 @@ from .visits import Visit
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
+SLICE = 2**14  # of a picture of usual size, as many slices as of a large one
+
 # --- its parts ------------------------------------------------------------------------
 
 
@@ -42,6 +50,8 @@ def parts(chromium: Any) -> Any:
     """A page in which the parts of the kernel can be called by name."""
     page = chromium.new_page()
     script = page_source(*in_browser.KERNEL).replace("export function", "function")
+    assert script.count("const SLICE = 2 ** 20;") == 1
+    script = script.replace("const SLICE = 2 ** 20;", f"const SLICE = {SLICE};")
     page.add_script_tag(content=script)
     yield page
     page.close()
@@ -67,7 +77,9 @@ def test_imresize_is_the_librarys(
 ) -> None:
     rng = np.random.default_rng(1)
     plane = rng.integers(0, 256, shape).astype(kind)
-    script = "return [...imresize(Float64Array.from(given[0]), ...given.slice(1))]"
+    script = (
+        "return [...await imresize(Float64Array.from(given[0]), ...given.slice(1))]"
+    )
     options = {"rounded": kind is np.uint8}
     made = call(parts, script, plane, list(shape), list(larger), options)
     expected = imresize(plane, shape=larger).astype(float).ravel()
@@ -78,7 +90,9 @@ def test_imresize_is_the_librarys(
 def test_imresize_is_matlabs(parts: Any, oracles: Path, scale: int) -> None:
     matlab = np.load(oracles / "matlab_imresize_butterfly.npz")
     high, low, up = (matlab[f"butterfly_{scale}_{what}"] for what in ("hr", "lr", "up"))
-    script = "return [...imresize(Float64Array.from(given[0]), given[1], given[2])]"
+    script = (
+        "return [...await imresize(Float64Array.from(given[0]), given[1], given[2])]"
+    )
     for given, expected in ((high, low), (low, up)):
         made = call(parts, script, given, list(given.shape), list(expected.shape))
         np.testing.assert_allclose(made, expected.ravel(), rtol=0, atol=1e-12)
@@ -101,10 +115,12 @@ def rgba(pixels: np.ndarray) -> np.ndarray:
 def test_colour_goes_to_luma_and_back_as_in_the_library(
     parts: Any, colours: np.ndarray
 ) -> None:
-    script = """const picture = { data: Uint8ClampedArray.from(given[0]) };
-      const planes = ycbcr(picture);
-      return [planes.map((plane) => [...plane]), [...lumaOf(picture.data)],
-        [...inColour(planes, given[1]).data]];"""
+    script = """const [height, width] = given[1];
+      const picture = { data: Uint8ClampedArray.from(given[0]), height, width };
+      const planes = await Promise.all([0, 1, 2].map((c) => ycbcr(picture, c)));
+      const { data } = await inColour(planes, given[1]);
+      return [planes.map((plane) => [...plane]), [...await lumaInSlices(picture)],
+        [...data]];"""
     shape = list(colours.shape[:2])
     planes, luma, back = call(parts, script, rgba(colours), shape)
     expected = np.moveaxis(rgb_to_ycbcr(colours / 255), -1, 0).reshape(3, -1)
@@ -116,10 +132,121 @@ def test_colour_goes_to_luma_and_back_as_in_the_library(
 def test_what_is_no_colour_is_clipped_as_in_the_library(parts: Any) -> None:
     planes = np.random.default_rng(3).random((3, 6, 5))
     script = """const planes = given.slice(0, 3).map((p) => Float64Array.from(p));
-      return [...inColour(planes, given[3]).data]"""
+      return [...(await inColour(planes, given[3])).data]"""
     made = np.reshape(call(parts, script, *planes, [6, 5]), (6, 5, 4))
     expected = np.floor(255 * ycbcr_to_rgb(np.moveaxis(planes, 0, -1)) + 0.5)
     np.testing.assert_array_equal(made[..., :3], expected)
+
+
+def lumas(shape: tuple[int, int], noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """A luma with structure, and the same with noise."""
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    first = 120 + 90 * np.sin(x / 3) * np.cos(y / 5)
+    second = first + rng.normal(0, noise, shape) if noise else first
+    return first.astype(np.uint8), np.clip(second, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "border", "noise"),
+    [
+        *(((30, 41), 2, 9.0), ((30, 41), 0, 90.0), ((17, 200), 3, 0.5)),
+        *(((19, 30), 4, 20.0), ((300, 500), 4, 20.0)),  # one row of windows; slices
+    ],
+)
+def test_psnr_and_ssim_are_the_librarys(
+    parts: Any, shape: tuple[int, int], border: int, noise: float
+) -> None:
+    first, second = lumas(shape, noise)
+    script = """const lumas = given.slice(0, 2).map((p) => Uint8Array.from(p));
+      return [await psnrOf(...lumas, given[2], given[3], breath),
+        await ssimOf(...lumas, given[2], given[3], breath)]"""
+    made = call(parts, script, first, second, list(shape), border)
+    expected = [score(first, second, border=border) for score in (psnr, ssim)]
+    np.testing.assert_allclose(made, expected, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("shape", "scale", "most", "has"),
+    [
+        *(((30, 41), 2.5, 4e6, True), ((18, 41), 3.1, 4e6, False)),
+        *(((19, 41), 3.1, 4e6, True), ((30, 41), 2.5, 30 * 41 - 1, False)),
+        ((30, 41), 2.5, 30 * 41, True),
+    ],
+)
+def test_a_picture_has_the_scores_that_the_widget_gives_it(
+    parts: Any, shape: tuple[int, int], scale: float, most: float, has: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Too small or too large for SSIM, it has PSNR alone, on both sides."""
+    first, second = (np.dstack([luma] * 3) for luma in lumas(shape, 9.0))
+    monkeypatch.setattr(enlarging, "_SSIM_PIXELS", most)
+    expected = enlarging._scores(first, {"it": Picture(second, None, "")}, scale)["it"]
+    assert (expected[1] is not None) == has
+    script = """const [height, width] = given[2];
+      const pictures = given.slice(0, 2).map((p) =>
+        ({ data: Uint8ClampedArray.from(p), height, width }));
+      return await scoresOf(...pictures, given[3], breath, given[4])"""
+    made = call(parts, script, rgba(first), rgba(second), list(shape), scale, most)
+    assert made[0] == pytest.approx(expected[0], rel=0, abs=1e-11)
+    assert (made[1] is not None) == has
+    if has:
+        assert made[1] == pytest.approx(expected[1], rel=0, abs=1e-11)
+
+
+def test_the_largest_picture_that_has_ssim_is_that_of_the_library(parts: Any) -> None:
+    assert call(parts, "return SSIM_PIXELS") == enlarging._SSIM_PIXELS
+
+
+SLICED = {
+    "channel": "await channel(picture, 1, pause)",
+    "luma and chroma": "await ycbcr(picture, 0, pause)",
+    "enlarged": "await imresize(plane, sides, [660, 1100], { pause })",
+    "shrunk": "await imresize(plane, sides, [300, 500], { pause })",
+    "colour": "await inColour([plane, plane, plane], sides, undefined, pause)",
+    "luma": "await lumaInSlices(picture, pause)",
+    "kind": "await kindOf(picture.data, ...sides, pause)",
+    "on white": "await onWhite(picture, pause)",
+    "cut": "await cut(picture, run(0, 600), run(0, 1000), pause)",
+    "PSNR": "await psnrOf(luma, luma, sides, 2, pause)",
+    "SSIM": "await ssimOf(luma, luma, sides, 2, pause)",
+    "clipped": "await keepWithin(plane, sides, [0, 1], pause)",
+    "thumbnail": "await thumbnail(picture, 100, pause)",
+    "canvas": "await canvasOf(picture, pause)",
+    "file": "await readPicture(file, 'a', graphics, { pixels: 1e6 }, pause)",
+}
+
+
+@pytest.mark.parametrize("what", SLICED)
+def test_a_large_picture_is_worked_on_in_slices_that_can_be_stopped(
+    parts: Any, what: str
+) -> None:
+    """Between them the page draws, and none goes on once it is not wanted any more."""
+    script = f"""globalThis.graphics ??= new Graphics();
+      const [height, width] = [600, 1000];
+      const sides = [height, width];
+      const data = new Uint8ClampedArray(4 * height * width).fill(100);
+      const picture = {{ data, height, width, veiled: true }};
+      const [plane, luma] = [Float64Array.from(data.subarray(0, height * width)),
+        new Uint8Array(height * width)];
+      const file = await png(await canvasOf(picture));
+      const paused = async (last) => {{
+        let count = 0;
+        const pause = async () => {{
+          await breath();
+          if (++count === last) throw STOPPED;
+        }};
+        try {{
+          {SLICED[what]};
+        }} catch (error) {{
+          if (error !== STOPPED) throw error;
+        }}
+        return count;
+      }};
+      return [await paused(Infinity), await paused(1)]"""
+    slices, before_the_end = call(parts, script)
+    assert slices >= 600 * 1000 / SLICE
+    assert before_the_end == 1
 
 
 @pytest.mark.parametrize(
@@ -218,8 +345,8 @@ def test_a_picture_is_read_while_a_network_works(parts: Any) -> None:
     script = """globalThis.graphics ??= new Graphics();
       const network = new Network(graphics, Uint8Array.from(given[0]));
       const limits = { pixels: 1e6 };
-      const file = await png(canvasOf({ data: Uint8ClampedArray.from(given[1]),
-        height: 5, width: 7 }));
+      const file = await png(await canvasOf({
+        data: Uint8ClampedArray.from(given[1]), height: 5, width: 7 }));
       const reading = [];
       const watch = () => reading.push(readPicture(file, "a", graphics, limits));
       const alone = await network.run(Float32Array.from(given[2]), 11, 9);
@@ -329,10 +456,11 @@ def test_a_restored_picture_has_the_librarys_scores(own: Own, folder: Path) -> N
     said = own.root.locator(".vo-status").inner_text()
     for model in ("bicubic", "srcnn-915-x2"):
         made = upscale(small.pixels, 2, model=model, precision="float32")
-        score = psnr(rgb_to_luma(truth), rgb_to_luma(made), border=2)
-        assert f"{model}: {score:.2f} dB" in said
+        given = rgb_to_luma(truth), rgb_to_luma(made)
+        scores = f"{psnr(*given, border=2):.2f} dB / {ssim(*given, border=2):.4f}"
+        assert f"{model}: {scores}." in said
     card = own.page.locator(".vdsr-compare .vc-card").nth(2)
-    assert f"{score:.2f} dB" in card.inner_text()
+    assert scores in card.inner_text()
 
 
 def test_a_photograph_stands_upright(own: Own, folder: Path) -> None:
@@ -445,7 +573,7 @@ def test_work_that_is_stopped_as_it_ends_shows_nothing(own: Own) -> None:
         }"""
     )
     own.root.get_by_label("Model").select_option("bicubic")
-    own.page.wait_for_function("window.held.length > 1")
+    own.page.wait_for_function("window.held.length > 0")
     own.root.get_by_role("button", name="Cancel").click()
     own.until("ready")
     own.page.evaluate("held.forEach((go) => go())")

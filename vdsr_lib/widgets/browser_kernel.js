@@ -72,17 +72,32 @@ class BrowserKernel {
   /** Make a picture the one that is worked on; false if another came meanwhile. */
   async show(bytes, name) {
     this.latest = bytes;
-    const picture = await readPicture(bytes, name, this.graphics, this.get("limits"));
-    const preview = await thumbnail(picture, 360);
-    if (this.latest !== bytes) return false;
+    const pause = this.pausing(() => this.latest === bytes);
+    let picture, preview;
+    try {
+      picture = await readPicture(bytes, name, this.graphics, this.get("limits"), pause);
+      preview = await thumbnail(picture, 360, pause);
+      await pause();
+    } catch (error) {
+      if (error === STOPPED) return false;
+      throw error;
+    }
     Object.assign(this, { picture, work: undefined, made: undefined });
-    this.own.set({ name, size: sidesOf(picture), kind: kindOf(picture), preview,
+    this.own.set({ name, size: sidesOf(picture), kind: picture.kind, preview,
       problem: "" });
     this.say("ready", this.get("status"));
     return true;
   }
 
   // ------------------------------------------------------------------ the work
+
+  /** What is awaited between slices of work: it ends work that is not wanted any more. */
+  pausing(isWanted) {
+    return async () => {
+      await breath();
+      if (!isWanted()) throw STOPPED;
+    };
+  }
 
   get target() {
     const [scale, sides] = [this.get("scale"), sidesOf(this.picture)];
@@ -101,6 +116,7 @@ class BrowserKernel {
     this.work = this.made = undefined;
     const [rows, columns] = this.target;
     this.own.set({ target: [rows, columns], problem: "" });
+    // Too large a result is begun as well: that it cannot be made is said at once.
     const short = rows * columns * this.weights <= AT_ONCE * (this.rate ?? FIRST_RATE);
     if (short || rows * columns > this.get("limits").result_pixels) this.start();
     else this.say("ready", "This takes a while: press Enlarge when you are ready.");
@@ -115,19 +131,20 @@ class BrowserKernel {
   async start() {
     const work = this.work = {};
     this.own.set({ problem: "" });
+    const isWanted = () => this.work === work;
     const watch = (share) => {
-      if (this.work !== work) throw STOPPED;
+      if (!isWanted()) throw STOPPED;
       this.own.set({ progress: share });
     };
     try {
       this.made = undefined;
-      await this.enlarge(watch);
+      await this.enlarge(watch, this.pausing(isWanted));
     } catch (error) {
       if (error !== STOPPED && this.work === work) this.tell(error);
     }
   }
 
-  async enlarge(watch) {
+  async enlarge(watch, pause) {
     const [scale, model, task, name] = ["scale", "model", "task", "name"].map((one) =>
       this.get(one));
     const [[rows, columns], most] = [this.target, this.get("limits").result_pixels];
@@ -135,19 +152,25 @@ class BrowserKernel {
       throw new Error(`${name} would become ${columns} ${TIMES} ${rows} pixels, above the ` +
         `limit of ${most / 1e6} megapixels: take a smaller scale`);
     }
-    let [source, truth] = [this.picture, undefined];
-    if (task === "restore") ({ small: source, truth } = shrunk(source, scale, name));
     this.say("working", `Enlarging by ${model} ...`, 0);
+    let [source, truth] = [this.picture, undefined];
+    if (task === "restore") {
+      ({ small: source, truth } = await shrunk(source, scale, name, pause));
+    }
     const network = await this.network(model);
-    await this.graphics.rest(); // let the page draw
-    watch(0.05);
+    await this.graphics.rest(); // what is asked of it here is not counted
+    watch(0);
     const start = performance.now();
-    const { plain, result } = await enlarged(source, scale, network, (share) =>
-      watch(0.05 + 0.95 * share));
+    const { plain, result } = await enlarged(source, scale, network, watch, pause);
     const seconds = (performance.now() - start) / 1000;
-    watch(1);
     if (network && seconds > 1) this.rate = (rows * columns * this.weights) / seconds;
-    this.made = { scale, model, source, truth, result, plain: onWhite(plain), network };
+    const made = { scale, model, source, truth, result, network, scores: {},
+      plain: await onWhite(plain, pause) };
+    const scored = { bicubic: plain, ...(network ? { [model]: result } : {}) };
+    for (const [name, picture] of truth ? Object.entries(scored) : []) {
+      made.scores[name] = await scoresOf(truth, picture, scale, pause);
+    }
+    this.made = made;
     await this.compareAgain();
     watch(1);
     this.say("done", this.summary(seconds), 1);
@@ -168,12 +191,12 @@ class BrowserKernel {
   }
 
   summary(seconds) {
-    const { plain, truth, model, network, result, scale } = this.made;
+    const { plain, scores } = this.made;
     const text = `${plain.width} ${TIMES} ${plain.height} pixels in ${seconds.toFixed(1)} s.`;
-    if (!truth) return text;
-    const scored = { bicubic: plain, ...(network ? { [model]: result } : {}) };
-    return Object.entries(scored).reduce((said, [name, picture]) =>
-      `${said} ${name}: ${decibels(truth, picture, scale).toFixed(2)} dB.`, text);
+    return Object.entries(scores).reduce((said, [name, [psnr, ssim]]) => {
+      const decibels = Number.isFinite(psnr) ? psnr.toFixed(2) : "inf";
+      return `${said} ${name}: ${decibels} dB${ssim === null ? "" : ` / ${ssim.toFixed(4)}`}.`;
+    }, text);
   }
 
   // ------------------------------------------------------------------ the result
@@ -192,40 +215,58 @@ class BrowserKernel {
   /** Show the result, or another detail of it, in the comparison. */
   async compareAgain() {
     if (!this.made) return;
-    const { made } = this;
-    const { source, truth, plain, result, network, model, scale } = made;
-    const window = this.window();
+    const [made, window] = [this.made, this.window()];
+    const pause = this.pausing(() =>
+      this.made === made && String(this.window()) === String(window));
+    try {
+      const parts = await this.partsOf(made, window, pause);
+      const sides = sidesOf(made.plain);
+      this.own.set({ target: sides, window: [0, 1, 0, 1].map((axis, k) =>
+        window[axis][k < 2 ? 0 : 1] / sides[axis]) });
+      this.comparison.set(this.compared(Object.keys(parts), Object.values(parts), made));
+    } catch (error) {
+      if (error !== STOPPED) throw error; // another result or detail is on its way
+    }
+  }
+
+  /** A part of what is compared, by name: its size, its PNG and its scores. */
+  async partsOf({ source, truth, plain, result, network, model, scale, scores }, window, pause) {
     const [rows, columns] = window.map((span) => run(...span));
     const under = (places, small, large) => places.map((place) =>
       Math.min(small - 1, Math.floor((place + 0.5) * (small / large))));
     const shown = truth
-      ? { original: cut(truth, rows, columns) }
-      : { "original pixels": onWhite(cut(source, under(rows, source.height, plain.height),
-        under(columns, source.width, plain.width))) };
-    shown.bicubic = cut(plain, rows, columns);
-    if (network) shown[model] = onWhite(cut(result, rows, columns));
-    const pixels = await Promise.all(Object.values(shown).map((part) => png(canvasOf(part))));
-    if (this.made !== made || String(this.window()) !== String(window)) return;
-    const border = borderOf(scale, shown.bicubic);
-    this.own.set({ target: sidesOf(plain), window: [0, 1, 0, 1].map((axis, k) =>
-      window[axis][k < 2 ? 0 : 1] / sidesOf(plain)[axis]) });
-    this.comparison.set(this.compared(Object.keys(shown), shown, pixels, border));
+      ? { original: await cut(truth, rows, columns, pause) }
+      : { "original pixels": await cut(source, under(rows, source.height, plain.height),
+        under(columns, source.width, plain.width), pause) };
+    shown.bicubic = await cut(plain, rows, columns, pause);
+    if (network) shown[model] = await cut(result, rows, columns, pause);
+    const isWhole = String(sidesOf(shown.bicubic)) === String(sidesOf(plain));
+    const parts = {};
+    for (const [name, part] of Object.entries(shown)) {
+      const seen = await onWhite(part, pause);
+      parts[name] = { size: sidesOf(seen), pixels: await png(await canvasOf(seen, pause)) };
+      if (!truth) continue;
+      parts[name].scores = (isWhole && scores[name]) ||
+        await scoresOf(shown.original, seen, scale, pause);
+    }
+    await pause();
+    return parts;
   }
 
   /** The state of the comparison: what it shows, seen as before where that fits. */
-  compared(names, shown, pixels, border) {
+  compared(names, parts, { truth, scale }) {
     const before = Object.fromEntries(["names", "left", "right", "size"].map((name) =>
       [name, this.comparison.get(name)]));
-    const [truth, size] = [shown.original, sidesOf(shown.bicubic)];
+    const [{ size }] = parts;
     const same = String(before.size) === String(size);
     const again = String(before.names) === String(names);
     return {
-      names, pixels, size, border, reference: truth ? "original" : "",
+      names, size, reference: truth ? "original" : "",
+      border: borderOf(scale, { height: size[0], width: size[1] }),
+      pixels: parts.map(({ pixels }) => pixels),
       colour: names.map(() => true), series: names.map((_, k) => [k]),
-      scores: truth ? names.map((name) => {
-        const value = decibels(truth, shown[name], this.made.scale);
-        return [[Number.isFinite(value) ? value : null, null]];
-      }) : [],
+      scores: truth ? parts.map(({ scores: [psnr, ssim] }) =>
+        [Number.isFinite(psnr) ? [psnr, ssim] : [null, 1]]) : [],
       left: again ? before.left : names.at(-2), right: again ? before.right : names.at(-1),
       description: `Comparison of ${names.join(", ")}, ${size[1]} by ${size[0]} pixels`,
       ...(same ? {} : { zoom: 0, centre: [size[1] / 2, size[0] / 2],
@@ -238,7 +279,7 @@ class BrowserKernel {
     if (!this.made) throw new Error("there is no enlarged picture yet: press Enlarge");
     const { result, scale, model } = this.made;
     const stem = this.get("name").replace(/\.[^.]*$/, "") || "picture";
-    const bytes = await png(canvasOf(result));
+    const bytes = await png(await canvasOf(result));
     this.own.tell({ do: "file", id, name: `${stem}_x${scale}_${model}.png`, offset: 0,
       size: bytes.byteLength }, [bytes]);
   }
@@ -261,17 +302,6 @@ class BrowserKernel {
     this.own.set({ problem: error.message });
     this.own.tell({ do: "refused" });
   }
-}
-
-/** Pixels that the paper leaves out of a score at each side. */
-const borderOf = (scale, { height, width }) =>
-  Math.min(Math.ceil(scale), Math.floor((Math.min(height, width) - 1) / 2));
-
-/** PSNR in dB of the luma, under the paper's protocol. */
-function decibels(truth, picture, scale) {
-  const border = borderOf(scale, truth);
-  return regionPsnr(lumaOf(truth.data), lumaOf(picture.data), truth.width,
-    [border, border, truth.height - 2 * border, truth.width - 2 * border]);
 }
 
 /** Take the place of the kernel for two widgets of a page. */

@@ -48,79 +48,106 @@ function taps(length, longer) {
   });
 }
 
+/** Round a part of a plane to 8 bits. */
+function round(plane, from, to) {
+  for (let k = from; k < to; k++) plane[k] = Math.floor(clamp(plane[k], 0, 255) + 0.5);
+}
+
 /** Resize the rows of a plane: each new row is a weighted sum of old ones. */
-function resizeRows(plane, [height, width], longer) {
+async function resizeRows(plane, [height, width], longer, { rounded, pause }) {
   const result = new Float64Array(longer * width);
-  taps(height, longer).forEach((used, k) => {
-    for (const [place, weight] of used) {
-      for (let x = 0, to = k * width, from = place * width; x < width; x++) {
-        result[to++] += weight * plane[from++];
+  const rows = taps(height, longer);
+  await inSlices(longer, width * rows[0].length, pause, (first, end) => {
+    for (let k = first; k < end; k++) {
+      for (const [place, weight] of rows[k]) {
+        for (let x = 0, to = k * width, from = place * width; x < width; x++) {
+          result[to++] += weight * plane[from++];
+        }
       }
     }
+    if (rounded) round(result, first * width, end * width);
   });
   return result;
 }
 
 /** Resize the columns of a plane. */
-function resizeColumns(plane, [height, width], longer) {
+async function resizeColumns(plane, [height, width], longer, { rounded, pause }) {
   const result = new Float64Array(height * longer);
   const columns = taps(width, longer);
-  for (let y = 0, to = 0; y < height; y++) {
-    for (const used of columns) {
-      let sum = 0;
-      for (let i = 0; i < used.length; i++) sum += used[i][1] * plane[y * width + used[i][0]];
-      result[to++] = sum;
+  await inSlices(height, longer * columns[0].length, pause, (first, end) => {
+    for (let y = first, to = first * longer; y < end; y++) {
+      for (const used of columns) {
+        let sum = 0;
+        for (let i = 0; i < used.length; i++) sum += used[i][1] * plane[y * width + used[i][0]];
+        result[to++] = sum;
+      }
     }
-  }
+    if (rounded) round(result, first * longer, end * longer);
+  });
   return result;
 }
 
 /** Resize a plane; one in 8 bits is rounded after each axis, as MATLAB does. */
-function imresize(plane, shape, newShape, { rounded = false } = {}) {
+async function imresize(plane, shape, newShape, { rounded = false, pause = breath } = {}) {
   const now = [...shape];
   const axes = newShape[0] / shape[0] <= newShape[1] / shape[1] ? [0, 1] : [1, 0];
   let made = plane;
   for (const axis of axes) {
     if (now[axis] === newShape[axis]) continue;
-    made = (axis ? resizeColumns : resizeRows)(made, now, newShape[axis]);
+    made = await (axis ? resizeColumns : resizeRows)(made, now, newShape[axis],
+      { rounded, pause });
     now[axis] = newShape[axis];
-    if (rounded) made = made.map((value) => Math.floor(clamp(value, 0, 255) + 0.5));
   }
   return made;
 }
 
 /** One channel of a picture, 0 to 3, in 0 to 255. */
-function channel({ data }, index) {
-  const plane = new Float64Array(data.length / 4);
-  for (let k = 0; k < plane.length; k++) plane[k] = data[4 * k + index];
+async function channel({ data, height, width }, index, pause = breath) {
+  const plane = new Float64Array(height * width);
+  await inSlices(height, width, pause, (from, to) => {
+    for (let k = from * width; k < to * width; k++) plane[k] = data[4 * k + index];
+  });
   return plane;
 }
 
-/** Y, Cb and Cr of a picture, divided by 255. */
-function ycbcr({ data }) {
-  return FORWARD.map(([red, green, blue], c) => {
-    const plane = new Float64Array(data.length / 4);
-    for (let k = 0, p = 0; k < plane.length; k++, p += 4) {
+/** Y, Cb or Cr of a picture, divided by 255. */
+async function ycbcr({ data, height, width }, index, pause = breath) {
+  const [red, green, blue] = FORWARD[index];
+  const plane = new Float64Array(height * width);
+  await inSlices(height, 4 * width, pause, (from, to) => {
+    for (let k = from * width, p = 4 * k; k < to * width; k++, p += 4) {
       const sum = red * data[p] + green * data[p + 1] + blue * data[p + 2];
-      plane[k] = (OFFSET[c] + sum / 255) / 255;
+      plane[k] = (OFFSET[index] + sum / 255) / 255;
     }
-    return plane;
   });
+  return plane;
 }
 
 /** The picture of Y, Cb and Cr, and of an opacity in 0 to 255. */
-function inColour([luma, blueness, redness], [height, width], alpha) {
+async function inColour(planes, [height, width], alpha, pause = breath) {
+  const [luma, blueness, redness] = planes;
   const data = new Uint8ClampedArray(4 * height * width);
-  for (let k = 0, p = 0; p < data.length; k++, p += 4) {
-    const y = 255 * luma[k] - OFFSET[0];
-    const cb = 255 * blueness[k] - OFFSET[1];
-    const cr = 255 * redness[k] - OFFSET[2];
-    for (let c = 0; c < 3; c++) {
-      const [ofLuma, ofBlue, ofRed] = BACKWARD[c];
-      const share = clamp(ofLuma * y + ofBlue * cb + ofRed * cr, 0, 1);
-      data[p + c] = Math.floor(255 * share + 0.5);
+  await inSlices(height, 16 * width, pause, (from, to) => {
+    for (let k = from * width, p = 4 * k; k < to * width; k++, p += 4) {
+      const y = 255 * luma[k] - OFFSET[0];
+      const cb = 255 * blueness[k] - OFFSET[1];
+      const cr = 255 * redness[k] - OFFSET[2];
+      for (let c = 0; c < 3; c++) {
+        const [ofLuma, ofBlue, ofRed] = BACKWARD[c];
+        const share = clamp(ofLuma * y + ofBlue * cb + ofRed * cr, 0, 1);
+        data[p + c] = Math.floor(255 * share + 0.5);
+      }
+      data[p + 3] = alpha ? alpha[k] : 255;
     }
-    data[p + 3] = alpha ? alpha[k] : 255;
-  }
-  return { data, height, width };
+  });
+  return { data, height, width, veiled: Boolean(alpha) };
+}
+
+/** The 8-bit luma of a picture. */
+async function lumaInSlices({ data, height, width }, pause = breath) {
+  const luma = new Uint8Array(height * width);
+  await inSlices(height, 4 * width, pause, (from, to) => {
+    luma.set(lumaOf(data.subarray(4 * from * width, 4 * to * width)), from * width);
+  });
+  return luma;
 }

@@ -20,7 +20,7 @@ from vdsr_lib.widgets.uploads import Limits
 
 __all__ = ["KERNEL", "browser_body", "network_scripts"]
 
-_PARTS = ("numbers", "network", "sizes", "pictures", "kernel")
+_PARTS = ("slices", "numbers", "scores", "network", "sizes", "pictures", "kernel")
 KERNEL = (
     *("tools.js", "compare_pictures.js"),
     *(f"browser_{part}.js" for part in _PARTS),
