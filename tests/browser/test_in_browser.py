@@ -340,6 +340,23 @@ def test_a_network_gives_what_it_gives_in_torch(
     assert shares[-1] == 1
 
 
+def test_a_picture_is_read_as_it_is_in_slices(parts: Any) -> None:
+    """Colours below any opacity too, which no canvas would keep."""
+    script = """globalThis.graphics ??= new Graphics();
+      const file = new Blob([Uint8Array.from(given[0])]);
+      const made = await readPicture(file, "a", graphics, { pixels: 1e6 });
+      return [[...made.data], made.kind]"""
+    rng = np.random.default_rng(5)
+    picture = rng.integers(0, 256, (131, 97, 4), dtype=np.uint8)
+    assert picture.size > 3 * SLICE
+    stream = BytesIO()
+    Image.fromarray(picture).save(stream, "PNG")
+    content = np.frombuffer(stream.getvalue(), np.uint8)
+    read, kind = call(parts, script, content)
+    np.testing.assert_array_equal(read, picture.ravel())
+    assert kind == "colour with transparency"
+
+
 def test_a_picture_is_read_while_a_network_works(parts: Any) -> None:
     """They share a graphics card: neither may see what the other draws into."""
     script = """globalThis.graphics ??= new Graphics();

@@ -48,16 +48,18 @@ async function readPicture(bytes, name, graphics, limits, pause = breath) {
   const texture = gl.createTexture();
   const frame = gl.createFramebuffer(); // its own: a network may be at work in the other
   try {
-    gl.bindTexture(gl.TEXTURE_2D, texture);
     gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
-    gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
-    gl.framebufferTexture2D(
-      gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
-    gl.readBuffer(gl.COLOR_ATTACHMENT0);
     await inSlices(height, 4 * width, pause, (from, to) => {
+      gl.bindTexture(gl.TEXTURE_2D, texture);
+      gl.pixelStorei(gl.UNPACK_SKIP_ROWS, from);
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, width, to - from, 0, gl.RGBA,
+        gl.UNSIGNED_BYTE, bitmap);
+      gl.pixelStorei(gl.UNPACK_SKIP_ROWS, 0); // it would hold for the network's maps too
       gl.bindFramebuffer(gl.FRAMEBUFFER, frame); // the network's, after a pause
-      gl.readPixels(0, from, width, to - from, gl.RGBA, gl.UNSIGNED_BYTE,
+      gl.framebufferTexture2D(
+        gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
+      gl.readBuffer(gl.COLOR_ATTACHMENT0);
+      gl.readPixels(0, 0, width, to - from, gl.RGBA, gl.UNSIGNED_BYTE,
         new Uint8Array(data.buffer, 4 * from * width, 4 * (to - from) * width));
     });
     graphics.check();
