@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 from vdsr_lib.widgets.background import CancelledError, Latest
@@ -46,3 +48,29 @@ def test_cancel_reaches_the_check():
 
 def test_nothing_to_wait_for():
     assert Latest().wait(0)
+
+
+def test_a_script_that_ends_while_work_runs_ends_in_order():
+    """A thread that comes out of PyTorch into an interpreter that ends aborts it."""
+    script = """
+import threading, torch
+from vdsr_lib.widgets.background import CancelledError, Latest
+torch.set_num_threads(1)
+layer, runs = torch.nn.Conv2d(32, 32, 3, padding=1), threading.Event()
+def work(check):
+    maps = torch.zeros(1, 32, 256, 256)
+    try:
+        while True:
+            layer(maps)
+            runs.set()
+            check()
+    except CancelledError:
+        print("stopped")
+Latest().start(work)  # and nobody keeps it
+assert runs.wait(60)
+"""
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=300
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "stopped\n", "")

@@ -5,12 +5,29 @@ The kernel must stay free meanwhile: it is the kernel that hears "cancel".
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable
 
 __all__ = ["CancelledError", "Latest"]
 
 Work = Callable[[Callable[[], None]], None]
+
+_PATIENCE = 60.0  # seconds for which the interpreter's end waits for each thread
+_running: dict[threading.Thread, threading.Event] = {}
+
+
+@atexit.register
+def _end() -> None:
+    """Stop all work before the interpreter ends.
+
+    A daemon thread that comes out of PyTorch after that is ended where it stands,
+    within C++ code, which aborts the process.
+    """
+    for stop in list(_running.values()):
+        stop.set()
+    for thread in list(_running):
+        thread.join(_PATIENCE)
 
 
 class CancelledError(Exception):
@@ -45,13 +62,17 @@ class Latest:
                     raise CancelledError
 
             def run() -> None:
-                if before is not None:
-                    before.join()
-                if not stop.is_set():
-                    work(check)
+                try:
+                    if before is not None:
+                        before.join()
+                    if not stop.is_set():
+                        work(check)
+                finally:
+                    _running.pop(thread, None)
 
-            self._thread = threading.Thread(target=run, daemon=True)
-            self._thread.start()
+            self._thread = thread = threading.Thread(target=run, daemon=True)
+            _running[thread] = stop
+            thread.start()
 
     def cancel(self) -> None:
         """Ask what runs to end; it does so at its next check."""
