@@ -74,13 +74,21 @@ def test_each_filter_is_scaled_by_its_own_largest_weight():
     assert image.get_clim() == (-1, 1)
 
 
+def test_the_filters_of_a_network_that_diverged_are_left_white():
+    banks = {"start": np.ones((2, 3, 3)), "end": np.full((2, 3, 3), np.nan)}
+    start, end = (axis.images[0].get_array() for axis in figures.filters(banks).axes)
+    assert np.ma.filled(start.astype(float), np.nan)[0, 0] == 1
+    assert np.isnan(np.ma.filled(end.astype(float), np.nan)).all()
+
+
 @pytest.mark.parametrize(
     ("banks", "message"),
     [
         ({}, "no bank of filters"),
         ({"a": np.zeros((2, 3, 4))}, r"'a' must be \(n, k, k\)"),
         ({"a": np.zeros((0, 3, 3))}, r"got shape \(0, 3, 3\)"),
-        ({"a": np.full((1, 3, 3), np.nan)}, "'a' have weights that are not finite"),
+        ({"a": np.full((1, 3, 3), np.inf)}, "'a' have weights that are not finite"),
+        ({"a": np.array([[[np.nan]], [[1]]])}, "'a' have weights that are not finite"),
     ],
 )
 def test_what_is_no_bank_of_filters_is_refused(banks, message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     def pretended(name: str, profile: str, **options: object) -> SimpleNamespace:
         calls.append({"name": name, "profile": profile} | options)
         models = {f"SRCNN 9-1-5, x{scale}": network(scale) for scale in SCALES}
-        return SimpleNamespace(models=models)
+        record = {"runs": {name: {"outcome": "finished"} for name in models}}
+        return SimpleNamespace(models=models, record=record)
 
     monkeypatch.setattr(module, "run_experiment", pretended)
     return calls
@@ -119,6 +121,28 @@ def test_each_is_measured_by_its_network_of_the_scale(shelf, trained, images):
         rows = table[(table.method == method) & (table.scale == 4)]
         np.testing.assert_allclose(rows.psnr, expected.psnr, atol=1e-9)
         np.testing.assert_allclose(rows.ssim, expected.ssim, atol=1e-9)
+
+
+def test_a_contender_that_diverged_scores_nan_and_shows_black(
+    shelf, monkeypatch, images, capsys
+):
+    """Of three SRCNN the one for scale 3 has no weights; the others race on."""
+
+    def run_experiment(*_: Any, **__: Any) -> SimpleNamespace:
+        names = [f"SRCNN 9-1-5, x{scale}" for scale in SCALES]
+        lost = {"outcome": "diverged", "message": "training diverged at step 3"}
+        lost["declaration"] = {"architecture": SRCNN().architecture}
+        runs = {name: {"outcome": "finished"} for name in names} | {names[1]: lost}
+        models = {names[0]: network(2), names[2]: network(4)}
+        return SimpleNamespace(record={"runs": runs}, models=models)
+
+    monkeypatch.setattr(module, "run_experiment", run_experiment)
+    found = contenders("quick", vdsr=VDSR(3, 8).eval(), device="cpu")
+    assert "The run 'SRCNN 9-1-5, x3' diverged at step 3." in capsys.readouterr().out
+    table = found.measure(images, device="cpu").query("method == 'SRCNN'")
+    assert table.psnr.isna().tolist() == (table.scale == 3).tolist()
+    ilr = degrade(images["a"][:36, :39], 3)
+    assert not found.render(ilr, 3)["SRCNN"].any()
 
 
 def test_pictures_are_what_the_networks_give(shelf, trained, images):

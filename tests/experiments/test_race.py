@@ -16,6 +16,7 @@ from vdsr_lib.experiments import (
     race_curves,
     race_frames,
 )
+from vdsr_lib.training import History
 
 
 def frames(steps: tuple[int, ...]) -> Frames:
@@ -79,6 +80,26 @@ def test_a_step_that_a_quotient_of_times_misses_by_rounding_is_that_step(result)
     assert 5 * (1.1 / 10) / (1.1 / 30) > 15
     pictures, _ = race_frames(result, "leader", "rival")
     assert pictures["rival, same time"][:, 0, 0].tolist() == [0, 15, 30]
+
+
+@pytest.mark.parametrize("seen", [1, 2], ids=["at its start", "later"])
+def test_a_run_that_diverged_has_no_standing_and_shows_black_at_its_end(result, seen):
+    """Wherever it was measured before: its last score is not where it ended."""
+    result.record["runs"]["leader"]["outcome"] = "diverged"
+    result.histories["leader"] = History([{"epoch": 1, "step": 8}])
+    result.curves["leader"] = result.curves["leader"].iloc[:seen]
+    result.frames["leader"] = frames((0, 5)[:seen])
+    table = race(result, "leader")
+    assert table.loc["leader", ["same_steps", "same_time"]].isna().all()
+    assert table.step_seconds["leader"] == 20 / 8
+    assert table.same_steps["rival"] == pytest.approx(8.8)  # after eight steps
+    pictures, steps = race_frames(result, "leader", "rival")
+    assert steps == [*(0, 5)[:seen], 8]
+    assert pictures["leader"][:, 0, 0].tolist() == [*(0, 5)[:seen], 0]
+    over = race_curves(result)["over seconds of training"]["leader"][0]
+    np.testing.assert_allclose(over, [0, 12.5][:seen])
+    turned, _ = race_frames(result, "rival", "leader")
+    assert not turned["leader, same steps"][-1].any()
 
 
 def test_a_run_without_frames_or_of_no_such_name_is_refused(result):

@@ -124,6 +124,16 @@ def test_measuring_leaves_networks_where_and_as_they_were(hr: np.ndarray):
         assert torch.equal(old, new)
 
 
+def test_a_network_of_nan_has_no_gain_and_no_dose_and_its_pictures_are_black(hr):
+    lost = nn.Conv2d(1, 1, 1)
+    with torch.no_grad():
+        lost.weight.fill_(torch.nan)
+    for measured in (gain_by_scale, dose_by_scale):
+        assert measured({"it": lost}, {"it": hr}, [2, 3], **CPU)["it"].isna().all()
+    made = pictures_by_scale({"it": lost}, hr, [2, 3], side=48)["it"]
+    assert not np.stack(made).any()
+
+
 def test_pictures_are_what_bicubic_and_the_networks_make_of_the_middle(hr: np.ndarray):
     middle = hr[6:54, 6:54]
     nets = {"all of it": Knowing(middle, 1.0), "nothing": nn.Identity()}

@@ -10,6 +10,11 @@ from vdsr_lib.experiments.choosing import chosen_runs, narrowed
 from vdsr_lib.experiments.context import best_filter, context_gains, filtered, texture
 from vdsr_lib.experiments.cost import Cost, run_cost
 from vdsr_lib.experiments.declare import PROFILES, Experiment, Pictures, Run, Watch
+from vdsr_lib.experiments.diverged import (
+    scores_by_step,
+    tell_diverged,
+    trained_networks,
+)
 from vdsr_lib.experiments.frames import Frames
 from vdsr_lib.experiments.gradients import ClippingStudy, GradientTrace
 from vdsr_lib.experiments.making import StoppedError, make_run, untrained
@@ -63,7 +68,10 @@ __all__ = [
     "recorded",
     "run_cost",
     "run_experiment",
+    "scores_by_step",
     "tasks_of",
+    "tell_diverged",
     "texture",
+    "trained_networks",
     "untrained",
 ]

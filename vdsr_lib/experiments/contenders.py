@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from vdsr_lib.evaluation import evaluate
+from vdsr_lib.experiments.diverged import trained_networks
 from vdsr_lib.experiments.running import run_experiment
 from vdsr_lib.images import to_uint8
 from vdsr_lib.inference import super_resolve
@@ -111,13 +112,15 @@ class Contenders:
         Returns
         -------
         dict of str to (H, W) array of uint8
+            What a network gives as NaN is black.
         """
         batch = torch.tensor(ilr, dtype=torch.float32)[None, None]  # (1, 1, H, W)
         pictures = {}
         for method, networks in self.networks.items():
             network = networks[scale]
             luma = batch if network is None else super_resolve(network, batch)
-            pictures[method] = to_uint8(luma[0, 0].clamp(0, 1).cpu().numpy())
+            shown = luma[0, 0].nan_to_num().clamp(0, 1)  # (H, W)
+            pictures[method] = to_uint8(shown.cpu().numpy())
         return pictures
 
 
@@ -145,7 +148,8 @@ def contenders(
     Returns
     -------
     Contenders
-        SRCNN is 9-1-5, one network for each of the scales 2, 3 and 4.
+        SRCNN is 9-1-5, one network for each of the scales 2, 3 and 4. One that is
+        trained here and diverges is told, and has NaN for its weights.
 
     Raises
     ------
@@ -168,8 +172,9 @@ def contenders(
     result = run_experiment(
         "srcnn", profile, only="SRCNN 9-1-5*", device=device, seed=seed
     )
+    trained = trained_networks(result)
     small: dict[float, nn.Module | None] = {
-        scale: result.models[f"SRCNN 9-1-5, x{scale}"] for scale in _SCALES
+        scale: trained[f"SRCNN 9-1-5, x{scale}"] for scale in _SCALES
     }
     made: dict[str, Mapping[float, nn.Module | None]] = {
         "SRCNN": small,

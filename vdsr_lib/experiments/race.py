@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from vdsr_lib.experiments.frames import Frames
     from vdsr_lib.experiments.results import ExperimentResult, Recording
 
 __all__ = ["race", "race_curves", "race_frames"]
@@ -33,7 +35,8 @@ def race(result: Recording, leader: str, *, score: str = "psnr_x3") -> pd.DataFr
         Index ``run``; columns ``step_seconds`` (of training, evenly shared among a
         run's steps), ``same_steps`` and ``same_time``: the score when the run had made
         as many steps as the leader, and when it had taken as long. Between two
-        validations a straight line is drawn; a run that ended sooner has its last.
+        validations a straight line is drawn; a run that ended sooner has its last, and
+        one that diverged NaN.
 
     Raises
     ------
@@ -44,12 +47,14 @@ def race(result: Recording, leader: str, *, score: str = "psnr_x3") -> pd.DataFr
     """
     import pandas as pd
 
-    steps = int(result.curve(leader).step.iloc[-1])
-    pace = _pace(result)
+    result.curve(leader)  # refuses a name that there is not
+    steps, pace = _last_step(result, leader), _pace(result)
     rows = {}
     for name, curve in result.curves.items():
         in_time = steps * pace[leader] / pace[name]
         reached = np.interp([steps, in_time], curve["step"], curve[score])
+        if _diverged(result, name):
+            reached = np.full(2, np.nan)
         rows[name] = [pace[name], *reached]
     columns = ["step_seconds", "same_steps", "same_time"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
@@ -109,7 +114,8 @@ def race_frames(
     pictures : dict of str to array of uint8
         What `vdsr_lib.compare` takes: "original" and "bicubic", (h, w); "RIVAL, same
         steps", "RIVAL, same time" and "LEADER", (n, h, w), 8-bit luma. Of the rival
-        each frame is the first that it took at that step or time, or its last.
+        each frame is the first that it took at that step or time, or its last. A run
+        that diverged ends with a black one, at the step at which it did.
     steps : list of int
         The leader's steps, one a frame.
 
@@ -120,7 +126,7 @@ def race_frames(
     """
     if missing := [name for name in (leader, rival) if name not in result.frames]:
         raise ValueError(f"the run {missing[0]!r} kept no frames")
-    ours, theirs = result.frames[leader], result.frames[rival]
+    ours, theirs = (_to_the_end(result, name) for name in (leader, rival))
     pace, steps = _pace(result), np.asarray(ours.steps)
     moments = {"steps": steps, "time": steps * pace[leader] / pace[rival]}
     pictures = {"original": ours.reference, "bicubic": ours.bicubic}
@@ -135,6 +141,30 @@ def _pace(result: Recording) -> dict[str, float]:
     """Return the seconds of a training step of each run."""
     runs = result.record["runs"]
     return {
-        name: runs[name]["provenance"]["seconds"] / curve["step"].iloc[-1]
-        for name, curve in result.curves.items()
+        name: runs[name]["provenance"]["seconds"] / _last_step(result, name)
+        for name in result.curves
     }
+
+
+def _diverged(result: Recording, name: str) -> bool:
+    return bool(result.record["runs"][name].get("outcome") == "diverged")
+
+
+def _last_step(result: Recording, name: str) -> int:
+    """Return how many steps a run made, the one at which it diverged among them."""
+    if _diverged(result, name):
+        return int(result.histories[name].epochs[-1]["step"])
+    return int(result.curves[name]["step"].iloc[-1])
+
+
+def _to_the_end(result: Recording, name: str) -> Frames:
+    """Return a run's frames; if it diverged, with a black one where it did."""
+    taken = result.frames[name]
+    if not _diverged(result, name):
+        return taken
+    black = np.zeros_like(taken.pictures[:1])  # (1, h, w)
+    return replace(
+        taken,
+        steps=(*taken.steps, _last_step(result, name)),
+        pictures=np.concatenate([taken.pictures, black]),
+    )

@@ -144,7 +144,8 @@ def pictures_by_scale(
     -------
     dict
         As `widgets.compare` takes it: ``"original"`` is the (side, side) 8-bit luma,
-        ``"bicubic"`` and each network's name a list of such pictures, one a scale.
+        ``"bicubic"`` and each network's name a list of such pictures, one a scale. What
+        a network gives as NaN is black.
 
     Raises
     ------
@@ -170,7 +171,8 @@ def pictures_by_scale(
         ilr = degrade(hr, scale)  # (side, side)
         series["bicubic"].append(to_uint8(ilr))
         for name, model in models.items():
-            series[name].append(to_uint8(np.clip(_restored(model, ilr), 0, 1)))
+            luma = np.nan_to_num(_restored(model, ilr))  # (side, side)
+            series[name].append(to_uint8(luma.clip(0, 1)))
     return {"original": hr, **series}
 
 

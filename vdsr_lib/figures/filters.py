@@ -33,12 +33,13 @@ def filters(banks: Mapping[str, NDArray[Any]]) -> Figure:
     matplotlib.figure.Figure
         A panel for each bank, its filters in rows in their own order. Each filter is
         scaled by its own largest weight, since only its shape is to be seen: red
-        where a weight is positive, blue where it is negative, white at 0.
+        where a weight is positive, blue where it is negative, white at 0. A bank of
+        NaN alone, as a network that diverged has it, is left white.
 
     Raises
     ------
     ValueError
-        If there is no bank, or one is not (n, k, k), empty or not finite.
+        If there is no bank, or one is not (n, k, k), empty, or not finite in part.
     """
     from matplotlib.figure import Figure
 
@@ -64,7 +65,7 @@ def _sheet(name: str, bank: NDArray[Any]) -> NDArray[np.float64]:
             f"the filters of {name!r} must be (n, k, k) with n and k at least 1, got "
             f"shape {bank.shape}"
         )
-    if not np.isfinite(bank).all():
+    if not (np.isfinite(bank).all() or np.isnan(bank).all()):
         raise ValueError(f"the filters of {name!r} have weights that are not finite")
     count, side, _ = bank.shape
     largest = np.abs(bank).max(axis=(1, 2), keepdims=True)  # (n, 1, 1)
