@@ -124,13 +124,20 @@ def test_grid_says_in_words_what_has_no_number():
     assert figure.axes[0].texts[2].get_text() == "diverged\nat step 3"
 
 
+def test_a_grid_without_any_number_has_words_in_each_cell():
+    """As where all runs diverged."""
+    drawn = figures.grid({"a": GAINS * np.nan}, colour="dB", missing="diverged")
+    assert [text.get_text() for text in drawn.axes[0].texts] == (
+        ["diverged"] * GAINS.size
+    )
+
+
 @pytest.mark.parametrize(
     ("tables", "limit", "message"),
     [
         ({}, None, "no cell"),
         ({"a": GAINS.iloc[:0]}, None, "no cell"),
         ({"a": GAINS, "b": GAINS.iloc[::-1]}, None, "same rows"),
-        ({"a": GAINS * np.nan}, None, "no table has a number"),
         ({"a": GAINS}, 0.0, "limit must be above 0"),
     ],
 )

@@ -169,6 +169,7 @@ book.record("receptive-field-vdsr", max(sides["VDSR"]))
 
 # %%
 result = lab.run_experiment("side_by_side", profile, device=device, seed=seed)
+trained = lab.trained_networks(result)
 
 # %% [markdown]
 # The same three curves twice: over the steps made, and over the time spent on
@@ -193,7 +194,7 @@ figures.show(
 # %%
 standing = lab.race(result, "VDSR")
 display(standing.round({"step_seconds": 4, "same_steps": 2, "same_time": 2}))
-leads = standing.loc["VDSR"] - standing.drop("VDSR").max()
+leads = standing.loc["VDSR"] - standing.drop("VDSR").max(skipna=False)
 display(book.record("leads-at-equal-steps", leads.same_steps))
 book.record("leads-at-equal-time", leads.same_time)
 
@@ -273,7 +274,7 @@ book.record("edges-sharper", steep["VDSR"] - steep["bicubic"])
 runs = {r.name: r for r in lab.get_experiment("side_by_side").runs(profile)}
 banks, alike = {}, {}
 for name in ("SRCNN, Adam", "VDSR"):
-    models = lab.untrained(runs[name], seed), result.models[name]
+    models = lab.untrained(runs[name], seed), trained[name]
     pair = [m.body[0].weight.detach()[:, 0].numpy() for m in models]
     banks |= dict(zip((f"{name}, start", f"{name}, end"), pair, strict=True))
     alike[name] = np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1]

@@ -45,6 +45,7 @@ from vdsr_lib import VDSR, PatchSet, degrade, figures, paper, psnr
 from vdsr_lib.claims import ClaimBook
 from vdsr_lib.datasets import load_images
 from vdsr_lib.experiments import get_experiment, recorded, run_experiment
+from vdsr_lib.experiments.diverged import scores_by_step, tell_diverged
 from vdsr_lib.experiments.outcomes import missing_costs
 from vdsr_lib.images import crop_to_multiple, to_luma
 from vdsr_lib.training import Silent, TrainingConfig, train
@@ -94,11 +95,9 @@ print(f"{np.mean(np.abs(r) <= 5):.0%} of the residuals are within 5 levels")
 # the figure, where each line is a tenth of the one above it.
 
 # %%
-values, xlabel = {"residual r": r, "picture y": y}, "value (8-bit levels)"
-figures.show(
-    figures.histogram(values, xlabel=xlabel),
-    alt="Picture: all from 16 to 235. Residual: a narrow peak at zero.",
-)
+values = {"residual r": r, "picture y": y}
+chart = figures.histogram(values, xlabel="value (8-bit levels)")
+figures.show(chart, alt="Picture: 16 to 235. Residual: a narrow peak at zero.")
 
 # %% [markdown]
 # A network that predicts $y$ must produce a number between 16 and 235 at
@@ -203,6 +202,7 @@ print(f"loss {history.epochs[0]['loss']:.4f}: both moved to the same weights")
 where = {"device": device, "seed": seed}
 result = run_experiment("table1", profile, monitor=LiveMonitor(), **where)
 print(result)
+tell_diverged(result)
 
 # %% [markdown]
 # First, the start. At step 0 nothing has been learnt, so the numbers tell
@@ -228,15 +228,14 @@ book.record("plain-starts-far-below", bicubic - start["non-residual"])
 # at scale 2, a row for each learning rate. The figure shows the way there.
 
 # %%
-per = "psnr", "learning_rate", "network"
-final = result.table.pivot_table(*per, dropna=False)[::-1]
+keys = {"index": "learning_rate", "columns": "network"}
+final = result.table.pivot(**keys, values="psnr")[::-1]
 ahead = {"residual ahead by (dB)": final.residual - final["non-residual"]}
-display(final.assign(**ahead).round(2).replace(np.nan, "diverged"))
+shown = final.assign(**ahead).map("{:.2f}".format)
+display(shown.replace("nan", "diverged"))
 axes = {"xlabel": "step", "ylabel": "PSNR on the test pictures, x2 (dB)"}
-figures.show(
-    figures.panels(curves, level=("bicubic", bicubic), **axes),
-    alt="Residual networks climb from bicubic; the others leap far below.",
-)
+chart = figures.panels(curves, level=("bicubic", bicubic), **axes)
+figures.show(chart, alt="Residual: up from bicubic. The others leap below it.")
 
 # %% [markdown]
 # The last column answers your second prediction. The residual curves rise
@@ -248,12 +247,11 @@ figures.show(
 
 # %%
 first = get_experiment("table1").runs(profile)[0].training.drop_every
-index, words = ["epoch", "step"], {0.1: "high", 0.01: "middle", 0.001: "low"}
-every = {n: c.set_index(index).psnr_x2 for n, c in result.curves.items()}
-early = pd.concat(every, axis=1).sort_index().loc[1:first]
+early = scores_by_step(result, "psnr_x2").loc[1:first]  # by epoch and step
+words = {0.1: "high", 0.01: "middle", 0.001: "low"}
 for rate, word in words.items():
     residual, plain = (early[f"{network}, rate {rate:g}"] for network in start)
-    lead = (residual - plain).mean(skipna=False)  # NaN: one diverged
+    lead = (residual - plain).mean(skipna=False)  # NaN if one diverged
     display(book.record(f"leads-early-at-{word}-rate", lead))
 
 # %% [markdown]
@@ -263,9 +261,10 @@ for rate, word in words.items():
 # and at `quick`, after 200 steps, no other one has reached it.
 
 # %%
-ahead = (final.residual - bicubic).min(skipna=False)  # NaN: one diverged
-display(book.record("residual-passes-bicubic", ahead))
-book.record("plain-still-below-bicubic", bicubic - final["non-residual"].max())
+lowest = final.residual.min(skipna=False)  # NaN if one diverged
+highest = final["non-residual"].max(skipna=False)
+display(book.record("residual-passes-bicubic", lowest - bicubic))
+book.record("plain-still-below-bicubic", bicubic - highest)
 
 # %% [markdown]
 # ## What it looks like
@@ -290,8 +289,9 @@ epoch_player(frames, curves=curves[high])
 
 # %%
 copied = {n: psnr(t.bicubic, t.pictures[-1]) for n, t in frames.items()}
+copied = pd.Series(copied).where(final.loc[0.1].notna())  # NaN if it diverged
 given = psnr(frames["residual"].reference, frames["residual"].bicubic)
-print("output to input:", pd.Series(copied).round(2).to_dict())
+print("output to input:", copied.round(2).to_dict())
 print(f"input to original: {given:.2f} (all in dB)")
 book.record("plain-fails-at-copying", given - copied["non-residual"])
 
@@ -410,13 +410,12 @@ for row in table1.itertuples() if profile == "paper" else ():
 
 # %%
 shallow = run_experiment("shallow", profile, **where)
+tell_diverged(shallow)
 level, limits = shallow.table.bicubic[0], (bicubic - 6, bicubic + 2)
 lines = shallow.grouped("depth", "network")
-figures.show(
-    figures.panels(lines, level=("bicubic", level), ylim=limits, **axes),
-    alt="""Depth 3. The residual network climbs from bicubic; the other
-    enters from below, passes bicubic, and nearly meets it at the end.""",
-)
+chart = figures.panels(lines, level=("bicubic", level), ylim=limits, **axes)
+alt = "Depth 3: up from bicubic, and up from below to nearly meet it."
+figures.show(chart, alt=alt)
 
 # %% [markdown]
 # It catches up. Early on it lags by decibels here as well; at the end it has
@@ -425,10 +424,11 @@ figures.show(
 # climbs.) Both gaps as numbers:
 
 # %%
-pair = (curve.set_index("step").psnr_x2 for curve in shallow.curves.values())
-gap = pd.Series.sub(*pair)  # the residual network's lead, by step
-display(book.record("shallow-gap-was-wide", gap.iloc[1:2].mean()))
-book.record("shallow-gap-closes", abs(shallow.table.psnr.diff()[1]))
+residual, plain = shallow.curves  # the names of the two runs
+early = scores_by_step(shallow, "psnr_x2").iloc[1]
+late = shallow.table.set_index("run").psnr
+display(book.record("shallow-gap-was-wide", early[residual] - early[plain]))
+book.record("shallow-gap-closes", abs(late[residual] - late[plain]))
 
 # %% [markdown]
 # Recorded at full scale, 80 epochs on T91 (PSNR on Set5):

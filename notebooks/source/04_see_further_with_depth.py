@@ -81,6 +81,7 @@ book = ClaimBook("04", profile, output_dir)
 
 # %%
 result = lab.run_experiment("figure3", profile, device=device, seed=seed)
+lab.tell_diverged(result)
 groups = result.table.groupby(["scale", "depth"]).psnr
 means = groups.agg(lambda runs: runs.mean(skipna=False)).unstack("scale")
 display(means.map("{:.2f}".format).replace("nan", "diverged"))
@@ -128,8 +129,8 @@ book.record("deeper-is-better", gain[3])
 # ## The same detail, deeper and deeper
 #
 # A few tenths of a decibel are hard to see. Move the slider through the
-# depths (the first run of each that did not diverge), and try the difference
-# mode.
+# depths (the first run of each that did not diverge; nothing is shown if all
+# did), and try the difference mode.
 
 # %%
 first = {n.depth: n for n in reversed(result.models.values())}
@@ -142,7 +143,7 @@ nets = [network.cpu() for network in models.values()]
 outputs = [to_uint8(super_resolve(n, batch)[0, 0].numpy()) for n in nets]
 pictures = {"original": hr, "bicubic": to_uint8(ilr), "VDSR": outputs}
 series = {"depth": list(models)}
-compare(pictures, reference="original", frames=series, border=3)
+models and compare(pictures, reference="original", frames=series, border=3)
 
 # %% [markdown]
 # ## How sure is the paper's curve?
@@ -280,18 +281,16 @@ shares = {
     for depth, field in fields.items()
 }
 xlabel, ylabel = "side of the central square (pixels)", "share of the gradient"
-figures.show(
-    figures.convergence(shares, xlabel=xlabel, ylabel=ylabel),
-    alt="""Share of the gradient within a central square. Deeper networks need
-    larger squares, but reach 90 % well before their full width.""",
-)
+if shares:
+    chart = figures.convergence(shares, xlabel=xlabel, ylabel=ylabel)
+    figures.show(chart, alt="Deeper networks need larger squares for 90 %.")
 
 # %% [markdown]
 # The explorer shows the same on the picture: choose a depth, and a pixel, and
 # see the square and the measured field around it.
 
 # %%
-receptive_field_explorer(models, hr, scale=3)
+models and receptive_field_explorer(models, hr, scale=3)
 
 # %% [markdown]
 # > **Caution.** A field changes while the network learns: it narrows. Nine

@@ -48,7 +48,7 @@ from torch.testing import assert_close
 
 from vdsr_lib import clip_gradients, figures, paper
 from vdsr_lib.claims import ClaimBook
-from vdsr_lib.experiments import outcomes, recorded, run_experiment
+from vdsr_lib.experiments import diverged, outcomes, recorded, run_experiment
 from vdsr_lib.experiments.gradients import ClippingStudy
 from vdsr_lib.experiments.workbench import workbench
 from vdsr_lib.training import Silent, TrainingConfig, train
@@ -173,7 +173,8 @@ figures.show(chart, alt="Few elements pass a limit at first; many do later.")
 # %%
 def longest(slopes, rate):
     """Return the longest move of a weight, in units of theta."""
-    return rate * max(float(slope.abs().max()) for slope in slopes) / 1e-4
+    every = torch.cat([slope.ravel() for slope in slopes])
+    return rate * float(every.abs().max()) / 1e-4
 
 
 steps = {
@@ -226,11 +227,10 @@ def my_steps(network, rate, momentum, theta=1e-4):
 # %%
 moved = pd.DataFrame({m: my_steps(fresh, 0.1, m) for m in (0.0, 0.9)})
 lines = {f"momentum {m:g}": (range(1, 41), far) for m, far in moved.items()}
-axes = {"xlabel": "step", "ylabel": "longest move of a weight (theta)"}
+axes = {"xlabel": "step", "ylabel": "longest move (theta)", "ylim": (0, 11)}
 bounds = {"bound without momentum": 1, "bound with momentum": 10}
-options = {"reference_lines": bounds, "ylim": (0, 11), **axes}
-alt = "Flat at one theta without momentum; with it, several, below ten."
-figures.show(figures.convergence(lines, **options), alt=alt)
+chart = figures.convergence(lines, reference_lines=bounds, **axes)
+figures.show(chart, alt="Flat at one theta without momentum; several with it.")
 display(book.record("momentum-multiplies", moved[0.9].max(skipna=False)))
 book.record("no-step-beyond-theta", moved[0.0].max(skipna=False))
 
@@ -359,8 +359,7 @@ for name in ("clipping_start", "clipping"):
 traces = outcomes.step_courses(recorded("clipping_start"), *keys)
 axes = {"xlabel": "step", "ylabel": "gradient norm", "logarithmic": True}
 if traces:
-    alt = "Gradient norms at full depth, a panel a rule, a curve a rate."
-    figures.show(figures.panels(traces, **axes), alt=alt)
+    figures.show(figures.panels(traces, **axes), alt="Norms, a panel a rule.")
 
 # %% [markdown]
 # ## Sum or mean?
@@ -439,6 +438,7 @@ book.record("units-explain-it", abs(again - well))
 
 # %%
 falling = run_experiment("schedules", profile, device=device, seed=seed)
+diverged.tell_diverged(falling)
 lines = {n: (c.epoch, c.psnr_x3) for n, c in falling.curves.items()}
 chart = figures.convergence(lines, xlabel="epoch", ylabel="PSNR at x3 (dB)")
 figures.show(chart, alt="Both waver, then settle; the review's is lower.")
@@ -453,8 +453,9 @@ ends = falling.table.query("scale == 3").set_index("run")
 book.record("paper-schedule-ahead", ends.psnr["paper"] - ends.psnr["review"])
 
 # %%
-late = falling.curves["review"].query("epoch >= 0.6 * epoch.max()").psnr_x3
-book.record("review-ends-idle", late.max() - late.min())
+course = diverged.scores_by_step(falling, "psnr_x3")
+late = course.query("epoch >= 0.6 * epoch.max()").review
+book.record("review-ends-idle", late.max(skipna=False) - late.min())
 
 # %% [markdown]
 # This is one seed of a small network in a few hundred steps. At full scale
@@ -464,8 +465,7 @@ book.record("review-ends-idle", late.max() - late.min())
 # %%
 full = recorded("schedules")
 print(full.provenance if full else "Not run at full scale yet.")
-if full:
-    display(full.table.pivot_table("psnr", "run", "scale").round(2))
+display(full and full.table.pivot_table("psnr", "run", "scale").round(2))
 print(*map(": ".join, outcomes.missing_costs("schedules", full).items()))
 
 # %% [markdown]

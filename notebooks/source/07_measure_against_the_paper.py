@@ -50,11 +50,12 @@ from vdsr_lib.claims import ClaimBook
 from vdsr_lib.datasets import load_images
 from vdsr_lib.errors import DataError
 from vdsr_lib.evaluation import beside_paper, evaluate, means
-from vdsr_lib.experiments import get_experiment, recorded, run_experiment
+from vdsr_lib.experiments import recorded, run_experiment
 from vdsr_lib.experiments.contenders import contenders
 from vdsr_lib.experiments.cost import picture_sizes, pixel_cost
+from vdsr_lib.experiments.diverged import trained_networks
 from vdsr_lib.experiments.material import middle
-from vdsr_lib.experiments.telling import cost_text
+from vdsr_lib.experiments.outcomes import missing_costs
 from vdsr_lib.images import crop_to_multiple, to_luma
 from vdsr_lib.weights import available_models, read_card
 
@@ -92,6 +93,7 @@ printed.assign(lead=printed.VDSR - printed.SRCNN).round(2)
 
 # %%
 data = run_experiment("ablation", profile, device=device, seed=seed)
+trained = trained_networks(data)
 print(data)
 
 # %% [markdown]
@@ -100,7 +102,7 @@ print(data)
 
 # %%
 best = "291 + augmentation" if profile == "paper" else "embedded"
-three = contenders(profile, vdsr=data.models[best], device=device, seed=seed)
+three = contenders(profile, vdsr=trained[best], device=device, seed=seed)
 print(three)
 
 # %% [markdown]
@@ -117,18 +119,17 @@ print(three)
 
 # %%
 side = 160 if profile == "quick" else None
-pictures = load_images("embedded-test")
-images = {name: middle(image, side) for name, image in pictures.items()}
+images = {n: middle(i, side) for n, i in load_images("embedded-test").items()}
 scores = three.measure(images, device=device)
-averages = scores.pivot_table(["psnr", "ssim"], "scale", "method")
-psnr = averages["psnr"]
+mean = scores.pivot_table(["psnr", "ssim"], "scale", "method", dropna=False)
+psnr = mean["psnr"]
 if three.names:
-    psnr["trained here"] = means(evaluate(data.models[best], images)).psnr
+    psnr["trained here"] = means(evaluate(trained[best], images)).psnr
 for name in sorted(set(available_models().name) - set(three.names)):
     scales = read_card(name)["scales"]
     psnr.loc[scales, name] = means(evaluate(name, images, scales)).psnr
 decibels = psnr.map("{:.2f}".format).replace("nan", "-")
-display(averages["ssim"].round(4), decibels)
+display(mean["ssim"].round(4), decibels)
 
 # %% [markdown]
 # The columns `bicubic`, `SRCNN` and `VDSR` are our own of a Table 3. The
@@ -137,9 +138,10 @@ display(averages["ssim"].round(4), decibels)
 # mean of the scales and at each of them.
 
 # %%
-display(book.record("vdsr-beats-bicubic", min(psnr.VDSR - psnr.bicubic)))
-display(book.record("vdsr-beats-srcnn", (psnr.VDSR - psnr.SRCNN).mean()))
-book.record("vdsr-leads-at-each-scale", min(psnr.VDSR - psnr.SRCNN))
+lead = {m: (psnr.VDSR - psnr[m]).values for m in ("bicubic", "SRCNN")}
+display(book.record("vdsr-beats-bicubic", lead["bicubic"].min()))
+display(book.record("vdsr-beats-srcnn", lead["SRCNN"].mean()))
+book.record("vdsr-leads-at-each-scale", lead["SRCNN"].min())
 
 # %% [markdown]
 # Full-scale weights have learnt from T91 for eighty epochs, each by its own
@@ -156,7 +158,7 @@ book.record("vdsr-leads-at-each-scale", min(psnr.VDSR - psnr.SRCNN))
 each = scores.pivot(index=["image", "scale"], columns="method", values="psnr")
 lead = {m: (each.VDSR - each[m]).unstack() for m in ("bicubic", "SRCNN")}
 gains = {f"ahead of {m}": table for m, table in lead.items()}
-largest = lead["bicubic"].abs().to_numpy().max()
+largest = lead["bicubic"].abs().fillna(0.1).to_numpy().max()
 chart = figures.grid(gains, colour="dB", limit=largest, side_by_side=True)
 figures.show(chart, alt="VDSR's lead in dB: it differs much by picture.")
 
@@ -165,10 +167,10 @@ figures.show(chart, alt="VDSR's lead in dB: it differs much by picture.")
 # the 15 cells is VDSR behind, and how far apart are the gains of two pictures?
 
 # %%
-gain = lead["bicubic"]
+gain = lead["bicubic"][3].sort_values()
 behind = {m: int((table < 0).to_numpy().sum()) for m, table in lead.items()}
-print(f"most {gain[3].idxmax()}, least {gain[3].idxmin()}; behind {behind}")
-book.record("gain-depends-on-the-picture", gain[3].max() - gain[3].min())
+print(f"most {gain.index[-1]}, least {gain.index[0]}; behind {behind}")
+book.record("gain-depends-on-the-picture", gain.iloc[-1] - gain.iloc[0])
 
 # %% [markdown]
 # The gain is a property of the picture as much as of the method: where there
@@ -191,7 +193,7 @@ book.record("ssim-agrees", agree.mean())
 # drag the divider; "Difference" shows where a method is wrong.
 
 # %%
-hr = crop_to_multiple(to_luma(images[gain[3].idxmax()]), 3)  # (H, W), uint8
+hr = crop_to_multiple(to_luma(images[gain.index[-1]]), 3)  # (H, W), uint8
 shown = {"original": hr, **three.render(degrade(hr, 3), 3)}
 compare(shown, reference="original", border=3, left="bicubic", right="VDSR")
 
@@ -344,9 +346,9 @@ book.record("unequal-pictures-hardly-flatter", more)
 # better, after so few steps?
 
 # %%
-ends = data.table.pivot_table("psnr", ["augmentation", "data"], "scale")
-display(ends.round(2))
-apart = abs(ends.loc[True] - ends.loc[False]).to_numpy().mean()
+ends = data.table.groupby(["augmentation", "data", "scale"]).psnr.mean()
+display(ends.unstack().round(2))
+apart = abs(ends.loc[True] - ends.loc[False]).mean(skipna=False)
 book.record("a-turned-patch-is-nearly-a-new-one", apart)
 
 # %% [markdown]
@@ -359,9 +361,8 @@ book.record("a-turned-patch-is-nearly-a-new-one", apart)
 # %%
 full = recorded("ablation")
 print(full.provenance if full else "Not run at full scale yet.")
-if full:
-    display(full.table.pivot_table("psnr", "run", "scale").round(2))
-    display(pd.Series(full.record["missing"]).to_frame(""))
+display(full and full.table.pivot_table("psnr", "run", "scale").round(2))
+pd.Series(missing_costs("ablation", full)).to_frame("")
 
 # %% [markdown]
 # ## Who chose the epoch
@@ -422,8 +423,7 @@ if modern := recorded("modern"):
     recipes = modern.table.pivot_table("psnr", ["run", "dataset"], "scale")
     display(recipes.round(2))
     display(pd.concat(modern.curves).groupby(level=0).last().round(2))
-left = {r.name: cost_text(r) for r in get_experiment("modern").runs("paper")}
-pd.Series(modern.record["missing"] if modern else left).to_frame("")
+pd.Series(missing_costs("modern", modern)).to_frame("")
 
 # %% [markdown]
 # On the validation pictures the modern recipe ends 0.02 dB ahead of the

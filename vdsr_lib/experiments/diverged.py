@@ -76,8 +76,8 @@ def scores_by_step(recording: Recording, score: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Index ``epoch``, ``step``, in rising order; a column for each run. NaN where a
-        run was not measured: a run that diverged has NaN at the step at which it did,
-        and from there on.
+        run was not measured: one that diverged has NaN from then on, in one row at
+        least. (That row is the step at which it diverged, if no other run went on.)
 
     Raises
     ------
@@ -86,14 +86,18 @@ def scores_by_step(recording: Recording, score: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    index, columns = ["epoch", "step"], {}
-    for name, curve in recording.curves.items():
-        scores = curve.set_index(index)[score]
-        if recording.record["runs"][name]["outcome"] == "diverged":
+    measured = {
+        name: curve.set_index(["epoch", "step"])[score]
+        for name, curve in recording.curves.items()
+    }
+    table = pd.concat(measured, axis=1).sort_index()
+    for name, run in recording.record["runs"].items():
+        if run["outcome"] == "diverged":
             last = recording.histories[name].epochs[-1]
-            scores.loc[last["epoch"], last["step"]] = math.nan
-        columns[name] = scores
-    return pd.concat(columns, axis=1).sort_index()
+            end = last["epoch"], last["step"]
+            if end >= table.index[-1]:
+                table.loc[end, name] = math.nan
+    return table.sort_index()
 
 
 @torch.no_grad()

@@ -57,8 +57,7 @@ def grid(
     Raises
     ------
     ValueError
-        If there is no table, one is empty, the rows differ, there is no number at
-        all, or `limit` is not above 0.
+        If there is no table, one is empty, the rows differ, or `limit` is not above 0.
     """
     from matplotlib.figure import Figure
 
@@ -95,8 +94,6 @@ def _check(tables: Mapping[str, pd.DataFrame]) -> None:
                 f"tables must have the same rows, but {title!r} has "
                 f"{list(table.index)} and the first {list(first.index)}"
             )
-    if all(np.isnan(table.to_numpy(float)).all() for table in tables.values()):
-        raise ValueError("no table has a number: there is nothing to colour")
 
 
 def _largest(tables: Mapping[str, pd.DataFrame]) -> float:
