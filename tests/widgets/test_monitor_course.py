@@ -104,6 +104,29 @@ def test_extremes_are_those_of_the_readings_behind_a_point(count):
         assert points["high"]["loss"][i] == pytest.approx(behind.max(), rel=1e-3)
 
 
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+@pytest.mark.parametrize("lost", [math.nan, math.inf])
+def test_a_reading_that_is_no_number_hides_no_extreme_wherever_it_stands(place, lost):
+    """Its point has no mean; lowest and highest are those of the numbers beside it."""
+    losses = [4.0, 2.0, 3.0]
+    losses.insert(place, lost)
+    trace = Trace(["loss"], capacity=2)
+    for step, loss in enumerate([*losses, 1.0, 1.0, 1.0, 1.0], 1):
+        trace.add({"step": step, "loss": loss})
+    columns = trace.columns()
+    assert columns["readings"] == 4
+    assert columns["loss"] == [None, 1.0]
+    assert (columns["low"]["loss"], columns["high"]["loss"]) == ([2.0, 1.0], [4.0, 1.0])
+
+
+def test_a_point_without_any_number_has_no_extremes():
+    trace = Trace(["loss"], capacity=2)
+    for step in range(1, 5):
+        trace.add({"step": step, "loss": math.nan if step < 3 else 5.0})
+    columns = trace.columns()
+    assert columns["low"]["loss"] == columns["high"]["loss"] == [None, 5.0]
+
+
 def test_steps_far_from_the_beginning_are_told_apart():
     trace = Trace()
     for step in (1_234_567, 1_234_568):

@@ -92,8 +92,9 @@ class Trace:
         -------
         dict
             ``step`` and each curve, lists of numbers, None for one that is not
-            finite. Where a point stands for several readings, also ``readings``, how
-            many, and ``low`` and ``high``, the extremes of each curve.
+            finite: a mean with one such reading is none. Where a point stands for
+            several readings, also ``readings``, how many, and ``low`` and ``high``, the
+            extremes of each curve, of those readings that are finite.
         """
         points = self._points + ([_joined(self._open)] if self._open else [])
         mean, low, high = (
@@ -155,6 +156,11 @@ def _joined(points: Sequence[_Point]) -> _Point:
     means, lows, highs = zip(*points, strict=True)
     return (
         [fmean(column) for column in zip(*means, strict=True)],
-        [min(column) for column in zip(*lows, strict=True)],
-        [max(column) for column in zip(*highs, strict=True)],
+        [min(_finite(column), default=math.nan) for column in zip(*lows, strict=True)],
+        [max(_finite(column), default=math.nan) for column in zip(*highs, strict=True)],
     )
+
+
+def _finite(values: Sequence[float]) -> list[float]:
+    # Python's min and max return a NaN that comes first, and overlook any other.
+    return [value for value in values if math.isfinite(value)]
