@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,9 +171,12 @@ def test_what_is_learnt_goes_on_gently(pictures, monkeypatch):
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, shipped.state_dict()[name])
     assert patches.patch_size == 33
-    assert config == TrainingConfig.modern(batch_size=32, learning_rate=1e-4)
+    gentle = TrainingConfig.modern(batch_size=32, learning_rate=1e-4, epochs=10)
+    assert config == gentle
     _, _, config = planned(monkeypatch, *given, "--learning-rate", "0.5")
-    assert config == TrainingConfig.modern(batch_size=32, learning_rate=0.5)
+    assert config == replace(gentle, learning_rate=0.5)
+    _, _, config = planned(monkeypatch, *given, "--epochs", "80")
+    assert config == replace(gentle, epochs=80)
     _, _, config = planned(monkeypatch, *given, "--recipe", "paper")
     assert config == TrainingConfig.paper(batch_size=32)
 
@@ -251,7 +255,7 @@ def test_a_run_goes_on_with_the_weights_it_began_with_alone(pictures, tmp_path):
         (["--start", "vdsr", "--depth", "3"], "--depth is for fresh weights"),
         (["--start", "vdsr", "--network", "srcnn"], "--network is for fresh weights"),
         (["--start", "bicubic"], "needs the weights of one network, got 'bicubic'"),
-        (["--start", "srcnn"], "needs the weights of one network, got 'srcnn'"),
+        (["--start", "srcnn"], "each scale: name one of srcnn-915-x2, srcnn-915-x3"),
         (["--start", "vdsr-morden"], "vdsr-modern"),
         (["--start", __file__], "test_train.py"),
     ],

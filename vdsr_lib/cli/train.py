@@ -34,6 +34,7 @@ _SRCNN_KERNELS = {
 }
 _SRCNN_PATCH = 33  # SRCNN's paper; its receptive field is 13
 _GENTLE = 1e-4  # what has been learnt is kept: docs/your_own.md
+_FEW = 10  # epochs that go on from weights which are good already
 
 
 def train(
@@ -85,7 +86,13 @@ def train(
             "Default: the network's own; with --start modern, at a tenth of its rate."
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="The paper: 80.")] = 80,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Default and paper: 80; with --start and no --recipe 10, since little "
+            "is left to learn."
+        ),
+    ] = None,
     max_steps: Annotated[int | None, typer.Option(help="End earlier.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="The paper: 64.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The paper: 0.1.")] = None,
@@ -245,6 +252,8 @@ def _beginning(
     for option in (name for name, value in shape.items() if value is not None):
         raise ValueError(f"--{option} is for fresh weights: --start says what it is")
     model = network_named(start)
+    if model == "srcnn":
+        weights_file(start)  # refuses it, and names those of each scale
     if not isinstance(model, nn.Module):
         raise ValueError(f"--start needs the weights of one network, got {start!r}")
     sha256 = hashlib.sha256(weights_file(start).read_bytes()).hexdigest()
@@ -291,6 +300,7 @@ def _config(
     if recipe is None and start is not None:
         recipe, usual = "modern", changes["learning_rate"]
         changes["learning_rate"] = _GENTLE if usual is None else usual
+        changes["epochs"] = _FEW if changes["epochs"] is None else changes["epochs"]
     elif recipe is None:
         recipe = "srcnn" if network in _SRCNN_KERNELS else "paper"
     if recipe not in _RECIPES:
