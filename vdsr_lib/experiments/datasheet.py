@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vdsr_lib.errors import LabError
-from vdsr_lib.experiments._sections import NONE, duration, markdown
+from vdsr_lib.experiments._sections import duration, markdown
+from vdsr_lib.experiments.catalogue import get_experiment
 from vdsr_lib.experiments.known import Known
 from vdsr_lib.experiments.results import Recording
 
@@ -63,7 +64,7 @@ def recorded_table(known: Known) -> str:
     if not known.recordings:
         return "No run at the paper's size has been recorded yet."
     heads = ("file", "runs", "seed", "device", "training", "made again by")
-    return markdown(heads, map(_recording, known.recordings))
+    return markdown(heads, (_recording(each, known) for each in known.recordings))
 
 
 def weights_table(known: Known) -> str:
@@ -84,13 +85,15 @@ def weights_table(known: Known) -> str:
     return markdown(heads, (_weights(*item) for item in sorted(known.cards.items())))
 
 
-def _recording(recording: Recording) -> tuple[str, ...]:
+def _recording(recording: Recording, known: Known) -> tuple[str, ...]:
     record = recording.record
     name, runs, missing = record["experiment"], record["runs"], record["missing"]
     machines = [run["provenance"]["machine"] for run in runs.values()]
     devices = {m["cpu"] if m["device"] == "cpu" else m["device"] for m in machines}
     seconds = sum(run["provenance"]["seconds"] for run in runs.values())
-    elsewhere = sum(not text.startswith(NONE) for text in missing.values())
+    declared = get_experiment(name).runs(record["profile"])
+    lacking = [run for run in declared if run.name in missing]
+    elsewhere = sum(known.find(run, record["seed"]) is not None for run in lacking)
     return (
         f"`{name}.json`",
         f"{len(runs)} of {len(runs) + len(missing)}"

@@ -117,9 +117,9 @@ class Known:
         """Every recorded run, once."""
         return list(self._runs.values())
 
-    def find(self, run: Run) -> Found | None:
+    def find(self, run: Run, seed: int = 0) -> Found | None:
         """Return what is recorded of a run, whichever experiment recorded it."""
-        return self._runs.get(run.key())
+        return self._runs.get(run.key(seed))
 
     def how(self, experiment: str, run: Run) -> str:
         """Return the command that made a run, or what it would cost, as Markdown."""
