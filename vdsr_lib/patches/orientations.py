@@ -25,6 +25,7 @@ def orientation_count(augment: Augmentation) -> int:
     Parameters
     ----------
     augment : bool or "flips"
+        Which orientations: all 8, none but its own, or the 4 flips.
 
     Returns
     -------
