@@ -15,6 +15,7 @@ pytestmark = pytest.mark.browser
 KERNEL = """() => {
   const { model } = document.querySelector(".vdsr-widget").vdsr;
   window.sent = [];
+  model.kernel = {};
   model.send = (content) => sent.push(content);
   window.answer = (content, bytes = []) => {
     const buffers = [new DataView(new Uint8Array(bytes).buffer)];
@@ -115,6 +116,67 @@ def test_a_download_that_nobody_answers_can_be_cancelled(opened):
                 [name, bytes_],
             )
     assert Path(download.value.path()).read_bytes() == bytes([3, 4])
+
+
+@pytest.fixture
+def saved(visit: Callable[..., Any], page_file: Path) -> Callable[[], Any]:
+    """Open the page without a kernel, as in a notebook that is opened again."""
+
+    def open_page() -> Any:
+        opened = visit()
+        opened.page.goto(page_file.as_uri())
+        opened.page.wait_for_function("document.querySelector('.vdsr-widget').vdsr")
+        return opened
+
+    return open_page
+
+
+ALONE = "No kernel is behind this widget"
+
+
+@pytest.mark.parametrize("stage", ["done", "working"])  # as it was saved
+def test_without_a_kernel_it_is_said_that_the_cell_must_be_run(saved, stage):
+    page = (opened := saved()).page
+    opened.tell(stage=stage)
+    alert = page.locator(".vdsr-own").get_by_role("alert")
+    assert not alert.is_visible()
+    go = page.get_by_role("button", name="Enlarge", exact=True).last
+    go.click()
+    page.evaluate("still()")
+    assert alert.inner_text().startswith(ALONE)
+    assert "Run its cell in the notebook again." in alert.inner_text()
+
+
+def test_without_a_kernel_no_step_is_silent(saved):
+    page = saved().page
+    alert = page.locator(".vdsr-own").get_by_role("alert")
+    file = {"name": "a.png", "mimeType": "image/png", "buffer": b"x"}
+    for step in (
+        lambda: page.get_by_role("button", name="Download PNG").click(),
+        lambda: page.locator("input[type=file]").set_input_files(file),
+        lambda: page.get_by_role("button", name="Take the sample coffee").click(),
+        lambda: page.get_by_role("button", name="Shrink first").click(),
+    ):
+        step()
+        page.evaluate("still()")
+        assert alert.inner_text().startswith(ALONE)
+        alert.evaluate("(node) => { node.hidden = true; }")  # until it is said again
+
+
+def test_a_kernel_that_goes_away_is_missed(saved):
+    page = (opened := saved()).page
+    page.evaluate(
+        "document.querySelector('.vdsr-widget').vdsr.model.widget_manager = {}"
+    )
+    alert = page.locator(".vdsr-own").get_by_role("alert")
+    go = page.get_by_role("button", name="Enlarge", exact=True).last
+    go.click()
+    page.evaluate("still()")
+    assert not alert.is_visible()
+    opened.tell(layout={"comm_live": False})
+    go.click()
+    page.evaluate("still()")
+    assert alert.inner_text().startswith(ALONE)
 
 
 def test_a_screen_reader_is_not_told_each_percent(opened):

@@ -21,8 +21,7 @@ class View extends OwnFiles {
   }
 
   ask(content, buffers = []) {
-    this.trouble = undefined;
-    this.model.send(content, undefined, buffers);
+    if (this.begin()) this.model.send(content, undefined, buffers);
   }
 
   cancel() {

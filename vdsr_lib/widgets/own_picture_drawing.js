@@ -9,7 +9,7 @@ function megabytes(size) {
 class OwnDrawing extends OwnPage {
   draw() {
     const stage = this.get("stage");
-    const busy = stage === "working";
+    const busy = stage === "working" && this.live; // a saved state may say that for ever
     this.root.dataset.stage = stage;
     setText(this.limits, this.get("limits_text"));
     this.drawPicture();

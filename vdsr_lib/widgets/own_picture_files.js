@@ -10,7 +10,7 @@ const ticket = () => Math.random().toString(36).slice(2);
 class OwnFiles extends OwnDrawing {
   /** Send a file in pieces, each when the one before it has arrived. */
   upload(file) {
-    this.trouble = undefined;
+    if (!this.begin()) return;
     if (file.size > this.get("limits").file_bytes) {
       this.trouble = `${file.name} has ${megabytes(file.size)}, above the limit of ` +
         `${megabytes(this.get("limits").file_bytes)}: save it smaller, or as JPEG`;
@@ -58,7 +58,7 @@ class OwnFiles extends OwnDrawing {
   }
 
   download() {
-    this.trouble = undefined;
+    if (!this.begin()) return;
     this.transfer = { what: "down", id: ticket(), share: 0, text: "Writing the PNG ...",
       pieces: [] };
     this.model.send({ do: "download", id: this.transfer.id });

@@ -8,6 +8,9 @@ const TASKS = [
     "The picture is shrunk and enlarged again, so it can be scored against itself."],
 ];
 
+const ALONE = "No kernel is behind this widget: the notebook was opened again, or its kernel " +
+  "ended. Run its cell in the notebook again.";
+
 /** A scale as a reader writes it. */
 function shown(scale) {
   return String(Math.round(scale * 1000) / 1000);
@@ -23,8 +26,24 @@ class OwnPage extends Page {
     this.draw();
   }
 
+  /** Whether something computes behind this page: a kernel, or the browser in its place.
+   *
+   * Not in a notebook that was opened again, as the layout says (see kit.js).
+   */
+  get live() {
+    return Boolean(this.model.kernel) || (Boolean(this.model.widget_manager) &&
+      this.get("layout")?.comm_live !== false);
+  }
+
+  /** Begin what the reader asks for: true, or it is said that nobody is there to do it. */
+  begin() {
+    this.trouble = this.live ? undefined : ALONE;
+    this.schedule();
+    return this.live;
+  }
+
   set(changes) {
-    this.trouble = undefined;
+    this.begin();
     super.set(changes);
   }
 
@@ -130,6 +149,7 @@ class OwnPage extends Page {
       "kind", "preview", "scale", "model", "device", "task", "stage", "progress",
       "problem", "status", "target", "window"], () => this.schedule());
     this.on(["scale"], () => { this.passed = undefined; });
+    this.heed("comm_live_update", () => this.schedule());
     this.heed("msg:custom", (content, buffers) => this.hear(content, buffers));
   }
 
