@@ -109,6 +109,8 @@ def test_the_network_and_its_recipe_are_chosen(pictures):
     plain = call(*options(pictures, "--no-residual", "--augment", "--max-steps", "1"))
     assert "residual=False" in plain.output
     assert "x 8 orientations" in plain.output
+    flipped = call(*options(pictures, "--flips", "--max-steps", "1"))
+    assert "x 4 orientations" in flipped.output
 
 
 class PlannedError(Exception):
@@ -302,6 +304,7 @@ def test_weights_that_are_there_are_replaced_on_request_alone(pictures, tmp_path
         (["--network", "edsr"], "must be one of vdsr, srcnn, srcnn-915, srcnn-935, "),
         (["--network", "srcnn"], "--depth is VDSR's: srcnn has three layers of its"),
         (["--recipe", "adam"], "must be paper, review, srcnn, modern, got 'adam'"),
+        (["--augment", "--flips"], "an epoch has --augment or --flips, not both"),
         (["--stride", "0"], "patch_size and stride must be at least 1, got 7, 0"),
         (["--theta", "0"], "theta must be a number above 0, got 0.0"),
         (["--depth", "1"], "depth must be at least 2, got 1"),

@@ -21,6 +21,7 @@ from vdsr_lib.errors import LabError
 
 if TYPE_CHECKING:
     from vdsr_lib.models import SRCNN, VDSR
+    from vdsr_lib.patches import Augmentation
     from vdsr_lib.training import History, TrainingConfig
 
 __all__ = ["train"]
@@ -75,6 +76,9 @@ def train(
     ] = None,
     augment: Annotated[
         bool, typer.Option("--augment", help="All 8 flips and rotations of each patch.")
+    ] = False,
+    flips: Annotated[
+        bool, typer.Option("--flips", help="The 4 flips alone: what Figure 4 fits.")
     ] = False,
     validate: Annotated[
         str, typer.Option(help="Pictures to measure after each epoch, or none.")
@@ -133,6 +137,7 @@ def train(
 
     _check_places(output, run_dir, resume=resume, force=force)
     factors = numbers("--scales", scales)
+    orientations = _orientations(augment=augment, flips=flips)
     config = _config(
         recipe,
         network=network,
@@ -159,7 +164,7 @@ def train(
         factors,
         patch_size=_usual_patch(model) if patch_size is None else patch_size,
         stride=stride,
-        augment=augment,
+        augment=orientations,
     )
     _say(f"{model}\n{patches}")
     history = vdsr_lib.training.train(
@@ -200,6 +205,13 @@ def _check_places(
             raise ValueError(f"--output must end in .safetensors, got {output}")
         goes_on = run_dir is not None and resume and holds_run(run_dir)
         require_target(output, replace=force or goes_on)
+
+
+def _orientations(*, augment: bool, flips: bool) -> Augmentation:
+    """Return in which orientations an epoch holds each patch."""
+    if augment and flips:
+        raise ValueError("an epoch has --augment or --flips, not both")
+    return "flips" if flips else augment
 
 
 def _require_folder(run_dir: Path, *, resume: bool) -> None:
