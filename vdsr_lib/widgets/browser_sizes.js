@@ -15,7 +15,7 @@ async function storedSize(file) {
     if (text(0, 4) === "\x89PNG") return [view.getUint32(16), view.getUint32(20)];
     if (text(0, 2) === "\xff\xd8") return jpegSize(view);
     if (text(0, 3) === "GIF") return [view.getUint16(6, true), view.getUint16(8, true)];
-    if (text(0, 2) === "BM") return [18, 22].map((at) => Math.abs(view.getInt32(at, true)));
+    if (text(0, 2) === "BM") return bmpSize(view);
     if (text(8, 4) === "WEBP") return webpSize(view, text(12, 4));
     if (text(4, 4) === "ftyp") return avifSize(view);
   } catch (error) {
@@ -24,14 +24,21 @@ async function storedSize(file) {
   return undefined;
 }
 
+/** The size of a BMP, in 16 bits where its header is the first one, of OS/2. */
+function bmpSize(view) {
+  const isOld = view.getUint32(14, true) === 12;
+  return isOld ? [18, 20].map((at) => view.getUint16(at, true))
+    : [18, 22].map((at) => Math.abs(view.getInt32(at, true)));
+}
+
 /** Go from marker to marker until one that begins a frame. */
 function jpegSize(view) {
   for (let at = 2; ; at += 2 + view.getUint16(at + 2)) {
     while (view.getUint8(at + 1) === 0xff) at++; // filled up before a marker
     const marker = view.getUint8(at + 1);
+    if (view.getUint8(at) !== 0xff || marker === 0xda) return undefined;
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
     if (isFrame) return [view.getUint16(at + 7), view.getUint16(at + 5)];
-    if (view.getUint8(at) !== 0xff || marker === 0xda) return undefined;
   }
 }
 
