@@ -67,12 +67,12 @@ _DECLARED: dict[str, tuple[str, str, Callable[[Size], Iterable[Run]]]] = {
     ),
     "mirrored": (
         "The same networks from patches and their mirror images",
-        "ours; what Figure 4 fits",
+        "ours; does Figure 4 fit it?",
         mirrored_runs,
     ),
     "overlap": (
         "The residual networks from patches that overlap by half",
-        "ours; fits its first epochs",
+        "ours; fits Figure 4 at first",
         overlap_runs,
     ),
     "mirrored_scales": (
