@@ -268,6 +268,15 @@ def test_lesson_04_goes_on_where_no_network_lives(tmp_path, capsys):
     assert capsys.readouterr().out.count("diverged at step 3.") == len(made_up_runs())
 
 
+@pytest.mark.parametrize("mark", ["compare(pictures", "field_explorer(models"])
+def test_lesson_04_shows_nothing_where_no_network_lives(mark):
+    """Jupyter would show the empty dictionary of networks."""
+    (path,) = (each for each in sources() if each.name.startswith("04"))
+    code = [c.source for c in read_source(path).cells if c.cell_type == "code"]
+    (cell,) = (each for each in code if mark in each)
+    assert eval(cell.splitlines()[-1], {"models": {}}) is None
+
+
 def made_up_runs() -> list[str]:
     return list(made_up("figure3", set()).record["runs"])
 

@@ -142,8 +142,8 @@ batch = torch.tensor(ilr, dtype=torch.float32)[None, None]  # (1, 1, H, W)
 nets = [network.cpu() for network in models.values()]
 outputs = [to_uint8(super_resolve(n, batch)[0, 0].numpy()) for n in nets]
 pictures = {"original": hr, "bicubic": to_uint8(ilr), "VDSR": outputs}
-series = {"depth": list(models)}
-models and compare(pictures, reference="original", frames=series, border=3)
+options = {"frames": {"depth": list(models)}, "border": 3}
+compare(pictures, reference="original", **options) if models else None
 
 # %% [markdown]
 # ## How sure is the paper's curve?
@@ -290,7 +290,7 @@ if shares:
 # see the square and the measured field around it.
 
 # %%
-models and receptive_field_explorer(models, hr, scale=3)
+receptive_field_explorer(models, hr, scale=3) if models else None
 
 # %% [markdown]
 # > **Caution.** A field changes while the network learns: it narrows. Nine

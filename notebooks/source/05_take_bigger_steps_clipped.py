@@ -465,8 +465,8 @@ book.record("review-ends-idle", late.max(skipna=False) - late.min())
 # %%
 full = recorded("schedules")
 print(full.provenance if full else "Not run at full scale yet.")
-display(full and full.table.pivot_table("psnr", "run", "scale").round(2))
 print(*map(": ".join, outcomes.missing_costs("schedules", full).items()))
+full.table.pivot_table("psnr", "run", "scale").round(2) if full else None
 
 # %% [markdown]
 # ## Summary

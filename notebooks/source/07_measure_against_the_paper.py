@@ -158,7 +158,7 @@ book.record("vdsr-leads-at-each-scale", lead["SRCNN"].min())
 each = scores.pivot(index=["image", "scale"], columns="method", values="psnr")
 lead = {m: (each.VDSR - each[m]).unstack() for m in ("bicubic", "SRCNN")}
 gains = {f"ahead of {m}": table for m, table in lead.items()}
-largest = lead["bicubic"].abs().fillna(0.1).to_numpy().max()
+largest = lead["bicubic"].abs().fillna(0.1).to_numpy().max()  # if none lives
 chart = figures.grid(gains, colour="dB", limit=largest, side_by_side=True)
 figures.show(chart, alt="VDSR's lead in dB: it differs much by picture.")
 
