@@ -17,7 +17,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.* is deprecated"),  # within Sphinx
 ]
 LESSON = "notebooks/01_what_super_resolution_asks.html"
-PAGES = ("index.html", LESSON, "own_picture.html", "reference/training.html")
+PAGES = {
+    "index.html": "h1",
+    LESSON: ".vdsr-compare",
+    "own_picture.html": ".vdsr-own:not([data-drawn=no])",
+    "reference/training.html": "dl",
+}
+"""Of each page, what is there once all of it is."""
 
 
 @pytest.fixture
@@ -88,4 +94,5 @@ def test_axe_finds_nothing_but_in_the_theme(
 ) -> None:
     page = open_page(name, color_scheme=scheme).page
     page.wait_for_selector(f"html[data-theme={scheme}]")
+    page.wait_for_selector(f"article {PAGES[name]}")
     assert problems(page, within="article") == []
