@@ -26,10 +26,11 @@ KERNEL = (
     *(f"browser_{part}.js" for part in _PARTS),
 )
 """The files that together do a kernel's work, in their order."""
-_LIMITS = Limits(pixels=12_000_000, result_pixels=12_000_000)
+_MOST = 12_500_000  # a phone's photograph has 4032 x 3024, which is 12.2 million
+_LIMITS = Limits(pixels=_MOST, result_pixels=_MOST)
 _READ = (
     "PNG, JPEG, WebP and what else your browser shows; at most 50 MB, enlarged "
-    "12 megapixels. The picture stays on your computer."
+    "12.5 megapixels. The picture stays on your computer."
 )
 _BEGUN = "Made beforehand; what you change now, your browser computes."
 
