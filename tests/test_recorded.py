@@ -271,3 +271,48 @@ def test_what_is_said_of_depth_10_without_decay_is_what_is_recorded():
         f"{losses[1]:.4f} instead of {losses[0]:.4f}, and Set5 too, {ends[1]:.2f} "
         f"instead of {ends[0]:.2f} dB at x2."
     ) in text
+
+
+def test_what_is_said_of_patches_in_four_flips_is_what_is_recorded():
+    files = {"flips": "mirrored", "overlap": "overlap", "touch": "table1"}
+    made = {k: Recording.read(DATA / f"recorded/{n}.json") for k, n in files.items()}
+    printed = table("figure4").query("network == 'residual'")
+    text = " ".join(DIFFERENCES.split())
+
+    def curves(name, rate):
+        """Two curves, the paper's and ours, by epoch from the first (dB)."""
+        theirs = printed[printed.learning_rate == rate].set_index("epoch").psnr
+        measured = made[name].curves[f"residual, rate {rate:g}"].set_index("epoch")
+        assert len(theirs) == 80
+        return theirs, measured.psnr_x2[theirs.index]
+
+    def some(curve, end):
+        first = ", ".join(f"{curve[epoch]:.2f}" for epoch in (1, 10, 21))
+        return f"{first} and {end:.2f}"
+
+    def ours(name):
+        scores = made[name].table.set_index("run").psnr
+        return some(curves(name, 0.1)[1], scores["residual, rate 0.1"])
+
+    def below(name, rate):
+        theirs, measured = curves(name, rate)
+        return theirs - measured
+
+    theirs, _ = curves("flips", 0.1)
+    assert (
+        f"the paper has {some(theirs, theirs[80])} dB, four flips {ours('flips')}, "
+        f"overlap {ours('overlap')}, and patches that touch {ours('touch')}."
+    ) in text
+    apart = {name: below(name, 0.1) for name in files}
+    side = "below" if apart["flips"].mean() > 0 else "above"
+    assert (
+        f"four flips lie {abs(apart['flips'].mean()):.2f} dB {side} the paper, overlap "
+        f"lies {apart['overlap'].mean():.2f} below it and patches that touch "
+        f"{apart['touch'].mean():.2f}; from epoch 21 on"
+    ) in text
+    assert f"nowhere more than {apart['flips'][21:].abs().max():.2f} away" in text
+    rates = (0.01, 0.001)
+    more = [f"{below('overlap', rate).mean():.2f}" for rate in rates]
+    as_here = [f"{below('touch', rate).mean():.2f}" for rate in rates]
+    assert f"lie {more[0]} dB below the paper there at 0.01 and {more[1]} at" in text
+    assert f"patches that touch {as_here[0]} and {as_here[1]}." in text

@@ -382,11 +382,11 @@ for row in table1.itertuples() if profile == "paper" else ():
 # %% [markdown]
 # Our residual networks end 0.3 to 0.4 dB below the paper. (Of the others two
 # end 0.7 and 0.8 dB below it, the one of rate 0.1 nearly 0.2 above.) The leads
-# are 0.94, 0.95 and 0.66 dB from the highest rate to the lowest. Part of the
-# reason seems to be the patches. Ours touch; where they overlap by half, the
-# residual curve at rate 0.001 is the paper's to a tenth of a decibel through
-# all 80 epochs, at 0.01 it comes near, at 0.1 a gap of 0.3 dB stays
-# (`docs/ours_against_the_paper.md`, *Patches that overlap*).
+# are 0.94, 0.95 and 0.66 dB from the highest rate to the lowest. The reason
+# seems to be the patches. An epoch of ours has each once; with each mirrored,
+# upside down, and both as well, the residual curve at rate 0.1 is the paper's,
+# up to chance, through all 80 epochs. The paper does not say so
+# (lesson 07; `docs/ours_against_the_paper.md`, *Patches in four flips*).
 #
 # > **Note: how strong is this evidence?** Each curve is one run: nobody has
 # > published Table 1 with several seeds. Set5 is five pictures, and the

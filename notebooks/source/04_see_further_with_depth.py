@@ -202,11 +202,11 @@ display(left[:: max(1, len(left) - 1)].to_frame("at full scale"))
 
 # %% [markdown]
 # Even 0.4 dB is many times the noise of a run, so this is not chance:
-# something in our training differs from the authors'. In part it may be the
-# patches: ours touch, theirs seem to have overlapped. Depth 5 lacks 1.0 dB
-# more at x2, in two runs with other first weights; without weight decay it
-# lacks less than half of that, and nobody knows the rest
-# (`docs/ours_against_the_paper.md`, *What differs*).
+# something in our training differs from the authors'. It may be the patches,
+# as it seems to be at depth 10 (lesson 07): theirs in four flips, ours as they
+# are. Depth 5 lacks 1.0 dB more at x2, in two runs with other first weights;
+# without weight decay it lacks less than half of that, and nobody knows the
+# rest (`docs/ours_against_the_paper.md`, *What differs*).
 # Now the paper's curve by itself: its rise from depth 5 to
 # 20, its sag from depths 12 to 15 to 16 to 19 at each scale, and the standard
 # error of either.

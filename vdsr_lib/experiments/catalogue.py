@@ -67,7 +67,7 @@ _DECLARED: dict[str, tuple[str, str, Callable[[Size], Iterable[Run]]]] = {
     ),
     "mirrored": (
         "The same networks from patches and their mirror images",
-        "ours; does Figure 4 fit it?",
+        "ours; what Figure 4 fits",
         mirrored_runs,
     ),
     "overlap": (

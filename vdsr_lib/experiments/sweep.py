@@ -33,8 +33,8 @@ BY_VALUE = (
     "srcnn",  # the other network of Table 3
     "ablation:T91",  # the paper's training; five experiments share it
     "table1",
-    "mirrored",  # a reading of Table 1: does Figure 4 fit it to its end?
-    "overlap",  # the other one that fits its first epochs
+    "mirrored",  # the reading of Table 1 that fits Figure 4
+    "overlap",  # another one that fits its first epochs
     "clipping_start",  # minutes, where all of `clipping` takes a day of a CPU core
     "clipping",
     "schedules",

@@ -21,35 +21,33 @@ CPU core that has AMX and does nothing else. "Diverged": it was made, and has no
 DIFFERENCES = """\
 ## What differs, and what that may explain
 
-**Patches that overlap.** Trained as the paper says in section 3.2, on patches "with no
+**Patches in four flips.** Trained as the paper says in section 3.2, on patches "with no
 overlap", our networks stay about 0.4 dB under its T91 row, and 0.29 to 0.42 under the
 ends of its Figure 4. The arithmetic is not the reason: the loss on 512 training patches
 is 1.946 in bfloat16 and in float32, and 90 more steps in float32 leave Set5 where it
 is. Figure 4 tells more, since it has every epoch. At rate 0.001, where a curve hardly
-trembles, the paper has 35.34, 35.73, 35.87, 35.99 and 36.08 dB after its first five
-epochs. Patches that touch give 34.72 and 35.00 after two of 173 steps; patches that
-overlap by half, four times as many, give 35.30, 35.69, 35.84, 35.96 and 36.08. At rate
-0.1 it is 36.39 and 36.34 in the paper, 35.71 and 36.04 against 36.25 and 36.49 here. Of
-the other readings that `benchmarks/first_epochs.py` tries only flipped patches, of
-which below, fit both rates. So the curves were probably drawn from several times as
-many patches as the paper's words give, and the "9960 iterations", which leave room for
-124 steps an epoch, belong to another run. Two facts agree. The authors' public code of
-2015 (github.com/kjw0612/rcn), whose `rcn_train.m` has the paper's rule as we train it,
-cuts patches as large as the receptive field one beside the other in `rcn.m`, and every
-21 pixels whatever their size in the later `rcn_dag.m`. And the paper's "roughly 4
-hours" are some 67,000 steps at the 2 TFLOP/s that we assume for its graphics card,
-where 9,960 would take 36 minutes. Run to the end, overlap holds where the curve is
-calm: at rate 0.001 overlapping patches lie 0.07 dB below the paper on the average of
-the 80 epochs, and nowhere more than 0.12 from it, patches that touch 0.43 below. At
-0.01 it is 0.13 and 0.38. At 0.1 they gain nothing, 0.28 and 0.30: 36.82 dB in epoch 10
-and 36.70 at the end, where the paper has 36.90 and 37.05. There something else is
-different, or it is chance: the paper's own curve moves by 0.4 dB between two of its
-epochs. The other reading, patches that touch, each in its four flips, gives 35.37,
-35.78 and 35.92 dB in the first epochs at rate 0.001 (the experiment `mirrored`). It
-comes from the first version of `rcn.m`, of 14 September 2015, whose loop `for flip = 0`
-has cases for all four. (That one flips a picture before it cuts it, so that its patches
-would lie elsewhere too.) At depth 20, where the paper prints no curves,
-`mirrored_scales` puts it to the test on Table 2. What we cannot know is what they ran.
+trembles, the paper has 35.34, 35.73 and 35.87 dB after its first three epochs. Patches
+that touch give 34.72 and 35.00 after two of 173 steps. Of the other readings that
+`benchmarks/first_epochs.py` tries two fit, each with four times the examples: patches
+that overlap by half, 35.30, 35.69 and 35.84, and patches that touch, each as it is,
+mirrored, upside down, and both, 35.37, 35.78 and 35.92. At rate 0.1, the paper's
+choice, whole runs tell them apart. After epochs 1, 10, 21 and 80 the paper has 36.39,
+36.90, 37.07 and 37.05 dB, four flips 36.25, 36.87, 37.10 and 37.09, overlap 36.25,
+36.82, 36.80 and 36.70, and patches that touch 35.71, 36.48, 36.74 and 36.76. On the
+average of the 80 epochs four flips lie 0.03 dB above the paper, overlap lies 0.28 below
+it and patches that touch 0.30; from epoch 21 on, where the rate has fallen, the flips
+are nowhere more than 0.16 away. So the curve was probably drawn from flipped patches.
+The paper mentions flips for Table 3 alone, and its "9960 iterations" leave room for 124
+steps an epoch, so that they belong to another run. The authors' public code agrees
+(github.com/kjw0612/rcn). Its version of 14 September 2015 has these 80 epochs and this
+rule, cuts patches as large as the receptive field one beside the other, and does so in
+a loop, `for flip = 0`, with cases for all four flips; 0:3 in its place would have them.
+(It flips a picture before it cuts it, so that its patches lie elsewhere too; ours are
+flipped where they lie.) At the lower rates no whole run from flips is made. Overlapping
+patches, with as many steps, lie 0.12 dB below the paper there at 0.01 and 0.07 at
+0.001, on the average, and patches that touch 0.38 and 0.43. At depth 20, where the
+paper prints no curves, `mirrored_scales` puts the reading to the test on Table 2. What
+we cannot know is what they ran.
 
 **Depth 5.** Our runs of Figure 3 at depths 7, 10 and 20 end 0.33 to 0.47 dB under the
 paper's points. At depth 5 it is 1.44 at x2, 0.56 at x3 and 0.47 at x4, and that is not
