@@ -53,7 +53,8 @@ def mirrored_runs(size: Size) -> Iterable[Run]:
 
     The authors' first public code walks through the four flips of each picture in a
     loop whose bound leaves one, ``for flip = 0``. With all four an epoch has four times
-    the examples, as with patches that overlap, and those examples differ more.
+    the examples, as with patches that overlap, and those examples differ more. (That
+    code flips a picture before it cuts it. Here patches are flipped where they lie.)
     """
     for run in residual_runs(size):
         recipe = run.training
