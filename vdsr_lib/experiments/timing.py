@@ -47,9 +47,10 @@ def depth_costs(
     pandas.DataFrame
         Index ``depth``; columns ``using`` and ``training``: microseconds a pixel, of
         the picture and of a step's forward and backward pass over it. Using is in
-        float32 and training in the precision of `train`, as the library does both. On
-        a CPU it is the time that this process spent computing, summed over its
-        threads, which programs beside it do not lengthen; elsewhere it is the clock's.
+        float32, so that depths can be compared (`super_resolve` takes bfloat16 for the
+        deep ones alone), training in the precision of `train`. On a CPU it is the time
+        that this process spent computing, summed over its threads, which programs
+        beside it do not lengthen; elsewhere it is the clock's.
 
     Raises
     ------
@@ -87,7 +88,7 @@ def _jobs(
     picture = torch.full((1, 1, side, side), 0.5, device=device)  # (1, 1, H, W)
 
     def use() -> float:
-        return float(super_resolve(model, picture).sum())
+        return float(super_resolve(model, picture, precision="float32").sum())
 
     def step() -> float:
         model.zero_grad(set_to_none=True)
