@@ -65,7 +65,7 @@ class Lab:
         end = time.monotonic() + seconds
         while (found := self.ask(code)) != value and time.monotonic() < end:
             self.page.wait_for_timeout(100)
-        assert found == value
+        assert found == value, found
 
     def close(self) -> None:
         """End the kernel, whatever it does, and leave no notebook open."""

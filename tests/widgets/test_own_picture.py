@@ -176,6 +176,22 @@ def test_work_that_is_stopped_sweeps_no_problem_away(widget, held):
     assert widget.stage == "ready"
 
 
+def test_a_choice_that_is_changed_while_a_result_is_shown_breaks_nothing(
+    widget, monkeypatch
+):
+    """The thread that shows a result, and the reader who has moved on meanwhile."""
+    show = widget.comparison.show
+
+    def meanwhile(**pictures) -> None:
+        show(**pictures)
+        widget.enlarged = None  # as `chosen` does, in the kernel's thread
+
+    monkeypatch.setattr(widget.comparison, "show", meanwhile)
+    widget.start()
+    assert widget.wait(60)
+    assert widget.problem == ""
+
+
 def test_limits_are_enforced_before_decoding(monkeypatch):
     widget = own_picture(limits=Limits(5000, 40_000, 150_000))
     assert "at most 0.01 MB and 0.04 megapixels" in widget.limits_text

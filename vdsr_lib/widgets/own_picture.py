@@ -269,15 +269,16 @@ class OwnPicture(OwnPictureState):
 
     def compare_again(self) -> None:
         """Show another detail of the result, where it is too large to show whole."""
-        if self.enlarged is None:
+        enlarged = self.enlarged  # a choice that is changed meanwhile takes it away
+        if enlarged is None:
             return
-        window = self.enlarged.window(self.detail)
+        window = enlarged.window(self.detail)
         before = self.comparison.names
-        self.comparison.show(**self.enlarged.comparison(window))
+        self.comparison.show(**enlarged.comparison(window))
         if self.comparison.names != before:  # another model or task: the newest pair
             self.comparison.left, self.comparison.right = self.comparison.names[-2:]
         self.description = self.comparison.description
-        rows, columns = self.enlarged.bicubic.shape[:2]
+        rows, columns = enlarged.bicubic.shape[:2]
         top, left, height, width = window
         self.window = [top / rows, left / columns, height / rows, width / columns]
 
