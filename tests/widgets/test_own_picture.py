@@ -176,20 +176,38 @@ def test_work_that_is_stopped_sweeps_no_problem_away(widget, held):
     assert widget.stage == "ready"
 
 
-def test_a_choice_that_is_changed_while_a_result_is_shown_breaks_nothing(
-    widget, monkeypatch
-):
+def test_a_choice_that_is_changed_while_a_result_is_shown_stands(widget, monkeypatch):
     """The thread that shows a result, and the reader who has moved on meanwhile."""
     show = widget.comparison.show
 
     def meanwhile(**pictures) -> None:
         show(**pictures)
-        widget.enlarged = None  # as `chosen` does, in the kernel's thread
+        widget.scale = 3.0
 
+    monkeypatch.setattr(sys.modules[OwnPicture.__module__], "_AT_ONCE", 0)
     monkeypatch.setattr(widget.comparison, "show", meanwhile)
     widget.start()
     assert widget.wait(60)
-    assert widget.problem == ""
+    assert (widget.problem, widget.stage, widget.enlarged) == ("", "ready", None)
+    assert "press Enlarge" in widget.status
+
+
+def test_work_that_a_choice_ends_leaves_what_the_choice_says(widget, monkeypatch):
+    begun = threading.Event()
+
+    def slow(_order, watch):
+        begun.set()
+        while True:
+            watch(0.5)
+
+    monkeypatch.setattr(sys.modules[OwnPicture.__module__], "_AT_ONCE", 0)
+    monkeypatch.setattr(sys.modules[OwnPicture.__module__], "enlarge", slow)
+    widget.start()
+    assert begun.wait(60)
+    widget.scale = 3.0
+    assert widget.wait(60)
+    assert widget.stage == "ready"
+    assert "press Enlarge" in widget.status
 
 
 def test_limits_are_enforced_before_decoding(monkeypatch):

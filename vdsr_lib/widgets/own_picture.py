@@ -243,7 +243,7 @@ class OwnPicture(OwnPictureState):
         else:
             self._work.cancel()
             text = "This takes a while: press Enlarge when you are ready."
-            self._say("ready", text)
+            self._say("ready", text, progress=0.0)
 
     def start(self) -> None:
         """Begin the work in a thread; what runs is stopped."""
@@ -261,7 +261,8 @@ class OwnPicture(OwnPictureState):
                 self._say("working", f"Enlarging by {self.model} ...", progress=0.0)
                 self._show(enlarge(order, watch))
             except CancelledError:
-                self._say("ready", "Stopped; nothing was made.", progress=0.0)
+                if self.stage == "working":  # else what ended it has said what is next
+                    self._say("ready", "Stopped; nothing was made.", progress=0.0)
             except Exception as error:
                 self._tell(error)
 
@@ -269,7 +270,7 @@ class OwnPicture(OwnPictureState):
 
     def compare_again(self) -> None:
         """Show another detail of the result, where it is too large to show whole."""
-        enlarged = self.enlarged  # a choice that is changed meanwhile takes it away
+        enlarged = self.enlarged  # another thread may take it away
         if enlarged is None:
             return
         window = enlarged.window(self.detail)
@@ -322,9 +323,11 @@ class OwnPicture(OwnPictureState):
         )
 
     def _show(self, enlarged: Enlarged) -> None:
-        """Show a result."""
+        """Show a result, unless a choice that is changed meanwhile takes it away."""
         self.enlarged = enlarged
         self.compare_again()
+        if self.enlarged is not enlarged:
+            return
         with self.hold_sync():
             self.target = list(enlarged.bicubic.shape[:2])
             self._say("done", enlarged.summary(), progress=1.0)
