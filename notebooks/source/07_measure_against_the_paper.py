@@ -354,8 +354,8 @@ book.record("a-turned-patch-is-nearly-a-new-one", apart)
 
 # %%
 full = recorded("ablation")
-print(full.provenance if full else "Not run at full scale yet.")
-display(full and full.table.pivot_table("psnr", "run", "scale").round(2))
+print(full.provenance)
+display(full.table.pivot_table("psnr", "run", "scale").round(2))
 pd.Series(missing_costs("ablation", full)).to_frame("")
 
 # %% [markdown]
