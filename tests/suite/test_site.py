@@ -233,6 +233,13 @@ def test_nothing_is_fetched_and_no_formula_is_left_as_tex(site: Site) -> None:
 
 
 @pytest.mark.slow
+def test_a_page_names_the_authors_that_the_citation_names(site: Site, root: Path):
+    (authors,) = re.findall(
+        r"^  - name: (.+)$", (root / "CITATION.cff").read_text(), re.M
+    )
+    assert f"By {authors}" in " ".join(site.index.read_text().split())
+
+
 def test_a_site_is_replaced_and_its_documented_names_can_be_found(site: Site) -> None:
     from sphinx.util.inventory import InventoryFile
 

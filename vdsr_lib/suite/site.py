@@ -28,6 +28,7 @@ __all__ = ["Site", "build_site", "setup"]
 _PACKAGES = ("sphinx", "sphinx_book_theme", "myst_nb", "numpydoc")
 _SETTINGS: dict[str, Any] = {
     "project": "A laboratory for very deep super-resolution",
+    "author": "The vdsr_lib authors",
     "html_title": "Very deep super-resolution",
     "extensions": [
         *("sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc", "myst_nb"),
