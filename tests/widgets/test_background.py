@@ -6,6 +6,9 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
+from vdsr_lib.widgets import background
 from vdsr_lib.widgets.background import CancelledError, Latest
 
 
@@ -48,6 +51,22 @@ def test_cancel_reaches_the_check():
 
 def test_nothing_to_wait_for():
     assert Latest().wait(0)
+
+
+def test_work_for_which_there_is_no_thread_leaves_nothing_behind(monkeypatch):
+    latest, done = Latest(), []
+    with monkeypatch.context() as short:
+
+        def refuse(_thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        short.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            latest.start(lambda _: done.append("never"))
+    assert not background._running
+    latest.start(lambda _: done.append("later"))
+    assert latest.wait(30)
+    assert done == ["later"]
 
 
 def test_a_script_that_ends_while_work_runs_ends_in_order():

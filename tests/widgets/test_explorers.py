@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from io import BytesIO
 
@@ -380,7 +381,7 @@ def test_one_more_training_is_made_in_a_thread_and_shown(traces, study):
     widget.observe(lambda change: told.append(change["new"]), "progress")
     wanted = {"rule": "value", "learning_rate": 0.1, "theta": 0.01}
     widget.request = {"number": 1, **wanted}
-    widget.thread.join(60)
+    assert widget.training.wait(60)
     assert (widget.problem, widget.busy) == ("", False)
     assert len(widget.traces) == 7
     assert widget.chosen == 6
@@ -422,16 +423,39 @@ def test_a_training_stops_when_asked(traces):
     assert widget.busy
     widget.request = {"number": 2, "rule": "norm", "learning_rate": 0.01, "theta": 0.01}
     widget.stop = True
-    widget.thread.join(60)
-    assert not widget.thread.is_alive()
+    assert widget.training.wait(60)
     assert widget.traces[-1]["outcome"] == "stopped"
     assert len(widget.traces) == 7  # a second wish meanwhile is not heard
+
+
+def test_a_script_that_ends_while_a_training_runs_ends_in_order():
+    """A thread that comes out of PyTorch into an interpreter that ends aborts it."""
+    script = f"""
+import time, torch
+from vdsr_lib.experiments.gradients import ClippingStudy
+from vdsr_lib.widgets import clipping_explorer
+torch.set_num_threads(1)
+tiny = {TINY!r}
+traces = [ClippingStudy(**tiny).trace("norm", 0.1)]
+study = ClippingStudy(**tiny | {{"steps": 10**6, "every": 10**5}})
+widget = clipping_explorer(traces, study=study)
+widget.request = {{"number": 1, "rule": "value", "learning_rate": 0.01, "theta": 0.01}}
+limit = time.monotonic() + 60
+while not widget.progress and time.monotonic() < limit:
+    time.sleep(0.05)
+print("runs", widget.busy and widget.progress > 0)
+"""
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=300
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "runs True\n", "")
 
 
 def test_a_wish_that_cannot_be_is_said_in_the_widget(traces, study):
     widget = clipping_explorer(traces, study=study)
     widget.request = {"number": 1, "rule": "value", "learning_rate": 0, "theta": 0.1}
-    widget.thread.join(60)
+    assert widget.training.wait(60)
     assert "learning_rate" in widget.problem
     assert not widget.busy
     assert len(widget.traces) == 6

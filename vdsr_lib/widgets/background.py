@@ -70,9 +70,19 @@ class Latest:
                 finally:
                     _running.pop(thread, None)
 
-            self._thread = thread = threading.Thread(target=run, daemon=True)
+            thread = threading.Thread(target=run, daemon=True)
             _running[thread] = stop
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more threads
+                del _running[thread]
+                raise
+            self._thread = thread
+
+    @property
+    def stopping(self) -> bool:
+        """Whether what was started last has been asked to end."""
+        return self._stop.is_set()
 
     def cancel(self) -> None:
         """Ask what runs to end; it does so at its next check."""

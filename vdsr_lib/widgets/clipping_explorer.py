@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import traitlets as t
 from vdsr_lib.experiments.gradients import MAGNITUDES, ClippingStudy, GradientTrace
 from vdsr_lib.training import Silent
 from vdsr_lib.widgets.asking import Asking
+from vdsr_lib.widgets.background import Latest
 from vdsr_lib.widgets.clipping_content import clipping_picture, described, packed_trace
 from vdsr_lib.widgets.pictured import page_source
 
@@ -106,6 +106,8 @@ class ClippingExplorer(Asking):
         How far a training that the reader started is, in [0, 1].
     stop : bool
         Set to True to end it after its current step.
+    training : Latest
+        The thread in which that training runs.
     """
 
     _esm = page_source("tools.js", "kit.js", *_PARTS, "clipping_explorer.js")
@@ -122,6 +124,10 @@ class ClippingExplorer(Asking):
     stop = t.Bool(False).tag(sync=True)
 
     study: ClippingStudy
+
+    def __init__(self, **traits: Any) -> None:
+        self.training = Latest()
+        super().__init__(**traits)
 
     @t.validate("chosen")
     def _existing(self, proposal: Any) -> int:
@@ -143,8 +149,7 @@ class ClippingExplorer(Asking):
         if self.busy:
             return
         self.busy, self.problem, self.stop, self.progress = True, "", False, 0.0
-        self.thread = threading.Thread(target=self._work, args=(wanted,), daemon=True)
-        self.thread.start()
+        self.training.start(lambda _: self._work(wanted))
 
     def answer(self, *, rule: str, learning_rate: float, theta: float) -> None:  # type: ignore[override]
         """Train once more, and show that training.
@@ -205,7 +210,7 @@ class _Reporter(Silent):
         """Report, a few times a second."""
         from time import monotonic
 
-        self.stop_requested = self._widget.stop
+        self.stop_requested = self._widget.stop or self._widget.training.stopping
         if monotonic() - self._told >= _SECONDS_BETWEEN:
             self._told = monotonic()
             self._widget.progress = record["step"] / self._total
