@@ -127,6 +127,14 @@ def test_a_point_without_any_number_has_no_extremes():
     assert columns["low"]["loss"] == columns["high"]["loss"] == [None, 5.0]
 
 
+def test_infinities_of_both_signs_are_a_gap():
+    """Their sum has no value, at which the mean of a point stopped the training."""
+    trace = Trace(["loss"], capacity=2)
+    for step, loss in enumerate((math.inf, -math.inf, 1.0, 3.0), 1):
+        trace.add({"step": step, "loss": loss})
+    assert trace.columns()["loss"] == [None, 2.0]
+
+
 def test_steps_far_from_the_beginning_are_told_apart():
     trace = Trace()
     for step in (1_234_567, 1_234_568):

@@ -155,10 +155,16 @@ def _joined(points: Sequence[_Point]) -> _Point:
     """Make one point of several that stand for equally many readings."""
     means, lows, highs = zip(*points, strict=True)
     return (
-        [fmean(column) for column in zip(*means, strict=True)],
+        [_mean(column) for column in zip(*means, strict=True)],
         [min(_finite(column), default=math.nan) for column in zip(*lows, strict=True)],
         [max(_finite(column), default=math.nan) for column in zip(*highs, strict=True)],
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    # Infinities of both signs have no sum, and math.fsum raises an error at them.
+    whole = len(_finite(values)) == len(values)
+    return fmean(values) if whole else math.nan
 
 
 def _finite(values: Sequence[float]) -> list[float]:
