@@ -52,7 +52,7 @@ notebooks: venv ## generate notebooks/*.ipynb from notebooks/source/*.py
 
 lock: venv ## resolve requirements.lock and environment.yml anew from pyproject.toml
 	$(RUN) -m uv pip compile pyproject.toml --quiet $(LOCK_ARGS) --output-file requirements.lock
-	sed -i.bak -E "s/ and python_full_version < '3.12'//; s/ ; python_full_version < '3.12' (and )?/ ; /; s/ ;  *\\\\/ \\\\/" requirements.lock && rm requirements.lock.bak
+	sed -i.bak -E "s/ and python_full_version < '3.14'//; s/ ; python_full_version < '3.14' (and )?/ ; /; s/ ;  *\\\\/ \\\\/" requirements.lock && rm requirements.lock.bak
 	$(RUN) -m vdsr_lib.suite.environment > environment.yml
 
 clean: ## remove the environment, results and caches

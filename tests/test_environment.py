@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from vdsr_lib.suite.environment import (
     TORCH,
@@ -44,6 +46,44 @@ def test_every_requirement_is_locked_within_its_bounds(project: dict, lock: str)
         ), text
         checked += 1
     assert checked >= 25
+
+
+def lacking(lock: str, python: str) -> list[str]:
+    """Return what packages of the lock need on a Python, and the lock does not hold."""
+    system = {"python_version": python.rpartition(".")[0]}
+    system |= {"python_full_version": python, "extra": ""}
+    lines = re.findall(r"^([\w.-]+==[^\\\n]+) \\$", lock, re.MULTILINE)
+    pins = [Requirement(line) for line in lines]
+    here = [pin for pin in pins if not pin.marker or pin.marker.evaluate(system)]
+    held = {canonicalize_name(pin.name): str(pin.specifier)[2:] for pin in here}
+    versions = held | {"torch": TORCH}
+    lacks, looked_at = [], 0
+    for name in held:
+        try:
+            needs = map(Requirement, requires(name) or ())
+        except PackageNotFoundError:  # of another Python or another system
+            continue
+        looked_at += 1
+        for need in needs:
+            version = versions.get(canonicalize_name(need.name))
+            wanted = need.marker is None or need.marker.evaluate(system)
+            if wanted and not (version and need.specifier.contains(version)):
+                lacks.append(f"{name}: {need}")
+    assert looked_at > 150
+    return lacks
+
+
+@pytest.mark.parametrize("python", ["3.11.9", "3.12.9", "3.13.9"])
+def test_the_lock_holds_what_its_packages_need_on_each_python(lock: str, python: str):
+    """It is installed as it is, with ``--no-deps``."""
+    assert lacking(lock, python) == []
+
+
+def test_a_lock_for_one_python_would_be_noticed(lock: str):
+    narrow = re.sub(r"^aiohttp==", "other==", lock, flags=re.MULTILINE)
+    assert narrow != lock
+    assert lacking(narrow, "3.11.9") == []
+    assert [line.split(":")[0] for line in lacking(narrow, "3.12.9")] == ["papermill"]
 
 
 def without_lowest(texts: list[str]) -> list[str]:
