@@ -25,7 +25,7 @@ from vdsr_lib.widgets import (
     receptive_field_explorer,
 )
 
-from .audits import problems
+from .audits import problems, small_controls
 from .test_monitor_page import course
 
 pytestmark = pytest.mark.browser
@@ -97,6 +97,41 @@ def test_axe_finds_nothing_in_a_comparisons_other_modes(visit, page_of, mode):
     page.get_by_role("button", name=mode).click()
     page.evaluate("still()")
     assert problems(page) == []
+
+
+@pytest.mark.parametrize(
+    ("device", "least"),
+    [
+        ({}, 24),  # WCAG 2.2, 2.5.8
+        (
+            {
+                "viewport": {"width": 390, "height": 844},
+                "is_mobile": True,
+                "has_touch": True,
+            },
+            40,
+        ),
+    ],
+    ids=["mouse", "finger"],
+)
+@pytest.mark.parametrize("name", WIDGETS)
+def test_every_control_is_large_enough_to_be_hit(visit, page_of, name, device, least):
+    page = visit(**device).page
+    page.goto(page_of(name).as_uri())
+    page.locator(".vdsr-place button:visible").first.wait_for()
+    page.evaluate("still()")
+    assert small_controls(page, least) == []
+
+
+def test_a_small_control_is_found(visit):
+    page = visit().page
+    page.set_content("""<style>
+    button { position: relative; margin: 20px; padding: 0; border: 0; width: 30px }
+    button { height: 23px } .tall { height: 24px }
+    .wide::before { content: ""; position: absolute; inset: -1px }
+    </style><button>low</button> <button class=tall>tall</button>
+    <button class=wide>wide</button> <label><button>own</button></label>""")
+    assert small_controls(page, 24) == ["<button>low</button>", "<button>own</button>"]
 
 
 @pytest.mark.parametrize(
