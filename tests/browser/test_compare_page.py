@@ -647,3 +647,17 @@ def test_the_mode_and_scale_are_seen_in_the_reader_s_own_colours(visit, page_fil
     page.evaluate("still()")
     style = "(node) => getComputedStyle(node).backgroundImage"
     assert page.locator(".vc-ramp").evaluate(style).startswith("linear-gradient")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_divider_keeps_its_rim_in_the_reader_s_own_colours(
+    visit, page_file, scheme
+):
+    """It stands on a picture: one colour alone is lost where that is as dark."""
+    opened = visit(page_file, forced_colors="active", color_scheme=scheme)
+    divider = opened.page.locator(".vc-divider")
+    colour = divider.evaluate("(node) => getComputedStyle(node).backgroundColor")
+    rim = divider.evaluate("(node) => getComputedStyle(node).boxShadow")
+    assert colour == "rgb(255, 255, 255)"
+    assert rim.startswith("rgba(0, 0, 0")
+    opened.shoot(f"compare-forced-{scheme}")

@@ -444,6 +444,17 @@ def test_what_is_chosen_is_seen_in_the_reader_s_own_colours(open_page, scheme):
     opened.shoot(f"switchboard-forced-{scheme}")
 
 
+def test_a_button_that_rests_is_told_from_others_in_the_reader_s_own_colours(open_page):
+    page = open_page("switchboard", forced_colors="active").page
+    back = page.get_by_role("button", name="Back to the paper's protocol")
+    style = "(node) => [getComputedStyle(node)].map((s) => [s.color, s.borderColor])[0]"
+    resting = back.evaluate(style)
+    page.get_by_role("switch").first.click()
+    page.evaluate("still()")
+    able = back.evaluate(style)
+    assert all(one != other for one, other in zip(resting, able, strict=True))
+
+
 def test_a_scale_of_colours_is_seen_in_the_reader_s_own_colours(open_page):
     page = open_page("receptive", forced_colors="active").page
     style = "(node) => getComputedStyle(node).backgroundImage"

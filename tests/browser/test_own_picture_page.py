@@ -230,3 +230,18 @@ def test_the_page_is_named_and_its_choice_seen_in_the_reader_s_own_colours(
     assert page.title() == "Your own picture"
     assert page.evaluate("backgrounds('.vo-group button')") == 2
     assert page.evaluate("backgrounds('.vo-bar, .vo-bar > div')") == 2
+
+
+def test_the_square_keeps_its_rim_in_the_reader_s_own_colours(visit, page_file):
+    opened = visit(forced_colors="active")
+    page = opened.page
+    page.goto(page_file.as_uri())
+    page.wait_for_function("document.querySelector('.vdsr-widget').vdsr")
+    opened.tell(window=[0.4, 0.4, 0.2, 0.2])
+    style = (
+        "(node) => [getComputedStyle(node)].map((s) => [s.borderColor, s.boxShadow])"
+    )
+    ((colour, rim),) = page.locator(".vo-detail").evaluate(style)
+    assert colour == "rgb(255, 255, 255)"
+    assert rim.startswith("rgb(0, 0, 0")
+    opened.shoot("own-forced")
