@@ -10,7 +10,7 @@ from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.patches import PatchSet
 from vdsr_lib.training import Silent, TrainingConfig, train, training_loss
 from vdsr_lib.training.flat import FlatParameters
-from vdsr_lib.training.update import Update
+from vdsr_lib.training.update import Numbers, Update
 
 MOMENTUM, DECAY, THETA = 0.9, 1e-2, 0.02
 
@@ -197,8 +197,12 @@ def test_a_bfloat16_estimate_is_compared_in_float32():
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 @pytest.mark.parametrize("reset", [True, False])
-def test_against_torch_optim(optimiser, reset):
-    """Ten random gradients, a drop of the rate after the fifth."""
+@pytest.mark.parametrize("held_by", ["host", "device"])
+def test_against_torch_optim(optimiser, reset, held_by):
+    """Ten random gradients, a drop of the rate after the fifth.
+
+    A step that is recorded once and replayed reads its numbers from the device.
+    """
     config = TrainingConfig(
         optimiser=optimiser,
         learning_rate=0.01,
@@ -228,7 +232,12 @@ def test_against_torch_optim(optimiser, reset):
             mine.grad = torch.randn(mine.shape, generator=generator)
             other.grad = mine.grad.clone()
         torch.nn.utils.clip_grad_value_(theirs.parameters(), 0.5)
-        update.step()
+        if held_by == "device":
+            numbers = update.numbers(update.learning_rate)
+            update.step(Numbers(*map(torch.tensor, numbers)))
+            update.count()
+        else:
+            update.step()
         oracle.step()
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-7)
