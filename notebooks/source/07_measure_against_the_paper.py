@@ -421,7 +421,7 @@ pd.Series(missing_costs("modern", modern)).to_frame("")
 # On the validation pictures the modern recipe ends 0.02 dB ahead of the
 # paper's; on the benchmarks now one leads and now the other. At equal steps,
 # clipped SGD is no worse a recipe than Adam with a cosine. What helped most
-# was neither: more pictures, and with them more steps.
+# was neither: more pictures, and so more steps.
 #
 # ## An honest list
 #
@@ -448,9 +448,9 @@ chart = figures.convergence(lines, paper=figure4, **axes)
 figures.show(chart, alt="Four flips end where the paper does, the rest lower.")
 
 # %% [markdown]
-# Four flips are the paper's curve, up to chance; the others end 0.3 dB lower.
-# The paper mentions flips for Table 3 alone. At depth 20 nobody has tried it
-# (`docs/ours_against_the_paper.md`).
+# Four flips are the paper's curve, up to chance, and at rate 0.01 too; the
+# others end 0.3 dB lower. The paper mentions flips for Table 3 alone. At depth
+# 20 they are untried (`docs/ours_against_the_paper.md`).
 #
 # Within Table 3 the *training pictures*, the *devices* of the seconds and the
 # *choice* of the network differ. None of these makes the paper wrong: like for
