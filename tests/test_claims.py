@@ -186,6 +186,31 @@ def test_value_includes_the_ends_of_its_tolerance(
     assert judge(rule, measured, "quick").verdict == verdict
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("expected", "tolerance"),
+    [(37.05, 0.15), (0.3, 1e-12), (1e9, 0.1), (1e-6, 1e-7), (0.0, 0.1), (1e-9, 30.0)],
+)
+def test_the_hairs_breadth_of_a_value_is_that_of_its_numbers(
+    expected: float, tolerance: float, sign: int
+) -> None:
+    """Rounding is far below a 1e-9th of the numbers, and what is above it counts."""
+    rule = claim(kind="value", expected=sign * expected, tolerance=tolerance)
+    hair = 1e-9 * max(expected, tolerance)
+    for end in (-1, 1):
+        inside, outside = (
+            sign * expected + end * (tolerance + share * hair) for share in (0.5, 2.0)
+        )
+        assert judge(rule, inside, "quick").verdict == "holds"
+        assert judge(rule, outside, "quick").verdict == "fails"
+
+
+def test_a_value_of_exactly_nothing_can_hold() -> None:
+    rule = claim(kind="value", expected=0, tolerance=0)
+    assert judge(rule, 0.0, "quick").verdict == "holds"
+    assert judge(rule, 5e-324, "quick").verdict == "fails"
+
+
 @pytest.mark.parametrize("sign", [">", ">=", "<", "<=", "equal", "between"])
 def test_nan_never_holds(sign: str) -> None:
     rule = relation(sign, [0, 1] if sign == "between" else 0.0)

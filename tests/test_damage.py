@@ -59,6 +59,37 @@ def test_noise_ends_at_black_and_at_white():
     for grey in (0, 255):
         noisy = shrink_otherwise(np.full((60, 60), grey, np.uint8), 2, "noise")
         assert np.abs(noisy.astype(int) - grey).max() < 50
+        assert (noisy == grey).mean() > 0.4  # half of the grains lie beyond
+
+
+def test_the_same_noise_comes_again_and_seed_0_is_that_of_no_seed(luma):
+    one, other, again = (
+        shrink_otherwise(luma, 2, "noise", **how) for how in ({}, {"seed": 1}, {})
+    )
+    np.testing.assert_array_equal(one, again)
+    np.testing.assert_array_equal(one, shrink_otherwise(luma, 2, "noise", seed=0))
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize("scale", [3, 5, 7])
+def test_the_nearest_pixel_is_the_middle_of_an_odd_square(scale):
+    squares = np.arange((4 * scale) * (6 * scale), dtype=np.uint16) % 251
+    picture = squares.reshape(4 * scale, 6 * scale).astype(np.uint8)
+    kept = shrink_otherwise(picture, scale, "nearest pixel")
+    for row in range(4):
+        for column in range(6):
+            rows, columns = (slice(scale * i, scale * i + scale) for i in (row, column))
+            square = picture[rows, columns]
+            assert kept[row, column] == square[scale // 2, scale // 2]
+
+
+def test_a_soft_lens_sees_the_picture_go_on_at_its_border(luma):
+    """As its last pixels do: with more of them around it, nothing changes within."""
+    wide = np.pad(luma, 30, mode="edge")
+    np.testing.assert_array_equal(
+        shrink_otherwise(luma, 3, "soft lens"),
+        shrink_otherwise(wide, 3, "soft lens")[10:-10, 10:-10],
+    )
 
 
 @pytest.mark.parametrize("damage", ["box average", "soft lens"])

@@ -130,6 +130,8 @@ def test_network_is_given_the_clamped_ilr_of_the_cropped_luma(pictures) -> None:
 def test_a_network_that_does_nothing_is_bicubic(pictures) -> None:
     nothing = evaluate(nn.Identity(), pictures, device="cpu")
     bicubic = evaluate("bicubic", pictures)
+    assert nothing.scale.tolist() == bicubic.scale.tolist() == [2, 3, 4, 2, 3, 4]
+    assert list(validator(pictures).baseline) == ["psnr_x2", "psnr_x3", "psnr_x4"]
     np.testing.assert_allclose(nothing.psnr, bicubic.psnr, atol=2e-3)
     np.testing.assert_allclose(nothing.ssim, bicubic.ssim, atol=1e-4)
 
@@ -146,6 +148,15 @@ def test_table_has_a_row_for_each_picture_and_scale(pictures) -> None:
     numbered = evaluate("bicubic", list(pictures.values()), [2])
     assert numbered.image.tolist() == ["0", "1"]
     assert numbered.scale.dtype.kind == "i"  # to be printed as 2, not as 2.0
+
+
+def test_a_progress_bar_counts_pictures_where_one_is_asked_for(pictures, capfd) -> None:
+    evaluate("bicubic", pictures, [2])
+    assert capfd.readouterr().err == ""
+    evaluate("bicubic", pictures, [2], progress=True)
+    shown = capfd.readouterr().err
+    assert "2/2" in shown
+    assert "picture" in shown
 
 
 def test_weights_are_found_by_their_path(pictures, tmp_path: Path) -> None:

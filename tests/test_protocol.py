@@ -8,7 +8,7 @@ from math import log10
 import numpy as np
 import pytest
 from PIL import Image
-from skimage.metrics import peak_signal_noise_ratio
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from vdsr_lib.protocol import (
     MISTAKES,
@@ -263,6 +263,17 @@ def test_costs_are_differences_of_mean_scores(colours):
     wrong = bicubic_scores(images, (2, 4), Protocol(shave=False))
     assert list(right.columns) == ["image", "scale", "psnr", "ssim"]
     assert list(right.image) == ["a", "b", "a", "b"]
+    assert bicubic_scores(images).scale.tolist() == [2, 2, 3, 3, 4, 4]
+    for row in right.itertuples():
+        one, other = bicubic_pair(images[row.image], row.scale)
+        likeness = structural_similarity(
+            one,
+            other,
+            gaussian_weights=True,
+            use_sample_covariance=False,
+            data_range=255,
+        )
+        assert row.ssim == pytest.approx(likeness, rel=1e-12)
     change = wrong.groupby("scale").psnr.mean() - right.groupby("scale").psnr.mean()
     np.testing.assert_allclose(table.loc["no border crop"], change, atol=1e-12)
     assert table.shape == (1, 2)
@@ -276,9 +287,20 @@ def test_published_costs_are_laid_out_as_measured_ones(colours):
     measured = costs({"a": colours})
     assert table.index.equals(measured.index)
     assert table.columns.equals(measured.columns)
+    assert (table.index.name, table.columns.name) == ("mistake", "scale")
+    assert (measured.index.name, measured.columns.name) == ("mistake", "scale")
+    assert all(list(mistake.set5) == [2, 3, 4] for mistake in MISTAKES.values())
 
 
 def test_beside_table3_joins_the_printed_row(colours):
+    assert beside_table3({"Set5": {"a": colours}}).index.tolist() == [
+        ("Set5", scale) for scale in (2, 3, 4)
+    ]
+    two = {"a": colours, "b": colours[:40]}
+    both = beside_table3({"Set14": two}, [3]).loc[("Set14", 3)]
+    scores = bicubic_scores(two, [3])
+    assert both.psnr == pytest.approx(scores.psnr.sum() / 2)
+    assert both.ssim == pytest.approx(scores.ssim.sum() / 2)
     table = beside_table3({"Set14": {"a": colours}}, (2, 3))
     assert list(table.index) == [("Set14", 2), ("Set14", 3)]
     assert table.loc[("Set14", 3), "psnr_printed"] == 27.55

@@ -45,6 +45,7 @@ def test_the_references_are_the_losses_of_bicubic_and_of_black(patches, monkeypa
         ([row(psnr_x2=33.72)], {"psnr_x2": 33.66}, False),
         ([row(psnr_x2=33.59)], {"psnr_x2": 33.66}, False),
         ([row(step=99, psnr_x2=33.66)], {"psnr_x2": 33.66}, False),
+        ([row(step=100, psnr_x2=33.66)], {"psnr_x2": 33.66}, True),
         ([row(psnr_x2=33.66, psnr_x3=31)], {"psnr_x2": 33.66, "psnr_x3": 30.4}, False),
         # passing by: a non-residual network on its way up
         ([row(psnr_x2=27.0), row(psnr_x2=33.67)], {"psnr_x2": 33.66}, False),
@@ -63,6 +64,17 @@ def test_the_references_are_the_losses_of_bicubic_and_of_black(patches, monkeypa
 def test_stuck(rows, baseline, stuck):
     references = ReferenceLosses(bicubic=2.0, black=9.0)
     assert is_stuck(rows, baseline, references, explained=True) is stuck
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1e3])
+def test_a_loss_tells_the_same_in_every_unit(unit):
+    """A mean over the pixels of a patch is a thousandth of the sum, far below 1."""
+    references = ReferenceLosses(bicubic=2.0 * unit, black=9.0 * unit)
+    for loss, stuck in ((2.023, True), (2.024, False), (1.977, False), (1.978, True)):
+        rows = [row(loss=loss * unit)]
+        assert is_stuck(rows, None, references, explained=True) is stuck
+    perfect = ReferenceLosses(bicubic=0.0, black=9.0 * unit)
+    assert not is_stuck([row(loss=unit)], None, perfect, explained=True)
 
 
 def test_a_recipe_without_fault_is_given_five_times_as_long():
