@@ -263,3 +263,28 @@ def test_both_scores_as_far_as_there_are_any():
     assert psnr_and_ssim(picture, picture) == (None, 1.0)
     small = psnr_and_ssim(picture, other, border=2)  # 9 x 10 pixels are left
     assert small == (psnr(picture, other, border=2), None)
+
+
+def test_both_scores_leave_out_the_same_border(pair):
+    """An estimate that is wrong at its border alone is as good as the truth inside."""
+    reference, estimate = pair
+    border = psnr(reference, estimate, border=3), ssim(reference, estimate, border=3)
+    assert psnr_and_ssim(reference, estimate, border=3) == border
+    assert psnr_and_ssim(reference, estimate) == (psnr(*pair), ssim(*pair))
+    framed = estimate.copy()
+    framed[3:-3, 3:-3] = reference[3:-3, 3:-3]
+    assert psnr_and_ssim(reference, framed, border=3) == (None, 1.0)
+    assert psnr_and_ssim(reference, framed, border=2)[0] == psnr(
+        reference, framed, border=2
+    )
+
+
+def test_one_side_shorter_than_a_window_leaves_psnr_alone(pair):
+    for low in (10, 14):  # of 41 pixels a row
+        for flipped in (False, True):
+            reference, estimate = (
+                each[:low].T if flipped else each[:low] for each in pair
+            )
+            border = (low - 10) // 2
+            expected = psnr(reference, estimate, border=border)
+            assert psnr_and_ssim(reference, estimate, border=border) == (expected, None)

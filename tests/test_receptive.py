@@ -126,6 +126,14 @@ def test_it_averages_over_places(picture):
     np.testing.assert_allclose(together, np.mean(each, axis=0), rtol=1e-6)
 
 
+def test_32_places_are_measured_unless_others_are_asked_for(picture):
+    net = VDSR(2, 4, generator=torch.Generator().manual_seed(6))
+    strip = picture[:, :5]  # one column of places, as many as are asked for
+    fields = [effective_field(net, strip, count) for count in (31, 32, 33)]
+    default = effective_field(net, strip)
+    assert [np.array_equal(default, field) for field in fields] == [False, True, False]
+
+
 def test_the_network_is_left_as_it_was(picture):
     net = VDSR(3, 4).eval()
     effective_field(net, picture, 2)
