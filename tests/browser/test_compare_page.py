@@ -261,6 +261,66 @@ def test_two_fingers_zoom_and_pan(visit, page_file):
     page.wait_for_function(f"trait('centre')[1] < {centre[1]}")
 
 
+PHONE = {
+    "viewport": {"width": 390, "height": 500},
+    "has_touch": True,
+    "is_mobile": True,
+    "device_scale_factor": 2,
+}
+
+
+@pytest.mark.parametrize("selector", [".vc-stage", ".vc-chart"])
+def test_a_finger_that_scrolls_the_page_changes_nothing(visit, series_file, selector):
+    opened = visit(series_file, **PHONE)
+    told = "['split', 'point', 'frame', 'centre', 'zoom'].map((name) => trait(name))"
+    before = opened.page.evaluate(told)
+    opened.page.locator(selector).scroll_into_view_if_needed()
+    top = opened.page.evaluate("scrollY")
+    opened.drag_page(selector)
+    assert opened.page.evaluate("scrollY") > top + 50
+    assert opened.page.evaluate(told) == before
+
+
+def test_a_finger_drags_the_divider_and_moves_the_frame(visit, series_file):
+    page = visit(series_file, **PHONE).page
+    x, y = middle(page, 0.3, 0.4)
+    touch = page.context.new_cdp_session(page)
+    for kind, at in [("Start", x), ("Move", x + 30), ("Move", x + 60), ("End", None)]:
+        points = [] if at is None else [{"x": at, "y": y}]
+        event = {"type": f"touch{kind}", "touchPoints": points}
+        touch.send("Input.dispatchTouchEvent", event)
+    page.evaluate("still()")
+    picture = page.evaluate("trait('size')")[1]  # it lies in the stage's middle
+    share = 0.5 + (x + 60 - middle(page)[0]) / picture
+    assert page.evaluate("trait('split')") == pytest.approx(share, abs=0.02)
+    page.locator(".vc-chart > svg").scroll_into_view_if_needed()
+    chart = page.locator(".vc-chart > svg").bounding_box()
+    page.touchscreen.tap(chart["x"] + chart["width"] - 12, chart["y"] + 60)
+    page.wait_for_function("trait('frame') === 3")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_tap_moves_the_loupe_and_zoom_goes_there(visit, page_file, mode):
+    """Without a drag, a second finger or a pointer that hovers."""
+    page = visit(page_file, **PHONE).page
+    page.locator(f"button[data-mode={mode}]").tap()
+    page.evaluate("still()")
+    page.locator(".vc-stage").scroll_into_view_if_needed()
+    down = 0.1 if mode == "side" else 0.3  # on the first of the pictures
+    before = page.evaluate("trait('point')")
+    page.touchscreen.tap(*middle(page, 0.35, down))
+    page.evaluate("still()")
+    row, column = point = page.evaluate("trait('point')")
+    assert point != before
+    for _ in range(8):
+        page.get_by_role("button", name="Zoom in").tap()
+        page.evaluate("still()")
+    top, left, height, width = page.evaluate("trait('region')")
+    assert width < 100
+    assert top <= row < top + height
+    assert left <= column < left + width
+
+
 def test_side_by_side_moves_together(visit, page_file):
     opened = visit(page_file)
     page = opened.page

@@ -218,6 +218,22 @@ def test_click_and_keys_choose_the_pixel(open_page):
     assert page.get_by_role("button", name="this pixel").count() == 0  # needs a kernel
 
 
+def test_a_finger_scrolls_the_page_or_chooses_the_pixel(visit, pages):
+    phone = {"viewport": {"width": 390, "height": 500}, "device_scale_factor": 2}
+    opened = visit(pages["receptive"], has_touch=True, is_mobile=True, **phone)
+    page = opened.page
+    before = page.evaluate("trait('point')")
+    opened.drag_page(".vr-stage")
+    assert page.evaluate("scrollY") > 50
+    assert page.evaluate("trait('point')") == before
+    page.locator(".vr-stage").scroll_into_view_if_needed()
+    box = page.locator(".vr-stage").bounding_box()
+    scale = box["width"] / 150
+    page.touchscreen.tap(box["x"] + 60.5 * scale, box["y"] + 40.5 * scale)
+    page.evaluate("still()")
+    assert page.evaluate("trait('point')") == [40, 60]
+
+
 def test_the_stage_shows_what_was_chosen(open_page):
     page = open_page("receptive").page
     luma = to_luma(scene())

@@ -74,6 +74,20 @@ class Visit:
                 reached[found[0]] = reached.get(found[0], True) and found[1]
         return reached
 
+    def drag_page(self, selector: str, up: int = 150) -> None:
+        """Push the page up with a finger that lies on something in it."""
+        box = self.page.locator(selector).bounding_box()
+        x, y = box["x"] + 0.8 * box["width"], box["y"] + 0.7 * box["height"]
+        screen = self.page.context.new_cdp_session(self.page)
+        places = [{"x": x, "y": y - moved} for moved in range(0, up + 1, 10)]
+        for i, place in enumerate(places):
+            event = {"type": "touchMove" if i else "touchStart", "touchPoints": [place]}
+            screen.send("Input.dispatchTouchEvent", event)
+            self.page.wait_for_timeout(20)  # as a hand moves
+        end: dict[str, Any] = {"type": "touchEnd", "touchPoints": []}
+        screen.send("Input.dispatchTouchEvent", end)
+        self.page.evaluate("still()")
+
     def expect_the_end(self) -> None:
         """Check, and let the page complain from now on: its server is ended."""
         self.check()

@@ -8,6 +8,7 @@
  * request.
  */
 
+const TAP = 10; // CSS pixels that a finger may slip while it taps
 const LADDER = [1 / 8, 1 / 4, 1 / 2, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32];
 
 /** The view of a comparison: what a pointer, a wheel and keys do to it. */
@@ -29,6 +30,7 @@ class View extends CompareFrames {
     this.pointers.set(event.pointerId, this.where(event));
     const wiping = this.get("mode") === "wipe" && !event.shiftKey && event.button === 0;
     this.gesture = this.pointers.size > 1 ? "pinch" : wiping ? "wipe" : "pan";
+    this.pressed = this.pointers.get(event.pointerId);
     this.onMove(event);
   }
 
@@ -38,6 +40,7 @@ class View extends CompareFrames {
     const before = this.pointers.get(event.pointerId);
     this.active = true;
     if (!before) {
+      this.tapped = false; // the loupe goes wherever a mouse passes
       this.pointAt(here);
       return;
     }
@@ -55,9 +58,19 @@ class View extends CompareFrames {
   }
 
   onUp(event) {
+    if (event.pointerType !== "mouse" && event.type === "pointerup") this.onTap(event);
     this.pointers.delete(event.pointerId);
     if (this.pointers.size === 0) this.gesture = undefined;
     if (event.pointerType !== "mouse") this.setActive(false);
+  }
+
+  /** A finger that did not move: it points, as a mouse does that hovers. */
+  onTap(event) {
+    const here = this.where(event);
+    const far = Math.hypot(here.x - this.pressed?.x, here.y - this.pressed?.y);
+    if (!(far < TAP) || this.gesture === "pinch") return;
+    this.pointAt(here);
+    this.tapped = true;
   }
 
   pinch(before, here, fixed) {
@@ -97,6 +110,7 @@ class View extends CompareFrames {
     const [{ scale }, tile] = [this.places[0], this.tiles[0]];
     const [x, y] = this.inside(this.get("centre"), scale, tile);
     this.set({ centre: this.inside([x - dx / scale, y - dy / scale], scale, tile) });
+    this.tapped = false;
     this.schedule();
   }
 
@@ -120,6 +134,11 @@ class View extends CompareFrames {
     if (Math.abs(this.turned) < 40) return; // a trackpad sends many small turns
     this.step(this.turned < 0 ? 1 : -1, this.where(event));
     this.turned = 0;
+  }
+
+  /** One rung of the ladder by a button: about what was tapped, which is in view. */
+  stepAtTap(direction) {
+    this.step(direction, this.tapped ? this.pointOnStage() : undefined);
   }
 
   /** One rung up or down the ladder of zooms, about a place or the tile's middle. */

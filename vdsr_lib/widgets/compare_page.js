@@ -71,9 +71,9 @@ class ComparePage extends CompareState {
     });
     this.zoomText = h("span", { class: "vc-zoom-value" });
     this.zooms = h("div", { class: "vc-group", role: "group", "aria-label": "Zoom" },
-      this.button("Zoom out", MINUS, () => this.step(-1)),
+      this.button("Zoom out", MINUS, () => this.stepAtTap(-1)),
       this.zoomText,
-      this.button("Zoom in", "+", () => this.step(1)),
+      this.button("Zoom in", "+", () => this.stepAtTap(1)),
       this.button("Fit the whole picture", "Fit", () => this.set({ zoom: 0 })));
     this.choices = h("div", { class: "vc-choices" },
       this.left.node, this.swap, this.right.node);
@@ -145,6 +145,8 @@ class ComparePage extends CompareState {
     this.listen(this.handle, "keydown", (event) => this.onHandleKey(event));
     this.listen(this.stage, "keydown", (event) => this.onKey(event));
     this.listen(frame, "wheel", (event) => this.onWheel(event), { passive: false });
+    this.undoScrolls(frame, ["split", "point", "centre", "zoom"]);
+    this.undoScrolls(this.chart, ["frame"]);
     this.listen(frame, "pointerdown", (event) => this.onDown(event));
     this.listen(frame, "pointermove", (event) => this.onMove(event));
     this.listen(frame, "pointerup pointercancel", (event) => this.onUp(event));
@@ -165,6 +167,7 @@ class ComparePage extends CompareState {
       h("div", { class: "vc-list" },
         row("drag", "wipe moves the divider; in the other views, pan"),
         row("Shift + drag, two fingers", "pan in every view"),
+        row("point; tap", "the loupe goes there"),
         row("wheel, after a click; pinch", "zoom, up to 32\u00d7"),
         row("arrow keys", "on the picture: move the loupe (Shift: ten pixels); " +
           "on the divider: move it"),

@@ -45,6 +45,7 @@ class ReceptivePage extends Explorer {
 
   /** What a pointer and keys do is in receptive_field.js. */
   hearHand() {
+    this.undoScrolls(this.stage, ["point"]);
     this.listen(this.stage, "pointerdown", (event) => {
       if (event.button) return;
       this.stage.focus({ preventScroll: true });

@@ -145,6 +145,19 @@ class Page {
     }
   }
 
+  /** Take back what a finger on a node changed before it turned to scrolling the page.
+   *
+   * Call it before other handlers of the node: they change what it keeps.
+   */
+  undoScrolls(node, names) {
+    let before = {};
+    this.listen(node, "pointerdown", ({ isPrimary }) => {
+      if (!isPrimary) return;
+      before = Object.fromEntries(names.map((name) => [name, this.get(name)]));
+    });
+    this.listen(node, "pointercancel", () => this.set(before));
+  }
+
   /** Follow traits of the model. */
   on(names, handler) {
     for (const name of names) this.heed(`change:${name}`, handler);
