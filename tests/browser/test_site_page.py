@@ -96,3 +96,18 @@ def test_axe_finds_nothing_but_in_the_theme(
     page.wait_for_selector(f"html[data-theme={scheme}]")
     page.wait_for_selector(f"article {PAGES[name]}")
     assert problems(page, within="article") == []
+
+
+def test_each_button_of_the_head_shows_that_it_has_the_focus(
+    open_page: Callable[..., Visit],
+) -> None:
+    page = open_page("index.html", viewport={"width": 640, "height": 512}).page
+    rings = {}
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        name, outlined = page.evaluate("focused()")
+        rings[name.strip() or page.evaluate("document.activeElement.className")] = (
+            outlined
+        )
+    assert "Toggle primary sidebar" in rings
+    assert [name for name, outlined in rings.items() if not outlined] == []
