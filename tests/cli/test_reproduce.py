@@ -165,6 +165,7 @@ def test_a_claim_of_another_profile_is_not_asked_for(reproduce: Reproduce) -> No
         (["--device", "abacus"], "abacus"),
         (["--timeout", "-5"], "timeout must be in seconds, 0 for no limit, got -5"),
         (["--timeout", "nan"], "timeout must be in seconds, 0 for no limit, got nan"),
+        (["--jobs", "0"], "jobs must be 1 or more, got 0"),
     ],
 )
 def test_wrong_options_end_in_one_sentence(
@@ -174,6 +175,12 @@ def test_wrong_options_end_in_one_sentence(
     assert isinstance(result.exception, LabError | ValueError)  # main() prints it
     assert message in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_no_more_jobs_than_lessons(reproduce: Reproduce, tmp_path: Path) -> None:
+    assert reproduce("good", "--jobs", "4").exit_code == 0
+    facts = json.loads((tmp_path / "out" / "claims.json").read_text())
+    assert facts["jobs"] == 1
 
 
 def test_an_output_that_cannot_be_written_ends_before_any_lesson(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -251,6 +252,16 @@ def test_a_kernel_that_held_too_much_is_named_with_its_cell(
     assert words in page.read_text()
 
 
+def test_the_report_tells_how_many_lessons_ran_at_a_time(
+    report: Report, tmp_path: Path
+) -> None:
+    for jobs in (1, 2):
+        found = replace(report, jobs=jobs)
+        data, page = write_report(found, tmp_path)
+        assert json.loads(data.read_text())["jobs"] == jobs
+        assert ("2 lessons at a" in page.read_text()) is (jobs == 2)
+
+
 def test_a_lesson_that_stopped_stays_the_graver_news(report: Report) -> None:
     stopped = too_much([1625], status="cell failed")
     found = Report("quick", "cpu", 0, "", 1.0, {}, [stopped], [])
@@ -392,11 +403,11 @@ def test_the_bar_names_lesson_and_cell_and_reaches_its_end(
     known = {"00": [1.0, 1.0], "01": [1.0, 1.0]}
     with Progress([first, second], known, show=True) as progress:
         progress.begin(first)
-        progress.cell_done(1)
-        progress.cell_done(2)
+        progress.reach(first, 1)
+        progress.reach(first, 2)
         progress.end(Outcome(first, cell_seconds=[1, 1]))
         progress.begin(second)
-        progress.cell_done(1)
+        progress.reach(second, 1)
         progress.end(Outcome(second, "cell failed", cell_seconds=[1]))
         assert progress._bar.n == progress._bar.total == 3  # one was never run
         progress.say("a line")
@@ -410,7 +421,7 @@ def test_the_bar_weighs_cells_by_their_earlier_times() -> None:
     [lesson] = lessons(2)
     with Progress([lesson], {"00": [1.0, 99.0]}, show=True) as progress:
         progress.begin(lesson)
-        progress.cell_done(1)
+        progress.reach(lesson, 1)
         assert progress._bar.n / progress._bar.total == pytest.approx(0.01, rel=0.01)
 
 
@@ -439,14 +450,14 @@ def test_the_time_left_is_what_is_still_to_come(
         progress.begin(lesson)
         assert progress.seconds_left == pytest.approx(200)
         clock.now += 10
-        progress.cell_done(1)
+        progress.reach(lesson, 1)
         assert progress.seconds_left == pytest.approx(190)
         clock.now += 40
         progress.wait()  # within the long cell, as fast as expected
         assert progress.seconds_left == pytest.approx(150)
         assert "25%" in capsys.readouterr().err
         clock.now += 60
-        progress.cell_done(2)
+        progress.reach(lesson, 2)
         assert progress.seconds_left == pytest.approx(90)
 
 
@@ -458,8 +469,45 @@ def test_the_time_left_follows_the_machines_own_pace(
         progress.begin(lesson)
         clock.now += 390  # it should have ended after 90 s: shown before it ends
         assert progress.seconds_left > 4 * 100
-        progress.cell_done(1)
+        progress.reach(lesson, 1)
         assert progress.seconds_left == pytest.approx(100 * (390 + 10) / (90 + 10))
+
+
+def test_lessons_side_by_side_share_the_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock, three = Clock(monkeypatch), lessons(1, 2, 1)
+    known = {"00": [30.0], "01": [10.0, 10.0], "02": [40.0]}
+    with Progress(three, known, jobs=2, show=True) as progress:
+        assert progress.seconds_left == pytest.approx(60)  # 01 and 02 beside 00
+        progress.begin(three[0])
+        progress.begin(three[1])
+        clock.now += 10
+        progress.reach(three[1], 1)
+        assert "00, cell 0/1; 01, cell 1/2" in capsys.readouterr().err
+        assert progress.seconds_left == pytest.approx(50)
+        clock.now += 10
+        progress.end(Outcome(three[1], cell_seconds=[10.0, 10.0]))
+        assert not progress.is_over
+        progress.begin(three[2])
+        assert progress.seconds_left == pytest.approx(40)
+        assert progress._bar.n == 20 + 20  # half of 00 has no end yet, and counts
+        clock.now += 40
+        progress.end(Outcome(three[0], cell_seconds=[60.0]))  # twice its time
+        progress.end(Outcome(three[2], cell_seconds=[40.0]))
+        assert progress.is_over
+        assert progress.seconds_left == 0
+        assert progress._bar.n == progress._bar.total == 90
+
+
+def test_several_cells_that_end_at_once_all_count() -> None:
+    [lesson] = lessons(3)
+    with Progress([lesson], {"00": [1.0, 2.0, 5.0]}, show=True) as progress:
+        progress.begin(lesson)
+        progress.reach(lesson, 2)
+        assert progress._bar.n == pytest.approx(3, abs=0.1)
+        progress.reach(lesson, 1)  # no cell is taken back
+        assert progress._bar.n == pytest.approx(3, abs=0.1)
 
 
 def test_nothing_is_promised_where_nobody_has_timed(
@@ -502,7 +550,7 @@ def test_no_bar_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -
     [lesson] = lessons(1)
     with Progress([lesson]) as progress:
         progress.begin(lesson)
-        progress.cell_done(1)
+        progress.reach(lesson, 1)
         progress.wait()
     assert capsys.readouterr().err == ""
 

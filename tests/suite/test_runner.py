@@ -14,12 +14,19 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
 from vdsr_lib.errors import LabError
 from vdsr_lib.suite import runner
 from vdsr_lib.suite.kernel import Kernel
 from vdsr_lib.suite.lessons import Lesson, Outcome, find_lessons, read_notebook
-from vdsr_lib.suite.reproduction import _environment, reproduce
+from vdsr_lib.suite.progress import Progress
+from vdsr_lib.suite.reproduction import (
+    _environment,
+    _threads,
+    _usual_jobs,
+    reproduce,
+)
 
 Build = Callable[[str], Lesson]
 PARAMETERS = {"profile": "quick", "device": "cpu", "seed": 7}
@@ -36,10 +43,10 @@ def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def run(lesson: Lesson, tmp_path: Path, **options: Any) -> Outcome:
     out = tmp_path / "out"
-    options.setdefault("timeout", 60)
+    options = {"timeout": 60, "progress": Progress([lesson], show=False)} | options
     before = set(psutil.Process().children())
-    outcome = runner.run_lesson(
-        lesson, PARAMETERS | {"output_dir": str(out)}, out, **options
+    [outcome] = runner.run_lessons(
+        [lesson], PARAMETERS | {"output_dir": str(out)}, out, **options
     )
     assert left_by(before) == [], "a process is left"
     assert list((tmp_path / "tmp").iterdir()) == [], "a temporary file is left"
@@ -71,7 +78,7 @@ def write(tmp_path: Path, *cells: str, tags: str = "") -> Lesson:
     notebook = {"cells": [first, *code], "nbformat": 4, "nbformat_minor": 5,
                 "metadata": {"kernelspec": kernel}}  # fmt: skip
     folder = tmp_path / "lessons"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "01_lesson.ipynb").write_text(json.dumps(notebook))
     return find_lessons(folder=folder)[0]
 
@@ -103,17 +110,18 @@ def test_the_parameters_arrive(build: Build, tmp_path: Path) -> None:
 
 
 def test_progress_hears_of_every_cell(build: Build, tmp_path: Path) -> None:
-    heard: list[int] = []
+    lesson, heard = build("good"), list[int]()
 
-    class Recorder:
-        def cell_done(self, done: int) -> None:
+    class Recorder(Progress):
+        def reach(self, lesson: Lesson, done: int) -> None:
             heard.append(done)
+            super().reach(lesson, done)
 
-        def wait(self) -> None:
-            pass
-
-    run(build("good"), tmp_path, progress=Recorder())
-    assert heard == [1, 2, 3, 4, 5, 6]
+    with Recorder([lesson], show=False) as progress:
+        run(lesson, tmp_path, progress=progress)
+    assert (heard[0], heard[-1]) == (0, 6)
+    assert heard == sorted(heard)
+    assert progress.is_over
 
 
 # ---- what can go wrong in a lesson ----
@@ -194,6 +202,137 @@ def test_a_notebook_that_claims_to_be_complete_is_not_believed(tmp_path: Path) -
         "not completed",
         "cell 3 was never run",
     )
+
+
+# ---- several at a time ----
+
+
+def written(folder: Path, number: str, *cells: str) -> Lesson:
+    """Write one lesson of several into a folder of their own."""
+    lesson = write(folder / number, *cells)
+    target = lesson.path.with_name(f"{number}_lesson.ipynb")
+    lesson.path.rename(target)
+    return find_lessons(folder=target.parent)[0]
+
+
+def together(lessons: list[Lesson], tmp_path: Path, jobs: int) -> list[Outcome]:
+    """Run lessons, and look that they leave nothing."""
+    out = tmp_path / "out"
+    before = set(psutil.Process().children())
+    with Progress(lessons, jobs=jobs, show=False) as progress:
+        outcomes = runner.run_lessons(
+            lessons,
+            PARAMETERS | {"output_dir": str(out)},
+            out,
+            progress=progress,
+            jobs=jobs,
+            timeout=60,
+        )
+    assert progress.is_over
+    assert left_by(before) == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert papermills() == []
+    return outcomes
+
+
+def meeting(own: Path, other: Path) -> str:
+    """Return a cell that waits until the cell of another lesson runs, too."""
+    return (
+        "import pathlib, time\n"
+        f"pathlib.Path({str(own)!r}).touch()\n"
+        "end = time.monotonic() + 40\n"
+        f"while not pathlib.Path({str(other)!r}).exists():\n"
+        "    assert time.monotonic() < end, 'alone'\n"
+        "    time.sleep(0.02)\n"
+        "print('met')"
+    )
+
+
+def test_two_lessons_run_side_by_side_and_come_out_in_order(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    lessons = [
+        written(tmp_path, "01", meeting(first, second), "import time; time.sleep(1)"),
+        written(tmp_path, "02", meeting(second, first)),
+        written(tmp_path, "03", "print('met')"),
+    ]
+    outcomes = together(lessons, tmp_path, jobs=2)
+    assert [each.lesson.number for each in outcomes] == ["01", "02", "03"]
+    assert [each.message for each in outcomes] == ["", "", ""]
+    assert [printed(each).strip() for each in outcomes] == ["met"] * 3
+    assert [len(each.cell_seconds) for each in outcomes] == [3, 2, 2]
+    assert all(each.peak_memory > 30e6 for each in outcomes)
+
+
+def test_one_at_a_time_they_never_meet(tmp_path: Path) -> None:
+    """The fixture must be able to tell: alone, neither sees the other."""
+    note = tmp_path / "note"
+    cell = f"import pathlib; path = pathlib.Path({str(note)!r})\nprint(path.exists())\n"
+    lessons = [
+        written(tmp_path, "01", f"{cell}path.touch()", f"{cell}path.unlink()"),
+        written(tmp_path, "02", cell),
+    ]
+    outcomes = together(lessons, tmp_path, jobs=1)
+    assert [printed(each).split() for each in outcomes] == [
+        ["False", "True"],
+        ["False"],
+    ]
+
+
+def test_one_that_fails_leaves_the_other_alone(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    lessons = [
+        written(tmp_path, "01", meeting(first, second), "import os; os._exit(3)"),
+        written(tmp_path, "02", meeting(second, first), "import time; time.sleep(2)"),
+    ]
+    dead, well = together(lessons, tmp_path, jobs=2)
+    assert (dead.status, well.status) == ("kernel died", "ran"), well.message
+
+
+def test_interrupted_both_kernels_end(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    where = "import os; print(os.getpid())\n"
+    ends = "pathlib.Path({!r}).write_text(str(os.getpid())); time.sleep(99)"
+    pids = [tmp_path / "one.pid", tmp_path / "two.pid"]
+    lessons = [
+        written(
+            tmp_path, "01", where + meeting(first, second), ends.format(str(pids[0]))
+        ),
+        written(
+            tmp_path, "02", where + meeting(second, first), ends.format(str(pids[1]))
+        ),
+    ]
+
+    class Interrupting(Progress):
+        def wait(self) -> None:
+            if all(pid.exists() and pid.read_text() for pid in pids):
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run_lessons(
+            lessons,
+            PARAMETERS | {"output_dir": "out"},
+            tmp_path / "out",
+            progress=Interrupting(lessons, jobs=2, show=False),
+            jobs=2,
+        )
+    for pid in pids:
+        wait_for_the_end(int(pid.read_text()))
+    assert papermills() == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_each_kernel_gets_its_share_of_the_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    assert _usual_jobs("cpu") == 2
+    assert _usual_jobs("cuda") == 1
+    assert _threads(1) == {}
+    assert _threads(3) == {"OMP_NUM_THREADS": "2"}
+    assert _threads(9) == {"OMP_NUM_THREADS": "1"}
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert _usual_jobs("cpu") == 1
 
 
 # ---- the kernel is ours ----
@@ -317,18 +456,15 @@ def test_killing_takes_the_children_along(tmp_path: Path) -> None:
     lesson = write(tmp_path, cell)
     note = lesson.path.parent / "child.pid"
 
-    class Interrupting:
-        def cell_done(self, done: int) -> None:
-            pass
-
+    class Interrupting(Progress):
         def wait(self) -> None:
             if note.exists() and note.read_text():
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(lesson, tmp_path, progress=Interrupting())
+        run(lesson, tmp_path, progress=Interrupting([lesson], show=False))
     wait_for_the_end(int(note.read_text()))
-    assert [t.name for t in threading.enumerate() if t.name == "papermill"] == []
+    assert papermills() == []
     assert not (tmp_path / "out").exists()
 
 
@@ -345,6 +481,11 @@ def test_a_child_in_a_session_of_its_own_ends_with_its_lesson(tmp_path: Path) ->
     outcome = run(lesson, tmp_path)
     assert outcome.status == "ran", outcome.message
     wait_for_the_end(int((lesson.path.parent / "child.pid").read_text()))
+
+
+def papermills() -> list[str]:
+    """Return the names of the threads in which papermill runs."""
+    return [t.name for t in threading.enumerate() if t.name.startswith("papermill")]
 
 
 def wait_for_the_end(pid: int) -> None:

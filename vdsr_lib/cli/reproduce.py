@@ -33,6 +33,15 @@ def reproduce(
             "3600 (classroom), no limit (paper)."
         ),
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            help="Lessons that run at a time, each with its share of the threads. "
+            "Default: 2 on a CPU of two cores or more, 1 on a GPU.",
+        ),
+    ] = None,
     notebooks: Annotated[
         Path | None, typer.Option(help="Folder of other lessons NN_name.ipynb.")
     ] = None,
@@ -64,6 +73,7 @@ def reproduce(
                 device=device,
                 seed=seed,
                 timeout=timeout,
+                jobs=jobs,
                 claims_file=claims,
             )
     except KeyboardInterrupt:

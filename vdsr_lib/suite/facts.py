@@ -38,6 +38,7 @@ def report_facts(report: Report, output_dir: Path) -> dict[str, Any]:
         "profile": report.profile,
         "device": report.device,
         "seed": report.seed,
+        "jobs": report.jobs,
         "started": report.started,
         "seconds": round(report.seconds, 3),
         "memory_limit_bytes": report.memory_limit,

@@ -43,6 +43,8 @@ class Report:
         Lesson number to the file of its HTML edition.
     faults : sequence of str
         A sentence for each page of the edition that could not be made.
+    jobs : int
+        How many lessons ran at a time.
     """
 
     profile: str
@@ -55,6 +57,7 @@ class Report:
     rows: Sequence[Verdict]
     editions: dict[str, Path] = field(default_factory=dict)
     faults: Sequence[str] = ()
+    jobs: int = 1
 
     @property
     def exit_code(self) -> int:

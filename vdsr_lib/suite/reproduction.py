@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
 
 from vdsr_lib._files import from_home, notebooks_dir, require_writable
@@ -22,7 +23,7 @@ from vdsr_lib.suite.lessons import Lesson, Outcome
 from vdsr_lib.suite.page import duration
 from vdsr_lib.suite.progress import Progress, roughly
 from vdsr_lib.suite.report import Report, write_report
-from vdsr_lib.suite.runner import run_lesson
+from vdsr_lib.suite.runner import run_lessons
 from vdsr_lib.suite.times import earlier_times, typical_times
 from vdsr_lib.suite.verdicts import verdicts
 
@@ -40,6 +41,7 @@ def reproduce(
     device: str = "auto",
     seed: int = 0,
     timeout: float | None = None,
+    jobs: int | None = None,
     claims_file: str | os.PathLike[str] | None = None,
 ) -> Report:
     """Run lessons, judge every claim they make, and write the report.
@@ -58,6 +60,9 @@ def reproduce(
         The lessons' parameter.
     timeout : float, optional
         Seconds that one cell may take, 0 for no limit; default: see `TIMEOUTS`.
+    jobs : int, optional
+        How many lessons run at a time, each with its share of the processor's threads.
+        Default: two on a CPU of two cores or more, one on a GPU.
     claims_file : path-like, optional
         Default: the shipped ``data/claims.toml``.
 
@@ -70,7 +75,8 @@ def reproduce(
     ClaimError
         If the profile is unknown or the declarations are wrong.
     ValueError
-        If there is no such device, or `timeout` is negative or not finite.
+        If there is no such device, `timeout` is negative or not finite, or `jobs` is
+        less than 1.
     LabError
         If nothing can be written to `output_dir`, another process is at work there, or
         a folder that the environment names cannot be.
@@ -81,9 +87,13 @@ def reproduce(
         raise ClaimError(f"profile is {profile!r}; known: {', '.join(PROFILES)}")
     if timeout is not None and not 0 <= timeout < math.inf:
         raise ValueError(f"timeout must be in seconds, 0 for no limit, got {timeout:g}")
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs must be 1 or more, got {jobs}")
     require_writable(Path(output_dir) / "report.html")
     claims = load_claims(claims_file)
-    machine = describe_machine(resolve_device(device))
+    chosen = resolve_device(device)
+    machine = describe_machine(chosen)
+    jobs = min(jobs or _usual_jobs(chosen.type), max(1, len(lessons)))
     output = from_home(output_dir).resolve()
     parameters = {
         "profile": profile,
@@ -92,16 +102,17 @@ def reproduce(
         "output_dir": str(output),
     }
     limit = TIMEOUTS[profile] if timeout is None else timeout
-    environment = _environment(claims_file)
+    environment = _environment(claims_file) | _threads(jobs)
     with _alone_in(output):
         times = earlier_times(output / "claims.json", profile)
         for stale in ("claims.json", "report.html"):
             (output / stale).unlink(missing_ok=True)
         started, clock = datetime.now(UTC), time.monotonic()
-        outcomes = _in_turn(
+        outcomes = _run(
             lessons,
             parameters,
             output,
+            jobs=jobs,
             timeout=limit,
             environment=environment,
             times=times,
@@ -114,6 +125,7 @@ def reproduce(
             started=started.strftime("%Y-%m-%d %H:%M UTC"),
             seconds=time.monotonic() - clock,
             machine=machine,
+            jobs=jobs,
             outcomes=outcomes,
             rows=verdicts(claims, outcomes, output, profile),
             editions=pages,
@@ -123,36 +135,47 @@ def reproduce(
     return report
 
 
-def _in_turn(
+def _run(
     lessons: Sequence[Lesson],
     parameters: Mapping[str, Any],
     output: Path,
     *,
+    jobs: int,
     timeout: float | None,
     environment: dict[str, str],
     times: Mapping[str, list[float]],
 ) -> list[Outcome]:
-    """Run lessons one after another, and say how each went."""
+    """Run the lessons, and say how each went."""
     ours = all(each.path.parent == notebooks_dir() for each in lessons)
     typical = typical_times(parameters["profile"]) if ours else {}
-    outcomes: list[Outcome] = []
-    with Progress(lessons, times, typical) as progress:
-        progress.say(_outlook(len(lessons), progress, known=bool(times)))
-        for lesson in lessons:
-            progress.begin(lesson)
-            (output / "claims" / f"{lesson.number}.json").unlink(missing_ok=True)
-            outcome = run_lesson(
-                lesson,
-                parameters,
-                output,
-                timeout=timeout,
-                environment=environment,
-                progress=progress,
-            )
-            outcomes.append(outcome)
-            progress.end(outcome)
-            progress.say(_line(outcome) + _rest(lesson, lessons, progress))
-    return outcomes
+    with Progress(lessons, times, typical, jobs=jobs) as progress:
+        progress.say(_outlook(len(lessons), jobs, progress, known=bool(times)))
+        return run_lessons(
+            lessons,
+            parameters,
+            output,
+            progress=progress,
+            jobs=jobs,
+            timeout=timeout,
+            environment=environment,
+            told=lambda outcome: progress.say(_line(outcome) + _rest(progress)),
+        )
+
+
+def _usual_jobs(device_type: str) -> int:
+    """Return how many lessons run at a time where nobody says it.
+
+    A second thread makes a training 1.4 times as fast, a second training beside it
+    twice as much of both.
+    """
+    return 2 if device_type == "cpu" and torch.get_num_threads() > 1 else 1
+
+
+def _threads(jobs: int) -> dict[str, str]:
+    """Return the variable that gives each of some kernels its share of the threads."""
+    if jobs == 1:
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // jobs))}
 
 
 @contextmanager
@@ -182,18 +205,20 @@ def _environment(claims_file: str | os.PathLike[str] | None) -> dict[str, str]:
     }
 
 
-def _outlook(count: int, progress: Progress, *, known: bool) -> str:
+def _outlook(count: int, jobs: int, progress: Progress, *, known: bool) -> str:
     """Say before the first lesson what is to come."""
     few = f"{count} lesson{'s' * (count > 1)}"
+    if jobs > 1:
+        few += f", {jobs} at a time"
     if not progress.is_timed:
         return f"{few}; nobody has timed them yet at this profile"
     basis = "as the last time" if known else "on two CPU cores that do nothing else"
-    return f"{few}: about {roughly(progress.total)}, {basis}"
+    return f"{few}: about {roughly(progress.seconds_left)}, {basis}"
 
 
-def _rest(lesson: Lesson, lessons: Sequence[Lesson], progress: Progress) -> str:
+def _rest(progress: Progress) -> str:
     """Say after a lesson how long the others will take."""
-    if lesson is lessons[-1] or not progress.is_timed:
+    if progress.is_over or not progress.is_timed:
         return ""
     return f"; about {roughly(progress.seconds_left)} left"
 

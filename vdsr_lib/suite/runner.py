@@ -14,7 +14,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,72 +24,82 @@ from vdsr_lib.suite.kernel import Kernel
 from vdsr_lib.suite.lessons import Lesson, Outcome, read_notebook
 from vdsr_lib.suite.progress import Progress
 
-__all__ = ["run_lesson"]
+__all__ = ["run_lessons"]
 
 _ADDED = {"injected-parameters", "papermill-error-cell-tag"}
 """The tags of the cells that papermill adds; they do not count."""
 
 
-def run_lesson(
-    lesson: Lesson,
+def run_lessons(
+    lessons: Sequence[Lesson],
     parameters: Mapping[str, Any],
     output_dir: Path,
     *,
+    progress: Progress,
+    jobs: int = 1,
     timeout: float | None = None,
     environment: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
-) -> Outcome:
-    """Run one lesson in a fresh kernel of this interpreter.
+    told: Callable[[Outcome], None] = lambda _: None,
+) -> list[Outcome]:
+    """Run lessons, each in a fresh kernel of this interpreter.
 
     Parameters
     ----------
-    lesson : Lesson
-        A generated notebook.
+    lessons : sequence of Lesson
+        Generated notebooks. They begin in this order.
     parameters : mapping
-        Replaces the defaults of the lesson's parameters cell.
+        Replaces the defaults of each lesson's parameters cell.
     output_dir : pathlib.Path
-        The executed notebook goes to its folder ``executed``.
+        The executed notebooks go to its folder ``executed``. What an earlier run of a
+        lesson left there, or recorded as its claims, is gone when the lesson begins.
+    progress : Progress
+        Told where the lessons stand, ten times a second.
+    jobs : int, optional
+        How many run at a time, at least 1.
     timeout : float, optional
         Seconds that one cell may take; default: no limit.
     environment : mapping, optional
-        Variables for the kernel, beside those of this process.
-    progress : Progress, optional
-        Told of every cell that is done.
+        Variables for the kernels, beside those of this process.
+    told : callable, optional
+        Given each outcome as soon as it is there.
 
     Returns
     -------
-    Outcome
-        A lesson that fails raises nothing.
+    list of Outcome
+        In the order of `lessons`. A lesson that fails raises nothing.
 
     Raises
     ------
     KeyboardInterrupt
-        On Ctrl-C; the kernel is gone and no partial file is left.
+        On Ctrl-C; the kernels are gone and no partial file is left.
     """
-    outcome = Outcome(lesson)
-    target = output_dir / "executed" / lesson.path.name
-    failed = target.with_name(f"{lesson.path.stem}.failed.ipynb")
-    for old in (target, failed):
-        old.unlink(missing_ok=True)
-    if absent := _absent_parameters(lesson, parameters):
-        outcome.fail("unknown parameter", absent)
-        return outcome
-    workspace = Path(tempfile.mkdtemp(prefix="vdsr-lesson-"))
-    started = time.monotonic()
-    kernel = Kernel(lesson.path.parent, environment)
+    waiting, running = deque(lessons), list[_Job]()
+    outcomes: dict[Lesson, Outcome] = {}
     try:
-        job = _Job(outcome, kernel, workspace / "executed.ipynb", timeout, progress)
-        job.run(dict(parameters))
-        outcome.seconds = time.monotonic() - started
-        outcome.peak_memory = kernel.peak_memory
-        outcome.cpu_seconds = kernel.cpu_seconds
-        if job.output.is_file():
-            _judge_cells(outcome, read_notebook(job.output))
-            outcome.notebook = target if outcome.status == "ran" else failed
-            write_atomically(outcome.notebook, job.output.read_bytes())
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
-    return outcome
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                lesson = waiting.popleft()
+                progress.begin(lesson)
+                running.append(_Job(lesson, output_dir, environment, timeout))
+                running[-1].start(dict(parameters))
+            running[0].wait(0.1)
+            for job in running:
+                job.kernel.sample()
+                progress.reach(job.lesson, len(job.outcome.cell_seconds))
+            progress.wait()
+            for job in [each for each in running if each.is_over]:
+                outcome = outcomes[job.lesson] = job.finish()
+                running.remove(job)
+                progress.end(outcome)
+                told(outcome)
+    except BaseException:
+        for job in running:
+            job.kernel.kill()
+        for job in running:
+            job.wait(10)
+            job.clear()
+        raise
+    return [outcomes[lesson] for lesson in lessons]
 
 
 def _absent_parameters(lesson: Lesson, parameters: Mapping[str, Any]) -> str:
@@ -118,40 +129,79 @@ def _judge_cells(outcome: Outcome, notebook: Any) -> None:
 
 
 class _Job:
-    """Papermill in a thread, so that the main thread stays free for Ctrl-C."""
+    """A lesson on its way: papermill in a thread, so that Ctrl-C reaches the main one.
+
+    Parameters
+    ----------
+    lesson : Lesson
+    output_dir : pathlib.Path
+    environment : mapping or None
+    timeout : float or None
+    """
 
     def __init__(
         self,
-        outcome: Outcome,
-        kernel: Kernel,
-        output: Path,
+        lesson: Lesson,
+        output_dir: Path,
+        environment: Mapping[str, str] | None,
         timeout: float | None,
-        progress: Progress | None,
     ) -> None:
-        self.outcome, self.kernel, self.output = outcome, kernel, output
-        self.timeout, self.progress = timeout, progress
+        self.lesson, self.outcome = lesson, Outcome(lesson)
+        self.kernel = Kernel(lesson.path.parent, environment)
+        self.timeout = timeout
+        self._target = output_dir / "executed" / lesson.path.name
+        self._failed = self._target.with_name(f"{lesson.path.stem}.failed.ipynb")
+        self._claims = output_dir / "claims" / f"{lesson.number}.json"
+        self._workspace = Path(tempfile.mkdtemp(prefix="vdsr-lesson-"))
+        self._output = self._workspace / "executed.ipynb"
+        self._thread: threading.Thread | None = None
         self._cell = 0
-        self._begun = 0.0
+        self._started = self._begun = time.monotonic()
         self._error: BaseException | None = None
 
-    def run(self, parameters: dict[str, Any]) -> None:
-        """Run to the end, watching the kernel's memory; leave no kernel behind."""
-        thread = threading.Thread(
-            target=self._execute, args=(parameters,), name="papermill", daemon=True
+    def start(self, parameters: dict[str, Any]) -> None:
+        """Begin, if the lesson has these parameters; earlier results go."""
+        for old in (self._target, self._failed, self._claims):
+            old.unlink(missing_ok=True)
+        if absent := _absent_parameters(self.lesson, parameters):
+            self.outcome.fail("unknown parameter", absent)
+            self.kernel.close()
+            return
+        name = f"papermill {self.lesson.number}"
+        self._thread = threading.Thread(
+            target=self._execute, args=(parameters,), name=name, daemon=True
         )
-        thread.start()
-        try:
-            while thread.is_alive():
-                thread.join(0.1)
-                self.kernel.sample()
-                if self.progress is not None:
-                    self.progress.wait()
-        except BaseException:
-            self.kernel.kill()
-            thread.join(10)
-            raise
+        self._thread.start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether papermill has ended."""
+        return self._thread is None or not self._thread.is_alive()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until papermill has ended, so long at most."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def finish(self) -> Outcome:
+        """Judge the notebook that came out, and put it where it belongs."""
         if self._error is not None:
             self._explain(self._error)
+        if self._thread is not None:
+            self.outcome.seconds = time.monotonic() - self._started
+        self.outcome.peak_memory = self.kernel.peak_memory
+        self.outcome.cpu_seconds = self.kernel.cpu_seconds
+        if self._output.is_file():
+            _judge_cells(self.outcome, read_notebook(self._output))
+            ran = self.outcome.status == "ran"
+            self.outcome.notebook = self._target if ran else self._failed
+            write_atomically(self.outcome.notebook, self._output.read_bytes())
+        self.clear()
+        return self.outcome
+
+    def clear(self) -> None:
+        """Remove the temporary files."""
+        shutil.rmtree(self._workspace, ignore_errors=True)
 
     def _execute(self, parameters: dict[str, Any]) -> None:
         """Run papermill; the thread's exception is kept for the main thread."""
@@ -162,8 +212,8 @@ class _Job:
         try:
             self.kernel.start()
             papermill.execute_notebook(
-                str(self.outcome.lesson.path),
-                str(self.output),
+                str(self.lesson.path),
+                str(self._output),
                 parameters,
                 kernel_name="python3",
                 progress_bar=False,
@@ -179,7 +229,7 @@ class _Job:
             self.kernel.close()
 
     def _cell_begins(self, *, cell_index: int, **_: Any) -> None:
-        after_the_added = cell_index >= self.outcome.lesson.parameters_cell
+        after_the_added = cell_index >= self.lesson.parameters_cell
         self._cell = cell_index + 1 - after_the_added
         self._begun = time.monotonic()
 
@@ -191,8 +241,6 @@ class _Job:
         self.outcome.cell_seconds.append(seconds)
         self.outcome.cell_memory.append(self.kernel.peak_memory)
         self.outcome.cell_numbers.append(self._cell)
-        if self.progress is not None:
-            self.progress.cell_done(len(self.outcome.cell_seconds))
 
     def _explain(self, error: BaseException) -> None:
         """Say in one sentence what stopped the lesson."""
