@@ -31,6 +31,21 @@ def test_times_are_microseconds_a_pixel(monkeypatch):
     assert (table == 1e6 / 100).all(axis=None)
 
 
+def test_a_cpu_is_timed_with_one_thread(monkeypatch):
+    """Threads that wait for one another spin, and count as computing."""
+    seen, before = set(), torch.get_num_threads()
+    monkeypatch.setattr(
+        timing, "_seconds", lambda *_: float(seen.add(torch.get_num_threads()) or 1)
+    )
+    torch.set_num_threads(2)
+    try:
+        depth_costs((2,), device="cpu", side=4, width=2, repeats=1)
+        assert seen == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_what_cannot_be_timed_is_refused():
     with pytest.raises(ValueError, match="side and repeats must be at least 1, got 0"):
         depth_costs((3,), side=0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -49,8 +50,9 @@ def depth_costs(
         the picture and of a step's forward and backward pass over it. Using is in
         float32, so that depths can be compared (`super_resolve` takes bfloat16 for the
         deep ones alone), training in the precision of `train`. On a CPU it is the time
-        that this process spent computing, summed over its threads, which programs
-        beside it do not lengthen; elsewhere it is the clock's.
+        that one thread spent computing, which programs beside it do not lengthen (of
+        several threads, those that wait for another would count); elsewhere it is the
+        clock's.
 
     Raises
     ------
@@ -69,12 +71,24 @@ def depth_costs(
     best: dict[int, dict[str, float]] = {
         depth: dict.fromkeys(calls, float("inf")) for depth, calls in jobs.items()
     }
-    for _ in range(repeats + 1):  # the first time sets things up
-        for depth, calls in jobs.items():
-            for kind, call in calls.items():
-                best[depth][kind] = min(best[depth][kind], _seconds(call, clock))
+    with _one_thread():
+        for _ in range(repeats + 1):  # the first time sets things up
+            for depth, calls in jobs.items():
+                for kind, call in calls.items():
+                    best[depth][kind] = min(best[depth][kind], _seconds(call, clock))
     table = pd.DataFrame(best).T.rename_axis("depth")
     return table * 1e6 / side**2
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute with one thread on a CPU, and then with as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _jobs(
