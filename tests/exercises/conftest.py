@@ -1,17 +1,20 @@
-"""Run an assignment's cells in this process: no kernel, the same marks."""
+"""Assignments run in this process, and wrong answers as students write them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
+from vdsr_lib.exercises import ExerciseError, check_exercise
+from vdsr_lib.exercises.catalogue import get_exercise
 from vdsr_lib.suite import assignments
 
+Answers: TypeAlias = Sequence[tuple[str, Callable[..., Any]]]
 STEMS = [path.stem for path in assignments.sources()]
 
 
@@ -66,3 +69,24 @@ def _solved(stem: str) -> Sheet:
 def solved() -> Callable[[str], Sheet]:
     """The solution of an assignment (01, 02, ...), run once for all tests."""
     return lambda number: _solved(next(s for s in STEMS if s.startswith(number)))
+
+
+@pytest.fixture
+def told() -> Callable[..., None]:
+    """Give an exercise the wrong answers to a mistake: all must be called by its name.
+
+    The answers are pairs of a mistake's first words and a student's function.
+    """
+
+    def check(answers: Answers, name: str, mistake: str, given: Any = ()) -> None:
+        causes = get_exercise(name).mistakes
+        for start, _ in answers:
+            assert sum(cause.startswith(start) for cause in causes) == 1, start
+        mine = [answer for start, answer in answers if mistake.startswith(start)]
+        assert mine, f"{name}: no answer errs so that {mistake!r} is what comes out"
+        for answer in mine:
+            with pytest.raises(ExerciseError) as caught:
+                check_exercise(name, answer, given=given)
+            assert f"This is what comes out when {mistake}." in str(caught.value)
+
+    return check

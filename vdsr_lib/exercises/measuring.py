@@ -242,6 +242,15 @@ def _luma_score(luma: Array, scale: int) -> float:
     return psnr(hr, to_uint8(degrade(hr, scale)), border=scale)
 
 
+def _channel_scores(rgb: Array, scale: int) -> list[float]:
+    return [_luma_score(rgb[..., channel], scale) for channel in range(3)]
+
+
+def _over_colours(rgb: Array, scale: int) -> float:
+    errors = [10 ** (-score / 10) for score in _channel_scores(rgb, scale)]
+    return float(-10 * np.log10(np.mean(errors)))
+
+
 def _full_range_score(rgb: Array, scale: int) -> float:
     return _luma_score(_full_range(rgb), scale)
 
@@ -440,7 +449,10 @@ EXERCISES: dict[str, Exercise] = {
         {
             _FULL: _full_range_score,
             "the picture is shrunk without antialiasing": _aliased,
-            "PSNR is measured over RGB instead of luma": _mistaken("PSNR over RGB"),
+            "PSNR is measured over RGB instead of luma": _over_colours,
+            "the PSNR of red, green and blue is averaged; only luma is measured": (
+                lambda rgb, scale: float(np.mean(_channel_scores(rgb, scale)))
+            ),
             "the border is not left out": _mistaken("no border crop"),
             "the luma is not cropped to a multiple of the scale": _uncropped_score,
             "the estimate is still in 0 to 1, as degrade returns it, and the original "
