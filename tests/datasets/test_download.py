@@ -82,6 +82,21 @@ def after(seconds: float) -> Answer:
     return answer
 
 
+def stalled(request: BaseHTTPRequestHandler, body: bytes) -> None:
+    """Announce all, send half, and be silent."""
+    with suppress(OSError):  # the client is gone by then
+        truncated(request, body)
+        request.wfile.flush()
+        time.sleep(2.0)
+
+
+def turning(request: BaseHTTPRequestHandler, _: bytes) -> None:
+    """Send from one address to the same, without end, as a login page can."""
+    request.send_response(302)
+    request.send_header("Location", request.path)
+    request.end_headers()
+
+
 def in_turn(*answers: Answer) -> Answer:
     """Answer the first request so, the second so, and the later ones as the last."""
     left = list(answers)
@@ -367,6 +382,7 @@ def test_many_bad_files_are_counted_and_three_are_named(lab: Lab):
         (status(500), "127.0.0.1:{port} answers 500 Internal Server Error"),
         (status(429), "127.0.0.1:{port} answers 429 Too Many Requests: wait some"),
         (after(2.0), "127.0.0.1:{port} was silent for 0.4 s"),
+        (stalled, "127.0.0.1:{port} was silent for 0.4 s"),
     ],
 )
 def test_a_sick_server_ends_the_call_and_the_next_one_goes_on(
@@ -390,6 +406,14 @@ def test_a_sick_server_ends_the_call_and_the_next_one_goes_on(
     lab.fetch()
     assert set(lab.asked) == set(CONTENTS) - kept
     assert lab.right() == set(CONTENTS)
+
+
+def test_a_server_that_only_sends_elsewhere_is_not_said_to_be_out_of_reach(lab: Lab):
+    lab.answers = dict.fromkeys(CONTENTS, turning)
+    with pytest.raises(DataError) as caught:
+        lab.fetch(workers=1)
+    said = f"127.0.0.1:{lab.port} sends from one address to the next without end"
+    assert said in check_sentence(caught.value, lab)
 
 
 @pytest.mark.parametrize("bad", [status(503), truncated, corrupted])
@@ -423,6 +447,14 @@ def test_no_network(lab: Lab):
         lab.fetch(base_url="http://127.0.0.1:9")  # the discard port: nobody listens
     assert "127.0.0.1:9 cannot be reached" in check_sentence(caught.value, lab)
     assert lab.right() == set()
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example", "localhost:70000"])
+def test_a_host_that_cannot_be_is_not_said_to_have_sent_something(lab: Lab, host: str):
+    with pytest.raises(DataError) as caught:
+        lab.fetch(base_url=f"http://{host}/data")
+    text = check_sentence(caught.value, lab)
+    assert f"could not be downloaded: {host} is no possible address" in text
 
 
 def test_a_server_without_https_is_not_said_to_have_a_bad_certificate(lab: Lab):

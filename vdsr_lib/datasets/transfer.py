@@ -108,6 +108,7 @@ class Transfer:
         """Ask for one file once, and put it into its place when it is right."""
         import pooch
         from requests import RequestException
+        from urllib3.exceptions import LocationValueError
 
         downloader = pooch.HTTPDownloader(
             progressbar=_Watch(self.stop), chunk_size=_CHUNK, timeout=TIMEOUT
@@ -123,6 +124,8 @@ class Transfer:
             )
         except RequestException as error:
             raise _plain(error, urlsplit(address).netloc) from error
+        except LocationValueError as error:  # requests lets it through: http://a..b
+            raise _impossible(urlsplit(address).netloc) from error
         except ValueError as error:  # pooch: the sha256 differs
             reason = "what came has the wrong sha256"
             raise TransferError(reason, others_too=False) from error
@@ -186,9 +189,15 @@ def _put_in_place(arrived: Path, place: Path) -> None:
     arrived.replace(place)
 
 
+def _impossible(host: str) -> TransferError:
+    """Say that no host can be called so."""
+    return TransferError(f"{host} is no possible address", lasting=True)
+
+
 def _plain(error: RequestException, host: str) -> TransferError:
     """Say in a few words why a request failed, and whether others can succeed."""
     from requests import exceptions
+    from urllib3.exceptions import ReadTimeoutError
 
     if isinstance(error, exceptions.HTTPError) and error.response is not None:
         status = error.response.status_code
@@ -197,15 +206,21 @@ def _plain(error: RequestException, host: str) -> TransferError:
             return TransferError(f"{answer}: wait some minutes")
         server = status >= 500
         return TransferError(answer, lasting=not server, others_too=server)
+    if isinstance(error, exceptions.InvalidURL):
+        return _impossible(host)
+    silent = f"{host} was silent for {TIMEOUT:g} s"
+    if error.args and isinstance(error.args[0], ReadTimeoutError):  # half-way through
+        return TransferError(silent)
     reasons = {
-        exceptions.InvalidURL: f"{host} is no possible address",
         exceptions.SSLError: f"no secure connection to {host}: it has no https, or a "
         "certificate that is not trusted here",
         exceptions.ProxyError: "the proxy refuses the connection",
-        exceptions.Timeout: f"{host} was silent for {TIMEOUT:g} s",
+        exceptions.Timeout: silent,
+        exceptions.TooManyRedirects: f"{host} sends from one address to the next "
+        "without end",
         exceptions.ChunkedEncodingError: f"{host} broke the connection off",
     }
     for kind, reason in reasons.items():
         if isinstance(error, kind):
-            return TransferError(reason, lasting=kind is exceptions.InvalidURL)
+            return TransferError(reason)
     return TransferError(f"{host} cannot be reached")
