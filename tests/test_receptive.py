@@ -141,6 +141,25 @@ def test_the_network_is_left_as_it_was(picture):
     assert all(p.grad is None for p in net.parameters())
 
 
+def test_a_network_in_training_is_measured_as_it_is_used(picture):
+    """Fresh networks are in training mode, where layers learn from what they see."""
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3, padding=1),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.Dropout(0.5),
+        torch.nn.Conv2d(4, 1, 1),
+    )
+    net.receptive_field = 3
+    net[2].eval()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    field = effective_field(net, picture, 2)
+    assert [module.training for module in net] == [True, True, False, True]
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    np.testing.assert_array_equal(effective_field(net.eval(), picture, 2), field)
+
+
 @pytest.mark.parametrize(("count", "least"), [(1, 1), (7, 4), (32, 25)])
 def test_places_are_spread_and_keep_away_from_the_border(count, least):
     places = choose_places((60, 90), 20, count)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -25,6 +24,7 @@ from vdsr_lib.devices import (
     exact_convolutions,
     resolve_device,
 )
+from vdsr_lib.models._modes import evaluation_mode
 
 __all__ = ["evaluation_precision", "placed", "super_resolve"]
 
@@ -98,7 +98,7 @@ def super_resolve(
     chosen = evaluation_precision(model, precision)
     result = torch.empty_like(ilr)
     with (
-        _evaluation_mode(model),
+        evaluation_mode(model),
         exact_convolutions(),
         torch.inference_mode(),
         chosen.autocast(),
@@ -243,15 +243,3 @@ def _spans(length: int, side: int, halo: int) -> list[tuple[slice, slice, slice]
         kept = slice(start - first, stop - first)
         spans.append((slice(start, stop), slice(first, last), kept))
     return spans
-
-
-@contextmanager
-def _evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Put every module into evaluation mode, and back as each one was."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from vdsr_lib.models._modes import evaluation_mode
+
 __all__ = ["central_share", "central_side", "choose_places", "effective_field"]
 
 Place: TypeAlias = tuple[int, int]
@@ -35,8 +37,9 @@ def effective_field(
     Parameters
     ----------
     model : VDSR, SRCNN or another module with a ``receptive_field``
-        (B, 1, H, W) to the same. It is left as it was. One that adds its input at the
-        end says so as VDSR does, with an attribute ``residual`` that is True.
+        (B, 1, H, W) to the same. It is measured in evaluation mode, where its
+        parameters are, and left as it was. One that adds its input at the end says so
+        as VDSR does, with an attribute ``residual`` that is True.
     ilr : (H, W) array, or tensor on the CPU, of float
         A picture in [16/255, 235/255], as large as the receptive field at least.
     places : int or sequence of (row, column), default 32
@@ -229,7 +232,7 @@ def _gradient(
 ) -> torch.Tensor:
     """Return the gradient of one output pixel of each window, (N, 1, h, w)."""
     like = next(model.parameters(), windows)
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), evaluation_mode(model):
         # A copy: what was made in inference mode can have no gradient.
         source = windows.to(like.device, like.dtype).clone().requires_grad_()
         output = model(source)  # (N, 1, h, w)
