@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from vdsr_lib.experiments import (
     Pictures,
     Recording,
     RunStore,
+    StoppedError,
     recorded,
     results,
     run_experiment,
@@ -58,6 +60,45 @@ def test_experiment_trains_once_and_tells_the_monitor(
     other = run_experiment(experiment, seed=1, **options)
     assert witness.started == 4
     assert not np.allclose(other.table.psnr, first.table.psnr, atol=1e-6)
+
+
+class Late(Witness):
+    """A monitor that asks for a stop, in one of two ways, after a run's last step."""
+
+    def __init__(self, wanted: str, *, by_signal: bool) -> None:
+        super().__init__()
+        self.wanted, self.by_signal = wanted, by_signal
+
+    def start(self, config: Any, total_steps: int) -> None:
+        super().start(config, total_steps)
+        self.stop_requested = False
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        if record["step"] == 8 and self.announced[-1] == self.wanted:
+            if self.by_signal:
+                signal.raise_signal(signal.SIGINT)
+            else:
+                self.stop_requested = True
+
+
+@pytest.mark.parametrize("by_signal", [True, False])
+def test_a_stop_that_comes_too_late_for_a_run_stops_the_next_one(
+    by_signal: bool, experiment: Experiment, tmp_path: Path
+):
+    """Validation at a run's end takes long at the paper's size: a stop comes then."""
+    late = Late("tiny", by_signal=by_signal)
+    options: dict[str, Any] = {"store": tmp_path, "device": "cpu", "monitor": late}
+    with pytest.raises(StoppedError, match=r"after the run 'tiny'.*same call goes on"):
+        run_experiment(experiment, **options)
+    assert late.announced == ["tiny"]
+    assert len(list(RunStore(tmp_path))) == 1
+    result = run_experiment(experiment, **options)  # finds the first, makes the second
+    assert late.started == 2
+    assert set(result.models) == {"tiny", "plain"}
+
+    last = Late("plain", by_signal=by_signal)  # and after it nothing is left to stop
+    options |= {"store": tmp_path / "other", "monitor": last}
+    assert set(run_experiment(experiment, **options).models) == {"tiny", "plain"}
 
 
 def test_other_pictures_in_the_same_folder_are_another_run(

@@ -201,6 +201,19 @@ def test_a_wish_to_stop_is_told_from_the_time(tmp_path: Path):
     assert (store.path(tasks[0].key) / "training" / "checkpoint.safetensors").is_file()
 
 
+def test_a_wish_to_stop_that_comes_too_late_for_a_run_stops_the_next(tmp_path: Path):
+    class Late(Silent):
+        def epoch(self, record):
+            self.stop_requested = record["step"] == 8
+
+    tasks = tasks_of(["tiny"], "quick")
+    store = RunStore(tmp_path)
+    sweep = make_all(tasks, store=store, device="cpu", monitor=Late(), budget=600)
+    assert (sweep.made, sweep.left) == (tuple(tasks[:1]), tuple(tasks[1:]))
+    assert sweep.interrupted
+    assert tasks[0].key in store
+
+
 def test_test_pictures_are_not_needed_but_all_others_are(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ):

@@ -84,8 +84,9 @@ def run_experiment(
     LabError
         If no run can be kept in `store`; nothing has been trained then.
     StoppedError
-        If a run was stopped: call again to go on from its checkpoint. A temporary
-        folder is kept then, and the text says where.
+        If a run was stopped, or a stop came too late for one and others are left: call
+        again to go on from there. A temporary folder is kept then, and the text says
+        where.
     RunError
         If the store holds a damaged run, or the scheduler or its workers do not
         answer. A run that diverges is a result and raises nothing.
@@ -117,10 +118,15 @@ def run_experiment(
                 device=device,
                 monitor=watcher,
             )
-        for run in runs:
+        for number, run in enumerate(runs, 1):
             if scheduler is None:
                 tell(watcher, "begin_run", run.name)
             made = make_run(run, seed, store=opened, material=material, monitor=watcher)
+            if made.history.stop_asked and any(costs[number:]):
+                raise StoppedError(
+                    f"stopped after the run {run.name!r}, which is finished and kept "
+                    f"in {opened.folder}: the same call goes on with the others"
+                )
             finished[run.name] = made
             tables += score_run(run, made, opened, material)
     return ExperimentResult.of(experiment, profile, seed, finished, tables)

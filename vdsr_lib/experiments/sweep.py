@@ -237,6 +237,9 @@ def _in_turn(
             return Sweep(tuple(made), left, not monitor.is_over(), tuple(failed))
         (failed if isinstance(outcome, Exception) else made).append(task)
         told(task, outcome)
+        late = isinstance(outcome, FinishedRun) and outcome.history.stop_asked
+        if late and left[1:]:  # the stop came after the run's last step
+            return Sweep(tuple(made), left[1:], not monitor.is_over(), tuple(failed))
         del outcome  # an error holds on to the tensors of what failed
     return Sweep(tuple(made), (), failed=tuple(failed))
 

@@ -52,6 +52,9 @@ class History:
         Where the recipe asks for a `trace`, one row a step: ``step``, and the step's
         own ``loss``, ``gradient_norm`` and ``clipped_share``. A step that diverged is
         the last. Empty otherwise.
+    stop_asked : bool
+        Whether a stop was asked for while the run was made, be it too late: after the
+        last step. It is not saved.
     """
 
     epochs: list[Row] = field(default_factory=list)
@@ -59,6 +62,7 @@ class History:
     finished: bool = False
     precision: str = ""
     steps: list[Row] = field(default_factory=list)
+    stop_asked: bool = field(default=False, compare=False, repr=False)
 
     def __repr__(self) -> str:
         """Return where the run stands: its last row in short."""

@@ -130,6 +130,7 @@ class Loop:
             self.watchers.fail(error)
             raise
         finally:
+            ledger.history.stop_asked = self._hears_a_wish(interruption)
             monitor.finish(ledger.history)
 
     def checkpoint(self) -> Checkpoint:
@@ -212,8 +213,11 @@ class Loop:
         return min(self.steps_per_epoch, position.done + left)
 
     def _is_asked_to_stop(self, interruption: Interruption) -> bool:
-        asked = self.watchers.monitor.stop_requested or interruption.requested
-        return self.processes.any(asked)
+        return self.processes.any(self._hears_a_wish(interruption))
+
+    def _hears_a_wish(self, interruption: Interruption) -> bool:
+        """Say whether this process was asked to stop."""
+        return bool(self.watchers.monitor.stop_requested or interruption.requested)
 
     def _enter(self, *, wait: bool) -> None:
         """Enter into the books what is known of the steps made."""
