@@ -168,6 +168,11 @@ def test_differing_boxes_are_the_brute_force_maximum_and_apart():
     assert second.left <= 6
 
 
+def test_boxes_of_no_pictures_are_refused():
+    with pytest.raises(ValueError, match="no picture to compare"):
+        figures.differing_boxes([])
+
+
 def test_no_more_boxes_than_fit():
     tiny = np.zeros((5, 7), np.uint8)
     assert figures.differing_boxes([tiny], count=3, size=48) == [(0, 0, 5, 7)]
@@ -185,6 +190,8 @@ def test_no_more_boxes_than_fit():
         ({"a": (4, 5)}, {"crops": []}, "crops is empty"),
         ({"a": (4, 5)}, {"crops": 0}, "at least 1, got 0"),
         ({"a": (4, 5)}, {"zoom": 0}, "zoom must be at least 1, got 0"),
+        ({"a": (4, 5)}, {"crop_size": 0}, "size must be at least 1, got 0"),
+        ({"a": (0, 5)}, {}, r"'a' must have rows and columns, got shape \(0, 5\)"),
     ],
 )
 def test_comparison_says_what_is_wrong(pictures, options, sentence):
@@ -220,6 +227,26 @@ def test_difference_shows_signed_levels_on_one_scale(scene):
     assert red > blue  # too bright is red
     assert "root mean square 9.00 levels" in texts(figure)
     assert "error (8-bit levels)" in texts(figure)
+
+
+def test_a_difference_is_from_the_reference_whatever_an_estimate_is_called():
+    true = np.full((4, 5), 100, np.uint8)
+    figure = figures.difference(true, {"": true + 3, "other": true + 1})
+    shown = [np.unique(axes.images[0].get_array()).tolist() for axes in figure.axes[:2]]
+    assert shown == [[3.0], [1.0]]
+
+
+@pytest.mark.parametrize(
+    ("estimates", "sentence"),
+    [
+        ({}, "no picture to show"),
+        ({"a": (4, 6)}, r"the reference has \(4, 5\) and the estimates \(4, 6\)"),
+    ],
+)
+def test_difference_refuses_what_it_cannot_compare(estimates, sentence):
+    arrays = {name: np.zeros(shape, np.uint8) for name, shape in estimates.items()}
+    with pytest.raises(ValueError, match=sentence):
+        figures.difference(np.zeros((4, 5), np.uint8), arrays)
 
 
 def test_difference_says_what_it_is_a_difference_of(scene):
@@ -378,6 +405,11 @@ def test_dots_refuse_rows_that_differ():
         figures.dots({"a": {"x2": 1.0}, "b": {"x3": 1.0}}, xlabel="dB")
     with pytest.raises(ValueError, match="no row"):
         figures.dots({}, xlabel="dB")
+    row = {f"x{scale}": 1.0 for scale in range(8)}
+    with pytest.raises(ValueError, match="at most 7 series, got 8"):
+        figures.dots({"a": row}, xlabel="dB")
+    row.popitem()
+    assert len(figures.dots({"a": row}, xlabel="dB").axes[0].get_legend().texts) == 7
 
 
 def test_kernel_draws_the_weights_where_they_are():

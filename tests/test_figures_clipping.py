@@ -42,6 +42,7 @@ def test_gradient_histogram_marks_the_limits_within_the_axis():
         ({"g": [0.0, 0.0]}, {}, "not all 0"),
         ({"g": [np.nan]}, {}, "finite"),
         ({"g": [1.0]}, {"none": 0.0}, "limits must be above 0"),
+        ({"g": [1.0]}, {"none": np.inf}, "limits must be above 0 and finite"),
     ],
 )
 def test_gradient_histogram_refuses_what_has_no_place(elements, limits, message):

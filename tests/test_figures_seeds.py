@@ -39,6 +39,24 @@ def test_the_papers_points_may_carry_a_guess_of_their_noise():
     np.testing.assert_allclose(ends[:, 1] - ends[:, 0], 0.08)
 
 
+def test_one_legend_names_what_any_panel_shows():
+    runs = {"x2": ([3, 4], [30.0, 31.0]), "x3": ([3, 3], [28.0, 29.0])}
+    figure = figures.seeds(
+        runs,
+        paper={"x3": ([3], [28.4])},
+        levels={"x3": 27.0},
+        xlabel="depth",
+        ylabel="PSNR (dB)",
+    )
+    (legend,) = figure.legends
+    assert sorted(text.get_text() for text in legend.get_texts()) == [
+        "bicubic",
+        "mean and standard error",
+        "one run",
+        "the paper, one run each",
+    ]
+
+
 def test_a_single_run_has_no_bar_and_a_diverged_one_no_point():
     runs = {"x2": ([3, 4], [30.0, np.nan])}
     axes = figures.seeds(runs, xlabel="depth", ylabel="PSNR (dB)").axes[0]

@@ -125,7 +125,7 @@ def dots(
     Raises
     ------
     ValueError
-        If there is no row, or the rows differ in their series.
+        If there is no row, the rows differ in their series, or these are more than 7.
     """
     rows = _mapping(rows)
     ring_name, ring_table = rings or ("", {})
@@ -220,6 +220,11 @@ def _series(rows: Mapping[str, Mapping[str, float]]) -> list[str]:
                 f"rows must share their series, but {first!r} has {series} and "
                 f"{name!r} has {list(row)}"
             )
+    if len(series) > len(MARKERS):
+        raise ValueError(
+            f"a row has at most {len(MARKERS)} series, got {len(series)}: draw them in "
+            "several figures"
+        )
     return series
 
 

@@ -67,9 +67,18 @@ def differing_boxes(
     -------
     list of Box
         The square with the largest mean absolute difference first.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture, their sizes differ, or `size` is below 1.
     """
     from scipy.ndimage import uniform_filter
 
+    if not len(pictures):
+        raise ValueError("there is no picture to compare: give at least one")
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
     lumas = np.stack([luma_levels(picture) for picture in pictures])
     target = lumas.mean(axis=0) if reference is None else luma_levels(reference)
     height, width = target.shape
@@ -139,6 +148,10 @@ def _one_to_8bit(name: str, picture: NDArray[Any]) -> NDArray[np.uint8]:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise ValueError(
             f"picture {name!r} must be (H, W) or (H, W, 3), got shape {array.shape}"
+        )
+    if not array.size:
+        raise ValueError(
+            f"picture {name!r} must have rows and columns, got shape {array.shape}"
         )
     if array.dtype == np.uint8:
         return array

@@ -59,14 +59,14 @@ def gradient_histogram(
     ------
     ValueError
         If there is no gradient, an element is not finite, all elements are 0, or a
-        limit is not above 0.
+        limit is not above 0 and finite.
     """
     arrays = {name: _sizes(name, array) for name, array in elements.items()}
     marks = dict(limits or {})
     if not arrays:
         raise ValueError("there is no gradient to draw: give at least one")
-    if any(not mark > 0 for mark in marks.values()):
-        raise ValueError(f"limits must be above 0, got {marks}")
+    if any(not 0 < mark < np.inf for mark in marks.values()):
+        raise ValueError(f"limits must be above 0 and finite, got {marks}")
     edges = _edges([*arrays.values(), np.array([*marks.values()])])
     figure, axes = chart(height=3.8)
     labelled = {

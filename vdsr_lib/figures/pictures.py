@@ -114,8 +114,13 @@ def difference(
     """
     if limit is not None and not limit > 0:
         raise ValueError(f"limit must be positive, in 8-bit levels; got {limit}")
-    shown = to_8bit({"": reference, **estimates})
-    true = luma_levels(shown.pop(""))
+    true = luma_levels(to_8bit({"reference": reference})["reference"])
+    shown = to_8bit(estimates)
+    if (size := next(iter(shown.values())).shape[:2]) != true.shape:
+        raise ValueError(
+            "pictures must have one size, but the reference has "
+            f"{true.shape} and the estimates {size}: crop or resize them first"
+        )
     maps = {name: luma_levels(array) - true for name, array in shown.items()}
     if limit is None:
         largest = np.abs(np.stack(list(maps.values())))

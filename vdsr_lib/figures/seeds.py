@@ -77,8 +77,11 @@ def seeds(
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.axes[0].set_ylabel(ylabel)
     figure.supxlabel(xlabel, fontsize=10.5)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    pairs = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in row]
+    named = {label: handle for panel in pairs for handle, label in panel}
+    figure.legend(
+        [*named.values()], [*named], loc="outside upper center", ncols=len(named)
+    )
     return figure
 
 
