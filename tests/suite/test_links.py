@@ -379,6 +379,18 @@ def test_links_to_a_lesson_sleep_until_its_page_is_there(
     assert dead_links_but_mail(folder) == []
 
 
+def test_a_page_of_somebody_elses_in_the_folder_costs_nobody_the_report(
+    project: Path, tmp_path: Path
+) -> None:
+    folder = make(project, tmp_path / "out", "01_x")
+    (folder / "mine.html").write_bytes("<p>Eté".encode("latin-1"))
+    (folder / "folder.html").mkdir()
+    (folder / "gone.html").symlink_to("nowhere")
+    make(project, tmp_path / "out", "02_y")
+    assert ("lesson", "02_y.html") in links(folder / "01_x.html")
+    assert (folder / "mine.html").read_bytes() == "<p>Eté".encode("latin-1")
+
+
 def test_links_stay_as_written_where_nobody_changes_them() -> None:
     cells = [nbformat.v4.new_markdown_cell("[a](02_y.ipynb) [b](../docs/x.md)")]
     text = lesson_html(nbformat.v4.new_notebook(cells=cells), "A lesson")

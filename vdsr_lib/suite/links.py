@@ -219,10 +219,14 @@ def wake(folder: Path) -> None:
     Parameters
     ----------
     folder : pathlib.Path
-        The edition. A page that an earlier run made is changed, too.
+        The edition. A page that an earlier run made is changed, too. What is not a
+        page in UTF-8 is somebody else's, and stays.
     """
     for path in sorted(folder.rglob("*.html")):
-        text = path.read_text("utf-8")
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
         awake = _ASLEEP.sub(partial(_awake, path.parent), text)
         if awake != text:
             write_atomically(path, awake)
