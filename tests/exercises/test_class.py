@@ -302,6 +302,19 @@ def test_a_course_is_not_written_over_somebody_elses(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["nbgrader_config.py"]
 
 
+@pytest.mark.parametrize("name", ['a "b"', "", "a\nb", "a/b", "a\\", ".."])
+def test_a_course_id_that_breaks_its_configuration_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(ValueError, match=r"course must be .* got "):
+        make_course(tmp_path / "course", course=name)
+    assert not list(tmp_path.iterdir())
+    make_course(tmp_path / "course", course="SR-2026_b.1")
+    config = (tmp_path / "course" / "nbgrader_config.py").read_text()
+    compile(config, "nbgrader_config.py", "exec")
+    assert '"SR-2026_b.1"' in config
+
+
 def test_without_nbgrader_the_extra_of_this_project_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -43,7 +44,7 @@ def make_course(
         New, or made by this function before; then its sources are renewed, and
         submissions, grades and feedback stay as they are.
     course : str
-        nbgrader's course id, letters and digits.
+        nbgrader's course id: letters, digits, and - _ . after the first of them.
     seed : int, optional
         A variant: each assignment's parameters are drawn with this seed, see
         `vdsr_lib.exercises.variants.variant`. The sources' own, if not given.
@@ -59,7 +60,14 @@ def make_course(
     ------
     LabError
         If the folder holds somebody else's nbgrader_config.py.
+    ValueError
+        If `course` holds something else than those.
     """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", course):  # it goes into code
+        raise ValueError(
+            "course must be letters and digits, perhaps with - _ . between them, got "
+            f"{course!r}"
+        )
     folder = from_home(folder)
     config = folder / "nbgrader_config.py"
     if config.exists() and "vdsr exercises course" not in config.read_text("utf-8"):
