@@ -10,6 +10,7 @@ import warnings
 from time import perf_counter
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -218,6 +219,33 @@ def test_a_score_does_not_take_the_place_of_what_training_measures(
 ):
     with pytest.raises(ValueError, match=f"validate calls a score {name}, as the hist"):
         run(make_model(), patches, recipe(), validate=lambda _: {name: 1.0})
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        (None, "got None"),
+        (36.1, r"got 36\.1"),
+        ({2: 36.1}, r"got \{2: 36\.1\}"),
+        ({"psnr_x2": None}, "got {'psnr_x2': None}"),
+        ({"psnr_x2": [36.1, 30.2]}, r"got {'psnr_x2': \[36"),
+    ],
+)
+def test_a_validation_that_returns_no_scores_is_named(
+    make_model, patches, returned, said
+):
+    """A forgotten return, for one."""
+    sentence = rf"validate must return a number for each name, .*{said}"
+    with pytest.raises(TypeError, match=sentence):
+        run(make_model(), patches, recipe(), validate=lambda _: returned)
+
+
+def test_a_score_may_be_any_number(make_model, patches):
+    scores = {"a": np.float32(1.5), "b": torch.tensor([2.5]), "c": 3, "d": True}
+    history = run(make_model(), patches, recipe(), validate=lambda _: scores)
+    found = [history.epochs[0][name] for name in scores]
+    assert found == [1.5, 2.5, 3.0, 1.0]
+    assert {type(each) for each in found} == {float}
 
 
 class Dropping(nn.Module):

@@ -100,9 +100,9 @@ def train(
         has no `run_dir`, the network changes the size of its input or has weights
         that are not float32, or `validate` gives a score the name of one of the
         history's own columns.
-
     TypeError
-        If the network returns anything but a tensor.
+        If the network returns anything but a tensor, or `validate` anything but numbers
+        by name.
 
     Warns
     -----

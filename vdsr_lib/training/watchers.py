@@ -10,6 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
+from vdsr_lib.errors import shortened
 from vdsr_lib.training.diagnosis import StuckAtBicubicWarning
 from vdsr_lib.training.history import COLUMNS, Row
 from vdsr_lib.training.monitors import Monitor, Silent, tell
@@ -65,11 +66,13 @@ class Watchers:
         ------
         ValueError
             If a score has the name of a column that every history has.
+        TypeError
+            If what it returned are no numbers by name.
         """
         if self.validate is None:
             return None
         model.eval()
-        scores = {name: float(score) for name, score in self.validate(model).items()}
+        scores = _numbers_by_name(self.validate(model))
         model.train()
         if taken := sorted(COLUMNS & scores.keys()):
             raise ValueError(
@@ -97,3 +100,19 @@ class Watchers:
         if self.on_epoch is not None:
             self.on_epoch(model, row)
             model.train()  # whatever mode it was left in
+
+
+def _numbers_by_name(returned: object) -> Row:
+    """Return scores as floats, or refuse what a validation has returned."""
+    wrong = TypeError(
+        "validate must return a number for each name, such as {'psnr_x2': 36.1}, got "
+        f"{shortened(repr(returned))}"
+    )
+    if not isinstance(returned, Mapping):
+        raise wrong
+    if not all(isinstance(name, str) for name in returned):
+        raise wrong
+    try:
+        return {name: float(score) for name, score in returned.items()}
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise wrong from error
