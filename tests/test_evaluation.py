@@ -264,6 +264,20 @@ def test_the_name_of_a_set_is_no_pictures(name) -> None:
         evaluate("bicubic", name, (2,))
 
 
+@pytest.mark.parametrize("shape", [(SIDE, SIDE), (SIDE, SIDE, 3)])
+@pytest.mark.parametrize("measure", [evaluate, validator])
+def test_one_picture_and_one_scale_alone_are_refused_in_words(measure, shape):
+    """Other functions take them so: its rows would pass for pictures."""
+    given = () if measure is validator else ("bicubic",)
+    picture = np.zeros(shape, np.uint8)
+    with pytest.raises(TypeError, match=r"images must be several.*\[picture\]"):
+        measure(*given, picture)
+    for scale in (2, 2.5, np.int64(3)):
+        with pytest.raises(TypeError, match=rf"scales must be several.*\({scale:g},\)"):
+            measure(*given, [picture], scale)
+    assert measure(*given, np.stack([picture, picture]), [2]) is not None
+
+
 def test_the_validator_names_a_picture_that_it_cannot_measure(grey) -> None:
     with pytest.raises(ValueError, match=r"^picture 'small' at scale 2: .* of 4 x 4"):
         validator({"large": grey, "small": grey[:4, :4]})

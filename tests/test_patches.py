@@ -294,6 +294,16 @@ def test_the_name_of_a_set_is_no_pictures(name):
         PatchSet.from_images(name, (2,))
 
 
+@pytest.mark.parametrize("colour", [True, False])
+def test_one_picture_and_one_scale_alone_are_refused_in_words(colour):
+    one = picture(30, 30, colour=colour)
+    with pytest.raises(TypeError, match=r"images must be several.*\[picture\]"):
+        PatchSet.from_images(one, patch_size=9)
+    with pytest.raises(TypeError, match=r"scales must be several.*\(3,\)"):
+        PatchSet.from_images([one], 3, patch_size=9)
+    assert len(PatchSet.from_images(np.stack([one, one]), [3], patch_size=9)) == 18
+
+
 def test_a_device_is_named_as_everywhere():
     pictures = [np.zeros((9, 9), np.uint8)]
     made = PatchSet.from_images(pictures, (2,), patch_size=4, device="auto")

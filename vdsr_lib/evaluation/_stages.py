@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from vdsr_lib.images import check_scale, crop_to_multiple, degrade
-from vdsr_lib.images.reading import refuse_name
+from vdsr_lib.images import crop_to_multiple, degrade
+from vdsr_lib.images.degradation import check_scales
+from vdsr_lib.images.reading import require_pictures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,7 @@ Images: TypeAlias = "Mapping[str, NDArray[np.uint8]] | Sequence[NDArray[np.uint8
 
 def named(images: Images) -> dict[str, NDArray[np.uint8]]:
     """Return the pictures by name; numbers where there are no names."""
-    refuse_name(images)
+    require_pictures(images)
     if not isinstance(images, Mapping):
         images = {str(number): image for number, image in enumerate(images)}
     if not images:
@@ -31,7 +32,7 @@ def named(images: Images) -> dict[str, NDArray[np.uint8]]:
 
 def factors(scales: Iterable[float]) -> list[float]:
     """Return the checked scales; whole ones as integers, to be printed so."""
-    factors = [check_scale(scale) for scale in scales]
+    factors = check_scales(scales)
     if not factors:
         raise ValueError("there is no scale to evaluate at: scales is empty")
     return [int(factor) if factor.is_integer() else factor for factor in factors]

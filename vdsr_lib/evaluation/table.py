@@ -68,7 +68,8 @@ def evaluate(
         If there is no picture, a picture is smaller than the 11 pixels of an SSIM
         window and the shaved border, or a scale or the device is wrong.
     TypeError
-        If a picture is not uint8, or `images` or `model` is of another kind.
+        If a picture is not uint8, `images` is one picture, `scales` a number, or
+        `images` or `model` of another kind.
     WeightsError
         If `model` names no weights.
 

@@ -7,6 +7,7 @@ scale and up again. Every deviation costs: see the lesson on protocols.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
@@ -17,7 +18,13 @@ from numpy.typing import NDArray
 from vdsr_lib.images.colour import Image, require_unit_range
 from vdsr_lib.resize import imresize
 
-__all__ = ["LUMA_RANGE", "check_scale", "crop_to_multiple", "degrade"]
+__all__ = [
+    "LUMA_RANGE",
+    "check_scale",
+    "check_scales",
+    "crop_to_multiple",
+    "degrade",
+]
 
 LUMA_RANGE = (16 / 255, 235 / 255)
 """Black and white of BT.601 studio-range luma, as fractions of 255."""
@@ -51,6 +58,34 @@ def check_scale(scale: object) -> float:
     if not _SMALLEST_SCALE <= value <= _LARGEST_SCALE:
         raise ValueError(f"scale must be in [1.1, 8], got {value:g}")
     return value
+
+
+def check_scales(scales: Iterable[object]) -> list[float]:
+    """Return several scale factors, each checked as `check_scale` does.
+
+    Parameters
+    ----------
+    scales : iterable of float
+        Each in [1.1, 8].
+
+    Returns
+    -------
+    list of float
+        `scales`.
+
+    Raises
+    ------
+    ValueError
+        If one lies outside [1.1, 8] or is NaN.
+    TypeError
+        If one is not a real number, or `scales` is a number itself.
+    """
+    if isinstance(scales, Real):
+        raise TypeError(
+            f"scales must be several, as a tuple or list, got {scales!r}: give one "
+            f"scale as ({float(scales):g},)"
+        )
+    return [check_scale(scale) for scale in scales]
 
 
 def crop_to_multiple(image: Image, scale: float) -> Image:

@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
+import numpy as np
 from PIL import Image, ImageFile
 
 from vdsr_lib._files import from_home
@@ -50,15 +51,22 @@ class _UnknownTiffError(Exception):
     """A TIFF file of a kind that Pillow does not know."""
 
 
-def refuse_name(images: object) -> None:
-    """Raise TypeError for the name of a set or folder, where its pictures are wanted.
+def require_pictures(images: object) -> None:
+    """Raise TypeError for a name, or for one picture, where pictures are wanted.
 
-    A string is a sequence too: of letters, which would be taken for pictures.
+    A string is a sequence too, of letters, and so is a picture, of its rows: both would
+    be taken for pictures.
     """
     if isinstance(images, (str, os.PathLike)):
         raise TypeError(
             "images must be pictures, by name or in a sequence: "
             f"load_images({str(images)!r}) reads a set or folder"
+        )
+    shape = np.shape(images) if isinstance(images, np.ndarray) else (0,) * 4
+    if len(shape) < 3 or (len(shape) == 3 and shape[2] == 3):
+        raise TypeError(
+            "images must be several, by name or in a sequence, got one array of shape "
+            f"{shape}: give a picture alone as [picture]"
         )
 
 

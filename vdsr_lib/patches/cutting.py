@@ -11,8 +11,9 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from vdsr_lib.images import check_scale, crop_to_multiple, degrade, to_luma
-from vdsr_lib.images.reading import refuse_name
+from vdsr_lib.images import crop_to_multiple, degrade, to_luma
+from vdsr_lib.images.degradation import check_scales
+from vdsr_lib.images.reading import require_pictures
 
 __all__ = ["Images", "cut_patches"]
 
@@ -40,7 +41,7 @@ def cut_patches(
         raise ValueError(
             f"patch_size and stride must be at least 1, got {patch_size}, {stride}"
         )
-    factors = [check_scale(scale) for scale in scales]
+    factors = check_scales(scales)
     lumas = _lumas(images)
     grids = [_grid(luma, s, patch_size, stride) for luma in lumas for s in factors]
     count = sum(rows * columns for rows, columns in grids)
@@ -66,7 +67,7 @@ def cut_patches(
 
 def _lumas(images: Any) -> list[NDArray[np.uint8]]:
     """Return the luma of each picture; an error names the picture."""
-    refuse_name(images)
+    require_pictures(images)
     named = images if isinstance(images, Mapping) else dict(enumerate(images))
     lumas = []
     for name, image in named.items():

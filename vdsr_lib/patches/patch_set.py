@@ -118,7 +118,8 @@ class PatchSet:
             If there are no pictures or scales, a size is below 1, a scale is out of
             range, no picture is as large as a patch, or there is no such device.
         TypeError
-            If a picture is not uint8, or `images` is the name of a set or folder.
+            If a picture is not uint8, `images` is one picture or the name of a set or
+            folder, or `scales` is a number.
         """
         place = resolve_device(device)
         tensors = cut_patches(
