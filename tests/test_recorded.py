@@ -310,7 +310,7 @@ def test_what_is_said_of_patches_in_four_flips_is_what_is_recorded():
         f"lies {apart['overlap'].mean():.2f} below it and patches that touch "
         f"{apart['touch'].mean():.2f}; from epoch 21 on"
     ) in text
-    assert f"nowhere more than {apart['flips'][21:].abs().max():.2f} away" in text
+    assert f"nowhere more than {apart['flips'].loc[21:].abs().max():.2f} away" in text
     theirs, _ = curves("flips", 0.01)
     lower = {name: below(name, 0.01) for name in files}
     side = "below" if lower["flips"].mean() > 0 else "above"
