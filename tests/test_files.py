@@ -156,7 +156,7 @@ def test_lessons_and_courses_are_looked_for_where_they_are_written(
     assert [lesson.path for lesson in find_lessons(folder="~/out")] == built
     make_course(Path("~/course"))
     assert (home / "course" / "exchange").is_dir()
-    monkeypatch.setattr(reproduction, "_in_turn", lambda *_, **__: [])
+    monkeypatch.setattr(reproduction, "_run", lambda *_, **__: [])
     reproduction.reproduce([], "~/results", device="cpu")
     assert (home / "results" / "report.html").is_file()
     assert not list(Path.cwd().iterdir())
