@@ -71,6 +71,20 @@ def test_it_trains_and_writes_weights_with_their_card(pictures, tmp_path):
     assert load_model(output).depth == 3
 
 
+def test_a_score_without_bounds_costs_no_weights(pictures, tmp_path):
+    """The PSNR of a picture of one grey may be infinite, which JSON cannot hold."""
+    grey = tmp_path / "grey"
+    grey.mkdir()
+    Image.fromarray(np.full((48, 48), 128, np.uint8)).save(grey / "grey.png")
+    output = tmp_path / "net.safetensors"
+    more = ("--max-steps", "1", "--learning-rate", "1e-6", "--output", str(output))
+    result = call(*options(pictures, "--validate", str(grey), *more))
+    assert result.exit_code == 0, result.output
+    assert "inf" in result.output
+    assert read_card(output)["scores"] == {}
+    assert load_model(output).depth == 3
+
+
 def test_the_card_names_the_device_that_trained(pictures, tmp_path, monkeypatch):
     """Where there is a GPU too, "auto" is another than the one that was asked for."""
     asked: list[object] = []
@@ -240,9 +254,10 @@ def test_a_run_goes_on_with_the_weights_it_began_with_alone(pictures, tmp_path):
     assert f"holds a run that began with {weights[0]}: give the same" in said
     said = str(call(*options(pictures, *folder)).exception)
     assert f"holds a run that began with {weights[0]}: give the same" in said
-    (tmp_path / "run/start.json").write_text("{")
-    said = str(call(*common_, "--start", weights[0]).exception)
-    assert f"{tmp_path / 'run/start.json'} is damaged" in said
+    for foreign in ("{", "[1]", "{}", '{"sha256": "1"}'):
+        (tmp_path / "run/start.json").write_text(foreign)
+        said = str(call(*common_, "--start", weights[0]).exception)
+        assert f"{tmp_path / 'run/start.json'} is damaged" in said
     fresh = ["--run-dir", str(tmp_path / "fresh"), "--resume", "--max-steps", "2"]
     assert call(*options(pictures, *fresh)).exit_code == 0
     said = str(

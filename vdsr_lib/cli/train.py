@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -233,13 +234,14 @@ def _remember(run_dir: Path, origin: dict[str, str] | None) -> None:
     from vdsr_lib.training.run_folder import holds_run
 
     file = from_home(run_dir) / "start.json"
+    began, first = "fresh weights", None
     try:
-        known = json.loads(file.read_text("utf-8")) if file.exists() else None
-    except ValueError as error:
+        if file.exists():
+            known = json.loads(file.read_text("utf-8"))
+            began, first = known["weights"], known["sha256"]
+    except (ValueError, TypeError, KeyError) as error:
         raise LabError(f"{file} is damaged ({error}): take another --run-dir") from None
-    first, now = (each and each["sha256"] for each in (known, origin))
-    if holds_run(run_dir) and first != now:
-        began = known["weights"] if known else "fresh weights"
+    if holds_run(run_dir) and first != (origin and origin["sha256"]):
         raise LabError(
             f"{run_dir} holds a run that began with {began}: give the same --start, or "
             "another --run-dir"
@@ -362,10 +364,12 @@ def _save(
     from vdsr_lib.weights import save_model
 
     last = history.epochs[-1]
+    scores = {k: v for k, v in last.items() if k.startswith(("psnr", "ssim"))}
     card = {
         "recipe": config.to_dict(),
         **facts,
-        "scores": {k: v for k, v in last.items() if k.startswith(("psnr", "ssim"))},
+        # JSON has no infinite number, and weights are not lost for one.
+        "scores": {k: v for k, v in scores.items() if math.isfinite(v)},
         "precision": history.precision,
         "machine": machine,
         "commit": machine["commit"],
