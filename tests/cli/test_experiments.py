@@ -402,6 +402,9 @@ def test_a_run_that_fails_does_not_hide_those_that_are_left(long: Experiment, tm
         (["run", "tiny", "half", "--scheduler", "local"], "--scheduler goes with one"),
         (["run", "--all", "--output", "x.json"], "--output goes with one experiment"),
         (["run", "tiny", "tinny"], "no experiment 'tinny' (did you mean 'tiny'?)"),
+        (["run", "tiny", "--only", "", "--budget", "9"], "no run fits ''; there are"),
+        (["run", "tiny:", "half"], "no run fits ''; there are 'one', 'two'"),
+        (["run", "tiny:"], "no run fits ''; there are 'one', 'two'"),
     ],
 )
 def test_a_mistake_about_many_runs(

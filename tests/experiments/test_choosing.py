@@ -52,6 +52,13 @@ def test_a_name_with_a_plus_is_itself():
     assert [r.name for r in chosen_runs(runs, "T91, 291")] == ["T91", "291"]
 
 
+def test_a_name_with_brackets_is_itself():
+    runs = tuple(replace(TABLE1[n], name=f"theta [1e-{n}]") for n in range(2))
+    assert chosen_runs(runs, "theta [1e-1]") == runs[1:]
+    assert chosen_runs(runs, "theta [1e-1], Theta [1e-0]") == runs
+    assert chosen_runs(runs, "theta ?1e-[0]?") == runs[:1]
+
+
 @pytest.mark.parametrize(
     ("only", "expected"),
     [

@@ -123,10 +123,10 @@ def _run_one(
     device, store, scheduler, output = how
     if output is not None:
         require_writable(output)
-    name, _, part = text.partition(":")
+    name, colon, part = text.partition(":")
     if only is not None:
         _refuse_twice(text)
-    experiment = narrowed(get_experiment(name), profile, part or only)
+    experiment = narrowed(get_experiment(name), profile, part if colon else only)
     kept = RunStore(store)
     _announce(experiment, profile, device, seed, (kept, scheduler))
     try:

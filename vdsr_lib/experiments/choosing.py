@@ -105,7 +105,8 @@ def _split(text: str, runs: Sequence[Run]) -> list[str]:
 
 
 def _fits(run: Run, name: str) -> bool:
-    return fnmatchcase(run.name.casefold(), name.casefold())
+    own, asked = run.name.casefold(), name.casefold()
+    return own == asked or fnmatchcase(own, asked)  # a name may have brackets
 
 
 def _unknown(name: str, runs: Sequence[Run]) -> str:

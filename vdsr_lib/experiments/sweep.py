@@ -126,8 +126,8 @@ def tasks_of(
     """
     tasks: dict[str, Task] = {}
     for text in names:
-        name, _, only = text.partition(":")
-        chosen = narrowed(get_experiment(name), profile, only or None)
+        name, colon, only = text.partition(":")
+        chosen = narrowed(get_experiment(name), profile, only if colon else None)
         for run in chosen.runs(profile):
             tasks.setdefault(run.key(seed), Task(name, run, run.key(seed)))
     return list(tasks.values())
