@@ -323,6 +323,13 @@ def test_a_wrong_experiment_is_refused(second: Run | None, complaint: str):
         Experiment("mine", "title", "source", sizes)
 
 
+@pytest.mark.parametrize("name", ["run", "dataset", "scale", "psnr", "seconds"])
+def test_a_factor_does_not_take_the_name_of_a_column(name: str):
+    """A run called by its factor is none; the others end, or lose, a finished run."""
+    with pytest.raises(ValueError, match=f"factor '{name}' .* is a column of"):
+        a_run(factors={"network": "plain", name: 2})
+
+
 def test_one_data_set_without_a_comma_is_refused():
     """Its letters would be taken for data sets."""
     with pytest.raises(TypeError, match=r"train_on must be .*: write \('t91',\)"):

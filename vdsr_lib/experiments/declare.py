@@ -17,7 +17,16 @@ from vdsr_lib.datasets import identify
 from vdsr_lib.patches import Augmentation
 from vdsr_lib.training import TrainingConfig
 
-__all__ = ["PROFILES", "RECIPE", "Experiment", "Factor", "Pictures", "Run", "Watch"]
+__all__ = [
+    "PROFILES",
+    "RECIPE",
+    "TABLE",
+    "Experiment",
+    "Factor",
+    "Pictures",
+    "Run",
+    "Watch",
+]
 
 PROFILES = ("quick", "classroom", "paper")
 """The sizes at which every experiment is declared."""
@@ -27,6 +36,9 @@ RECIPE = 1
 than rounding, so that runs made before are not taken for runs of today."""
 
 Factor: TypeAlias = str | int | float | bool
+
+TABLE = ("run", "dataset", "scale", "psnr", "ssim", "bicubic", "outcome", "seconds")
+"""The columns of an experiment's table, beside the factors of its runs."""
 
 T = TypeVar("T")
 
@@ -138,12 +150,15 @@ class Run:
     repeat : int
         Added to the experiment's seed: 0, 1, 2 for three runs that differ by chance.
     factors : mapping
-        The columns that tell this run from the others in the result's table.
+        The columns that tell this run from the others in the result's table; not one
+        of `TABLE`, which has them already.
 
     Raises
     ------
     TypeError
         If `train_on` is one name and no tuple.
+    ValueError
+        If a factor has the name of another column.
     """
 
     name: str
@@ -166,6 +181,12 @@ class Run:
             raise TypeError(
                 f"train_on must be a tuple of data sets: write ({named!r},)"
             )
+        for factor in self.factors:
+            if factor in TABLE:
+                raise ValueError(
+                    f"the factor {factor!r} of {self.name!r} is a column of every "
+                    "table: choose another name"
+                )
 
     def recipe(self, seed: int = 0) -> TrainingConfig:
         """Return the run's training configuration with its seed put in.

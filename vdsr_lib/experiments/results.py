@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vdsr_lib._files import data_file, from_home, write_atomically
 from vdsr_lib.errors import RunError
+from vdsr_lib.experiments.declare import TABLE
 from vdsr_lib.experiments.layout import (
     columns,
     history_columns,
@@ -35,8 +36,6 @@ __all__ = ["ExperimentResult", "Recording", "recorded"]
 _FORMAT = "vdsr-lib experiment 2"
 _HEAD = ("experiment", "profile", "seed", "runs")
 _RUN = ("key", "factors", "outcome", "provenance")
-_SHOWN = ("dataset", "scale", "psnr", "ssim", "bicubic")
-_TABLE = ["run", *_SHOWN, "outcome", "seconds"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -311,7 +310,7 @@ def _empty() -> pd.DataFrame:
     """Return the table of runs without test pictures: the columns of others, no row."""
     import pandas as pd
 
-    return pd.DataFrame(columns=_TABLE)
+    return pd.DataFrame(columns=list(TABLE))
 
 
 def _device(provenance: Mapping[str, Any]) -> str:
