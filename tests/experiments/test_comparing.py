@@ -241,7 +241,19 @@ def test_the_command_writes_and_checks(tmp_path: Path, root: Path):
     path.write_text(path.read_text(encoding="utf-8").replace("37.06", "37.99", 1))
     stale = compare("--check", "--output", str(path))
     assert stale.exit_code == 1
-    assert "is out of date: run 'vdsr experiments compare'" in stale.output
+    again = f"'vdsr experiments compare --output {path}'"
+    assert f"{path} is out of date: run {again}" in stale.output
+    path.write_bytes(b"\xff")  # no UTF-8
+    assert compare("--check", "--output", str(path)).exit_code == 1
+
+
+def test_the_page_in_the_home_is_found_again(tmp_path: Path, monkeypatch):
+    """A shell leaves the tilde in ``--output=~/page.md`` alone."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    options = ["experiments", "compare", "--output", "~/page.md"]
+    assert CliRunner().invoke(app, options).exit_code == 0
+    assert (tmp_path / "page.md").is_file()
+    assert CliRunner().invoke(app, [*options, "--check"]).exit_code == 0
 
 
 def test_the_command_keeps_out_of_an_installed_package(tmp_path: Path, monkeypatch):

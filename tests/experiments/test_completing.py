@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from typer.testing import CliRunner
 
 from vdsr_lib import VDSR
 from vdsr_lib.cli import app
-from vdsr_lib.errors import WeightsError
+from vdsr_lib.errors import LabError, WeightsError
 from vdsr_lib.evaluation import evaluate, means
 from vdsr_lib.experiments import completing
 from vdsr_lib.experiments.completing import complete_card
@@ -114,6 +116,40 @@ def test_the_command_says_what_it_added(weights, sets, pictures):
     unknown = call("other")
     assert isinstance(unknown.exception, WeightsError)
     assert "other.safetensors" in str(unknown.exception)
+
+
+def test_weights_in_the_home_are_found(weights, sets, tmp_path, monkeypatch):
+    """A shell leaves the tilde in ``--weights=~/own`` alone."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for names in ([], ["net"]):
+        found = CliRunner().invoke(
+            app, ["experiments", "score", *names, "--weights", "~"]
+        )
+        assert found.exit_code == 0, found.exception
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is to be measured: of a deep network that takes hours."""
+    monkeypatch.setattr(completing, "measure", lambda *_: pytest.fail("measured"))
+
+
+def test_a_card_that_cannot_be_written_is_refused_before_the_work(
+    weights, sets, material, monkeypatch, unmeasured
+):
+    def denied(**_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", denied)
+    with pytest.raises(LabError, match=r"net.safetensors cannot be written"):
+        complete_card(weights, material)
+
+
+def test_a_wrong_name_is_refused_before_the_work(weights, sets, unmeasured):
+    folder = ["--weights", str(weights.parent)]
+    found = CliRunner().invoke(app, ["experiments", "score", "net", "nett", *folder])
+    assert isinstance(found.exception, WeightsError)
+    assert "nett.safetensors does not exist" in str(found.exception)
 
 
 def test_the_command_names_what_a_card_still_lacks_and_why(weights, sets, tmp_path):

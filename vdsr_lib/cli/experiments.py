@@ -152,16 +152,19 @@ def score(
     stay as they are. On a CPU a network of depth 20 takes Urban100 an hour. A set
     whose pictures are absent or damaged is named with the reason.
     """
-    from vdsr_lib._files import data_file
+    from vdsr_lib._files import data_file, from_home
     from vdsr_lib.devices import resolve_device
     from vdsr_lib.errors import WeightsError
     from vdsr_lib.experiments.completing import complete_card
     from vdsr_lib.experiments.material import Material
+    from vdsr_lib.weights import read_card
 
-    folder = weights or data_file("weights")
+    folder = data_file("weights") if weights is None else from_home(weights)
     files = [folder / f"{name}.safetensors" for name in names or ()]
     if not (files := files or sorted(folder.glob("*.safetensors"))):
         raise WeightsError(f"{folder}: no weights there, no file NAME.safetensors")
+    for path in files:
+        read_card(path)  # a wrong name is refused before anything is measured
     material = Material(resolve_device(device), verified=True)
     for path in files:
         added, refused = complete_card(path, material)
@@ -191,7 +194,7 @@ def compare(
 
     Exit status: 1 when --check finds that they say something else.
     """
-    from vdsr_lib._files import data_file, write_atomically
+    from vdsr_lib._files import data_file, from_home, write_atomically
     from vdsr_lib.experiments.comparing import comparison_page
     from vdsr_lib.experiments.datasheet import filled
     from vdsr_lib.experiments.known import Known
@@ -202,14 +205,17 @@ def compare(
             f"{docs.parent} is no checkout, it has no folder docs: give --output FILE"
         )
     known, sheet = Known.shipped(), data_file("README.md")
-    page = output or docs / "ours_against_the_paper.md"
+    page = docs / "ours_against_the_paper.md"
+    command = "vdsr experiments compare"
+    if output is not None:
+        page, command = from_home(output), f"{command} --output {output}"
     wanted = {page: comparison_page(known)}
     if output is None:
         wanted[sheet] = filled(sheet.read_text(encoding="utf-8"), known)
     stale = [path for path, text in wanted.items() if not _holds(path, text)]
     for path, text in wanted.items():
         if path in stale and check:
-            typer.echo(f"{path} is out of date: run 'vdsr experiments compare'")
+            typer.echo(f"{path} is out of date: run '{command}'")
         elif path in stale:
             typer.echo(f"wrote {write_atomically(path, text)}")
         else:
@@ -219,7 +225,7 @@ def compare(
 
 def _holds(path: Path, text: str) -> bool:
     """Whether a file has this text."""
-    return path.is_file() and path.read_text(encoding="utf-8") == text
+    return path.is_file() and path.read_text("utf-8", errors="replace") == text
 
 
 def _with_finished_runs(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from vdsr_lib._files import require_writable
 from vdsr_lib.errors import DataError, WeightsError
 from vdsr_lib.evaluation import means
 from vdsr_lib.experiments.declare import Pictures
@@ -45,6 +46,9 @@ def complete_card(
     ------
     WeightsError
         If there is no such file, or it is damaged, or its card is not one of `ship`.
+    LabError
+        If there is a set to measure, and the file cannot be written; nothing has been
+        measured then.
     """
     card, model = read_card(path), load_model(path)
     if absent := {"scores", "ssim", "scales", "float16"} - card.keys():
@@ -57,6 +61,8 @@ def complete_card(
         if shown in card["scores"]:
             continue
         try:
+            material.images(name)
+            require_writable(path)  # before the hours that measuring may take
             table = means(measure(model, Pictures(name, card["scales"]), material))
         except DataError as error:
             refused[shown] = error
