@@ -7,12 +7,11 @@
 # does not know what was there, and lesson 08 shows when not to trust it.
 
 # %%
+import json
 import os
-from pathlib import Path
 
 from vdsr_lib import load_model
 from vdsr_lib.widgets import own_picture
 
-files = [f for f in os.environ.get("VDSR_APP_WEIGHTS", "").split(os.pathsep) if f]
-networks = {Path(f).stem: load_model(f) for f in files}
-own_picture(models=networks)
+files = json.loads(os.environ.get("VDSR_APP_WEIGHTS", "{}"))
+own_picture(models={name: load_model(file) for name, file in files.items()})

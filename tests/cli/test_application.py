@@ -13,7 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from vdsr_lib.cli import app
-from vdsr_lib.cli.application import free_port, prepare, voila_arguments
+from vdsr_lib.cli.application import free_port, offered, prepare, voila_arguments
+from vdsr_lib.models import VDSR
+from vdsr_lib.weights import save_model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,6 +46,25 @@ def test_mistakes_end_in_one_sentence(tmp_path, mistake):
     assert said == f"vdsr: {gone} does not exist; a weights file is wanted here"
     said = mistake("app", "--no-browser", "--port", 70000)
     assert said == "vdsr: port must be in [1, 65535], got 70000"
+
+
+def test_each_file_is_offered_by_a_name_of_its_own(tmp_path, monkeypatch):
+    """A ~ is the home, a colon in a folder's name is no end of it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    first = save_model(VDSR(2, 4), tmp_path / "12:30" / "net.safetensors")
+    second = save_model(VDSR(3, 4), tmp_path / "net.safetensors")
+    third = save_model(VDSR(4, 4), tmp_path / "other.safetensors")
+    given = [Path("12:30/net.safetensors"), second, second, Path("~") / third.name]
+    offer = offered(given)
+    assert offer == {"net": str(first), str(second): str(second), "other": str(third)}
+    monkeypatch.setenv("VDSR_APP_WEIGHTS", json.dumps(offer))
+    shown = {}
+    monkeypatch.setattr("vdsr_lib.widgets.own_picture", shown.update)
+    code = (ROOT / "notebooks" / "app" / "own_picture.py").read_text("utf-8")
+    exec(code, {})
+    depths = {name: network.depth for name, network in shown["models"].items()}
+    assert depths == {"net": 2, str(second): 3, "other": 4}
 
 
 def test_without_voila_the_extra_is_named(monkeypatch, mistake):

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +18,7 @@ import typer
 
 from vdsr_lib.errors import LabError
 
-__all__ = ["free_port", "prepare", "start", "voila_arguments"]
+__all__ = ["free_port", "offered", "prepare", "start", "voila_arguments"]
 
 _IP = "127.0.0.1"
 _FIRST, _MOST = 8866, 50
@@ -54,13 +55,9 @@ def start(
             "the application needs 'pip install \".[app]\"' in the project's folder"
         ) from error
 
-    from vdsr_lib.weights import read_card
-
-    for path in weights or []:
-        read_card(path)  # what is no weights file is refused now, not in the page
+    models = offered(weights or [])
     chosen = free_port(port)
-    offered = os.pathsep.join(str(path.absolute()) for path in weights or [])
-    os.environ["VDSR_APP_WEIGHTS"] = offered
+    os.environ["VDSR_APP_WEIGHTS"] = json.dumps(models)
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     # Jupyter's own settings of its WebSockets make tornado warn at the first page.
@@ -75,6 +72,37 @@ def start(
         with suppress(KeyboardInterrupt):
             Voila.launch_instance(voila_arguments(page, chosen, browser=browser))
     typer.echo("ended")
+
+
+def offered(weights: Iterable[Path]) -> dict[str, str]:
+    """Return the files to offer as models, by the names that the page shows.
+
+    Parameters
+    ----------
+    weights : iterable of pathlib.Path
+        Files that `save_model` wrote.
+
+    Returns
+    -------
+    dict of str to str
+        Absolute paths, each by its file's name, or as it is given where another file
+        has that name.
+
+    Raises
+    ------
+    WeightsError
+        If one of them is no weights file: now, and not in the page.
+    """
+    from vdsr_lib._files import from_home
+    from vdsr_lib.weights import read_card
+
+    models: dict[str, str] = {}
+    for path in weights:
+        read_card(path)
+        file = str(from_home(path).absolute())
+        if file not in models.values():
+            models[str(path) if path.stem in models else path.stem] = file
+    return models
 
 
 def prepare(folder: Path) -> Path:
