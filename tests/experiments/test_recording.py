@@ -237,7 +237,8 @@ def test_what_was_measured_before_is_not_said_of_a_run_made_anew(
     """On a set that is absent today: the weights of the new run may be others."""
     both = declare(str(measured), "embedded-test")
     record(both, store, tmp_path)
-    monkeypatch.setattr(making, "describe_machine", lambda _: {"commit": "later"})
+    machine = {"cpu": "A", "device": "cpu", "torch": "2", "commit": "later"}
+    monkeypatch.setattr(making, "describe_machine", lambda _: machine)
     other = RunStore(tmp_path / "other")
     again = ablation.runs("paper")[1]
     make_run(again, store=other, material=material, monitor=Silent())
@@ -406,6 +407,56 @@ def test_a_large_recording_is_two_files_that_are_read_as_one(
     assert parts.record == whole.record
 
 
+def test_a_recording_whose_second_file_was_written_alone_is_read(
+    ablation, store, measured, material, tmp_path, monkeypatch
+):
+    """A full disk, say, between the two: the old one is not damaged by a run more."""
+    monkeypatch.setattr(recording, "LARGEST", 1)
+    path = record(ablation, store, tmp_path).path
+    before, text = Recording.read(path), path.read_text("utf-8")
+    make_run(ablation.runs("paper")[2], store=store, material=material)
+    record(ablation, store, tmp_path)
+    path.write_text(text, "utf-8")
+    found = Recording.read(path)
+    assert found.record == before.record
+    assert found.histories == before.histories
+    record(ablation, store, tmp_path)
+    assert "291" in Recording.read(path).histories
+
+
+def test_a_recording_without_its_second_file_is_refused(
+    ablation, store, measured, tmp_path, monkeypatch
+):
+    """Copied alone it had no histories, and a KeyError for those who looked."""
+    monkeypatch.setattr(recording, "LARGEST", 1)
+    path = record(ablation, store, tmp_path).path
+    (path.parent / "ablation" / "histories.json").unlink()
+    with pytest.raises(RunError, match=r"not a recorded experiment: .*histories\.json"):
+        Recording.read(path)
+
+
+def test_names_that_differ_in_signs_alone_have_each_their_frames(
+    ablation, store, measured, material, tmp_path
+):
+    """One file for both would show the frames of the other."""
+    first = ablation.runs("paper")[0]
+    slower = replace(first.training, learning_rate=0.01)
+    runs = (
+        replace(first, name="rate <1"),
+        replace(first, name="rate >1", training=slower),
+    )
+    both = replace(ablation, sizes=dict.fromkeys(PROFILES, runs))
+    for run in runs:
+        make_run(run, store=store, material=material, monitor=Silent())
+    read = Recording.read(record(both, store, tmp_path).path)
+    for run in runs:
+        kept = store.load(run.key(), run.declaration()).frames
+        frames = read.frames[run.name]
+        np.testing.assert_array_equal(frames.pictures[-1], kept.pictures[-1])
+    last = [read.frames[run.name].pictures[-1] for run in runs]
+    assert (last[0] != last[1]).any()
+
+
 def test_figure_3_fits_into_files_that_git_may_hold(tmp_path):
     """48 runs of 80 epochs, with as many digits as they will have: 250 KB a file."""
     rng, runs = np.random.default_rng(0), get_experiment("figure3").runs("paper")
@@ -423,11 +474,17 @@ def test_figure_3_fits_into_files_that_git_may_hold(tmp_path):
             for e in range(81)
         ]
         machine = {"cpu": "C" * 40, "torch": "2.13.0", "commit": "0" * 40}
+        machine |= {"device": "cpu"}
         record[run.name] = {
             "key": run.key(),
             "declaration": run.declaration(),
             "factors": dict(run.factors),
-            "provenance": {"machine": machine, "precision": "p" * 40, "seconds": 1.0},
+            "provenance": {
+                "machine": machine,
+                "precision": "p" * 40,
+                "seconds": 1.0,
+                "date": "2026-01-01",
+            },
             "command": command_for("figure3", "paper", run.name),
             "outcome": "finished",
         }

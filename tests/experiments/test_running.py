@@ -278,6 +278,25 @@ def test_a_wrong_recording_is_named(content: str, tmp_path: Path):
         Recording.read(path)
 
 
+PROVENANCE = {
+    "machine": {"cpu": "A", "device": "cpu", "torch": "2"},
+    "precision": "float32",
+    "seconds": 1.0,
+    "date": "2026-01-01",
+}
+
+
+def a_record(**changes: Any) -> dict[str, Any]:
+    """The record of one run without curve and history."""
+    run = {"key": "k", "factors": {}, "outcome": "finished", "provenance": PROVENANCE}
+    return {
+        "experiment": "e",
+        "profile": "quick",
+        "seed": 0,
+        "runs": {"a": run | changes},
+    }
+
+
 @pytest.mark.parametrize(
     ("record", "named"),
     [
@@ -287,6 +306,9 @@ def test_a_wrong_recording_is_named(content: str, tmp_path: Path):
             {"experiment": "e", "profile": "quick", "seed": 0, "runs": {"a": {}}},
             "without key, factors, outcome, provenance",
         ),
+        (a_record(provenance={}), "without machine, precision, seconds, date"),
+        (a_record(provenance=PROVENANCE | {"machine": {}}), "without cpu, device"),
+        (a_record(), "without a"),  # history or curve
     ],
 )
 def test_a_recording_without_a_part_is_named(record, named, tmp_path: Path):

@@ -39,6 +39,8 @@ def edit_record(folder: Path, **changes: Any) -> None:
     [
         (lambda f: (f / "record.json").write_text("{"), "Expecting"),
         (lambda f: edit_record(f, declaration={}), "of another run"),
+        (lambda f: edit_record(f, key="0" * 16), "of another run"),
+        (lambda f: edit_record(f, key=None), "of another run"),
         (lambda f: edit_record(f, provenance={}), "without machine, precis"),
         (lambda f: (f / "history.json").unlink(), "history.json"),
         (lambda f: (f / "history.json").write_text("[]"), "history.json"),
@@ -58,7 +60,8 @@ def edit_record(folder: Path, **changes: Any) -> None:
         (lambda f: (f / "frames.npz").unlink(), "frames.npz"),
     ],
     ids=[
-        *("record", "foreign", "half there", "history gone", "history", "model gone"),
+        *("record", "foreign", "other key", "no key", "half there"),
+        *("history gone", "history", "model gone"),
         *("model", "model without a recipe", "foreign model", "frames", "frames gone"),
     ],
 )

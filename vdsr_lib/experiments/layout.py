@@ -25,6 +25,7 @@ __all__ = [
     "read_history",
     "readable",
     "require_names",
+    "require_provenance",
     "rounded_rows",
 ]
 
@@ -224,3 +225,20 @@ def require_names(content: Container[Any], names: Iterable[str]) -> None:
     """
     if absent := [name for name in names if name not in content]:
         raise ValueError(f"without {', '.join(absent)}")
+
+
+def require_provenance(provenance: Mapping[str, Any]) -> None:
+    """Refuse the provenance of a run that was read, if a part of it is missing.
+
+    Parameters
+    ----------
+    provenance : mapping
+        Machine, precision, seconds and date.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or what a machine is called by.
+    """
+    require_names(provenance, ("machine", "precision", "seconds", "date"))
+    require_names(provenance["machine"], ("cpu", "device", "torch"))

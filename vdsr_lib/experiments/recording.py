@@ -246,8 +246,12 @@ def _shown_steps(made: FinishedRun) -> list[int]:
 def _write(recording: Recording, path: Path) -> Path:
     """Write the file, and one film strip for each run that watched a detail."""
     strips: dict[str, Any] = {}
+    taken: set[str] = set()
     for name, frames in recording.frames.items():
         slug = re.sub(r"[^\w.-]+", "_", name)
+        while slug.casefold() in taken:  # of names that differ in other signs alone
+            slug += "_"
+        taken.add(slug.casefold())
         strip = write_strip(frames, path.with_suffix("") / f"{slug}.png")
         watch = recording.record["runs"][name]["declaration"]["watch"]
         strips[name] = {

@@ -18,6 +18,7 @@ from vdsr_lib.experiments.layout import (
     read_history,
     readable,
     require_names,
+    require_provenance,
     rounded_rows,
 )
 from vdsr_lib.experiments.strips import read_strip
@@ -283,20 +284,24 @@ def _from_content(content: dict[str, Any], folder: Path) -> Recording:
     require_names(record, _HEAD)
     for entry in record["runs"].values():
         require_names(entry, _RUN)
+        require_provenance(entry["provenance"])
     table = pd.DataFrame(content["table"]) if content["table"] else _empty()
     for scores in {"psnr", "ssim", "bicubic"} & set(table):
         table[scores] = table[scores].astype(float)
-    file = folder / content.get("histories_in", "")
-    apart = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    kept = content["histories"]
+    if place := content.get("histories_in"):  # it may be newer, and have runs more
+        kept = json.loads((folder / place).read_text("utf-8"))
+    for parts in (curves, kept):
+        require_names(parts, record["runs"])
     histories = {
         name: read_history(
-            epochs,
+            kept[name],
             curves[name],
             finished=record["runs"][name]["outcome"] == "finished",
             precision=record["runs"][name]["provenance"]["precision"],
             trace=content.get("traces", {}).get(name),
         )
-        for name, epochs in (content["histories"] or apart).items()
+        for name in record["runs"]
     }
     frames = {
         name: read_strip(folder / strip["file"], strip["steps"])

@@ -22,7 +22,7 @@ from vdsr_lib._files import from_home, require_writable, write_atomically
 from vdsr_lib.datasets import identify
 from vdsr_lib.errors import RunError
 from vdsr_lib.experiments.frames import Frames
-from vdsr_lib.experiments.layout import require_names
+from vdsr_lib.experiments.layout import require_names, require_provenance
 from vdsr_lib.training import History
 
 if TYPE_CHECKING:
@@ -173,9 +173,9 @@ class RunStore:
             require_names(
                 record, ("key", "outcome", "message", "patches", "provenance")
             )
-            require_names(
-                record["provenance"], ("machine", "precision", "seconds", "date")
-            )
+            require_provenance(record["provenance"])
+            if record["key"] != key:
+                raise ValueError("record.json is of another run")
             history = History.load(folder / "history.json")
             frames = folder / "frames.npz"
             return FinishedRun(
