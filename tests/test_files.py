@@ -59,6 +59,22 @@ def test_a_full_disk_names_the_file_asked_for_and_leaves_what_was_there(
     assert path.read_text() == "old"
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path):
+    """Such as /dev/null and /dev/stdout, which root could replace by a file."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        require_writable(pipe)
+        assert write_atomically(pipe, "text") == pipe
+        assert pipe.is_fifo()
+        assert os.read(reader, 99) == b"text"
+    finally:
+        os.close(reader)
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
+
+
 def test_the_longest_name_is_written(tmp_path: Path):
     path = write_atomically(tmp_path / ("n" * 255), "text")
     assert path.read_text() == "text"

@@ -152,6 +152,8 @@ def require_writable(
     path = from_home(path)
     if path.is_dir():
         raise LabError(f"{path} is a folder: give the name of a file")
+    if _is_device(path):
+        return
     try:
         places = path.absolute().parents  # none of them, on a drive that is not there
         place = next((p for p in places if p.exists()), path.parent)
@@ -173,7 +175,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
     Parameters
     ----------
     path : path-like
-        The file to write. Its folder is made when absent.
+        The file to write. Its folder is made when absent. A device or a pipe, such as
+        ``/dev/null``, is written to as it is.
     content : bytes or str
         Text is encoded as UTF-8.
 
@@ -191,7 +194,10 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
     path = from_home(path)
     raw = content.encode() if isinstance(content, str) else content
     try:
-        _replace(path, raw)
+        if _is_device(path):  # root could put a file in its place
+            path.write_bytes(raw)
+        else:
+            _replace(path, raw)
     except OSError as error:
         if error.errno is None:
             raise
@@ -201,6 +207,11 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
         # The reader knows the file that was asked for, not the temporary one.
         raise OSError(number, reason, str(path)) from error
     return path
+
+
+def _is_device(path: Path) -> bool:
+    """Whether something is there that is neither file nor folder."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _replace(path: Path, raw: bytes) -> None:
