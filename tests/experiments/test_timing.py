@@ -31,6 +31,24 @@ def test_times_are_microseconds_a_pixel(monkeypatch):
     assert (table == 1e6 / 100).all(axis=None)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "rounds", "found"),
+    [
+        ([9.0, 5, 5, 5], 4, 5),  # nothing is faster in two rounds after the second
+        ([9.0, 5, 4, 5, 3, 3, 3], 7, 3),  # a busy machine shows its pace late
+        ([9.0, 5, 4.95, 4.9], 4, 4.9),  # by less than noise: it counts, and ends
+        ([1 / n for n in range(1, 100)], 25, 1 / 25),  # 12 times as many at most
+    ],
+)
+def test_it_is_measured_until_none_becomes_faster(monkeypatch, seconds, rounds, found):
+    ticks = iter(seconds)
+    monkeypatch.setattr(timing, "_jobs", lambda *_: {"training": lambda: None})
+    monkeypatch.setattr(timing, "_seconds", lambda *_: next(ticks))
+    table = depth_costs((2,), device="cpu", side=1, repeats=2)
+    assert table.training.tolist() == [pytest.approx(1e6 * found)]
+    assert len(list(ticks)) == len(seconds) - rounds
+
+
 def test_a_cpu_is_timed_with_one_thread(monkeypatch):
     """Threads that wait for one another spin, and count as computing."""
     seen, before = set(), torch.get_num_threads()
