@@ -384,9 +384,9 @@ for row in table1.itertuples() if profile == "paper" else ():
 # end 0.7 and 0.8 dB below it, the one of rate 0.1 nearly 0.2 above.) The leads
 # are 0.94, 0.95 and 0.66 dB from the highest rate to the lowest. The reason
 # seems to be the patches. An epoch of ours has each once; with each mirrored,
-# upside down, and both as well, the residual curves at rates 0.1 and 0.01 are
-# the paper's, up to chance, through 80 epochs. The paper does not say so
-# (lesson 07; `docs/ours_against_the_paper.md`, *Patches in four flips*).
+# upside down, and both as well, all three residual curves are the paper's, up
+# to chance, through 80 epochs. The paper does not say so (lesson 07;
+# `docs/ours_against_the_paper.md`, *Patches in four flips*).
 #
 # > **Note: how strong is this evidence?** Each curve is one run: nobody has
 # > published Table 1 with several seeds. Set5 is five pictures, and the

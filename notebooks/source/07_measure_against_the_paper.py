@@ -448,7 +448,7 @@ chart = figures.convergence(lines, paper=figure4, **axes)
 figures.show(chart, alt="Four flips end where the paper does, the rest lower.")
 
 # %% [markdown]
-# Four flips are the paper's curve, up to chance, and at rate 0.01 too; the
+# Four flips are the paper's curve, up to chance, at all three rates; the
 # others end 0.3 dB lower. The paper mentions flips for Table 3 alone. At depth
 # 20 they are untried (`docs/ours_against_the_paper.md`).
 #
