@@ -372,7 +372,7 @@ figures.show(
 # **Predict.** How many times as long as depth 10 does depth 20 take?
 
 # %%
-costs = lab.depth_costs((3, 5, 7, 10, 14), device=device, side=48, repeats=8)
+costs = lab.depth_costs((3, 5, 7, 10, 14), device=device, side=48, repeats=15)
 display(costs.round(2))
 slope, offset = np.polyfit(costs.index, costs.training, 1)
 fit = np.corrcoef(costs.index, costs.training)[0, 1] ** 2

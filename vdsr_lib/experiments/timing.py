@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -38,9 +38,9 @@ def depth_costs(
     side : int, default 128
         Height and width, in pixels, of the picture that all of them are given.
     repeats : int, default 5
-        All are measured in turn, so that a busy moment does not hit one depth alone,
-        and the fastest time of each counts; until so many rounds in a row made none
-        faster by over 2 %, or 12 times as many are over.
+        Rounds in which all are measured in turn, so that a busy moment does not hit
+        one depth alone. A time is the median of its shares of the rounds, of the
+        fastest round: a machine that changes its pace changes no share.
     width : int, default 64
         Of the networks.
 
@@ -69,21 +69,19 @@ def depth_costs(
     where = resolve_device(device)
     clock = time.process_time if where.type == "cpu" else time.perf_counter
     jobs = {depth: _jobs(depth, width, side, where) for depth in depths}
-    best: dict[int, dict[str, float]] = {
-        depth: dict.fromkeys(calls, float("inf")) for depth, calls in jobs.items()
-    }
+    calls = [(depth, *each) for depth, kinds in jobs.items() for each in kinds.items()]
     with _one_thread():
-        calm = 0
-        for _ in range(12 * repeats + 1):  # the first time sets things up
-            before = {depth: dict(times) for depth, times in best.items()}
-            for depth, calls in jobs.items():
-                for kind, call in calls.items():
-                    best[depth][kind] = min(best[depth][kind], _seconds(call, clock))
-            calm = 0 if _is_faster(best, before) else calm + 1
-            if calm == repeats:
-                break
-    table = pd.DataFrame(best).T.rename_axis("depth")
-    return table * 1e6 / side**2
+        rounds = [
+            [_seconds(call, clock) for *_, call in calls]
+            for _ in range(repeats + 1)  # the first time sets things up
+        ]
+    times = pd.DataFrame(rounds[1:])  # (repeats, calls)
+    whole = times.sum(axis=1)
+    typical = times.div(whole, axis=0).median() * whole.min()
+    table = pd.DataFrame(index=pd.Index(list(jobs), name="depth"))
+    for (depth, kind, _), seconds in zip(calls, typical, strict=True):
+        table.loc[depth, kind] = seconds * 1e6 / side**2
+    return table
 
 
 @contextmanager
@@ -119,17 +117,6 @@ def _jobs(
         return 0.0 if gradient is None else float(gradient.sum())  # waits for a GPU
 
     return {"using": use, "training": step}
-
-
-def _is_faster(
-    times: Mapping[int, Mapping[str, float]], before: Mapping[int, Mapping[str, float]]
-) -> bool:
-    """Return whether one of them is shorter than before by more than noise."""
-    return any(
-        seconds < 0.98 * before[depth][kind]
-        for depth, each in times.items()
-        for kind, seconds in each.items()
-    )
 
 
 def _seconds(call: Callable[[], object], clock: Callable[[], float]) -> float:
