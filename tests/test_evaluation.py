@@ -486,7 +486,7 @@ def test_bfloat16_scores_set5_as_float32_does(
     """The means within 0.005 dB, a picture within 0.01: what residual networks promise.
 
     Measured on all scales: 0.0016 and 0.0045 dB for the public weights, 0.0011 and
-    0.0081 dB for a network of our own.
+    0.0081 dB for a network of our own. Here each has one scale, for the time it takes.
     """
     if whose == "public":
         model = import_matconvnet(oracles / "VDSR_Adam.mat")
@@ -495,7 +495,7 @@ def test_bfloat16_scores_set5_as_float32_does(
     else:
         pytest.skip(f"{whose} does not ship yet")
     images = load_images("set5", data_dir=real_data)
-    scales = (2, 4) if whose == "public" else (2,)
+    scales = (4,) if whose == "public" else (2,)
     exact, fast = (
         evaluate(model, images, scales, precision=each, device="cpu")
         for each in ("float32", "bfloat16")
