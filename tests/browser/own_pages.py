@@ -29,7 +29,8 @@ class Own:
     def until(self, stage: str) -> None:
         """Wait for a stage."""
         selector = f".vdsr-own:not([data-drawn=no])[data-stage={stage}]"
-        self.page.locator(selector).wait_for()
+        # Where a busy processor stands in for the graphics card, a network takes long.
+        self.page.locator(selector).wait_for(timeout=120_000)
 
     def choose(self, path: Path) -> None:
         """Choose a file in the dialog."""
