@@ -75,6 +75,26 @@ def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path):
     assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symbolic_link_stays_and_its_file_is_written(tmp_path: Path, there: bool):
+    target, link = tmp_path / "elsewhere" / "a.txt", tmp_path / "link.txt"
+    if there:
+        write_atomically(target, "old")
+    link.symlink_to(target)
+    assert write_atomically(link, "new") == link
+    assert link.readlink() == target
+    assert target.read_text() == "new"
+    assert [p.name for p in target.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_link_that_leads_below_a_file_is_refused_at_once(tmp_path: Path):
+    (tmp_path / "file").touch()
+    link = tmp_path / "link.txt"
+    link.symlink_to(tmp_path / "file" / "b.txt")
+    with pytest.raises(LabError, match=re.escape(str(link))):
+        require_writable(link)
+
+
 def test_the_longest_name_is_written(tmp_path: Path):
     path = write_atomically(tmp_path / ("n" * 255), "text")
     assert path.read_text() == "text"

@@ -155,7 +155,9 @@ def require_writable(
     if _is_device(path):
         return
     try:
-        places = path.absolute().parents  # none of them, on a drive that is not there
+        places = (
+            _followed(path).absolute().parents
+        )  # none of them, on a drive that is not there
         place = next((p for p in places if p.exists()), path.parent)
         with tempfile.TemporaryFile(dir=place):
             pass
@@ -176,7 +178,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
     ----------
     path : path-like
         The file to write. Its folder is made when absent. A device or a pipe, such as
-        ``/dev/null``, is written to as it is.
+        ``/dev/null``, is written to as it is; of a symbolic link the file that it leads
+        to.
     content : bytes or str
         Text is encoded as UTF-8.
 
@@ -197,7 +200,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
         if _is_device(path):  # root could put a file in its place
             path.write_bytes(raw)
         else:
-            _replace(path, raw)
+            _replace(_followed(path), raw)
     except OSError as error:
         if error.errno is None:
             raise
@@ -207,6 +210,11 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path
         # The reader knows the file that was asked for, not the temporary one.
         raise OSError(number, reason, str(path)) from error
     return path
+
+
+def _followed(path: Path) -> Path:
+    """Return the file that a symbolic link leads to, whether it is there or not."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _is_device(path: Path) -> bool:
