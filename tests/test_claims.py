@@ -331,6 +331,8 @@ def test_wrong_declarations_are_named(
 def test_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ClaimError, match=r"nowhere\.toml: there is no such file"):
         load_claims(tmp_path / "nowhere.toml")
+    with pytest.raises(ClaimError, match=r"cannot be read \(Is a directory\)"):
+        load_claims(tmp_path)
 
 
 def test_environment_names_another_file(

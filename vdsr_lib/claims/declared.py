@@ -105,8 +105,8 @@ def load_claims(path: str | os.PathLike[str] | None = None) -> dict[str, Claim]:
     Raises
     ------
     ClaimError
-        If the file is absent, is no TOML, or declares a claim wrongly; the text
-        names the file and the claim.
+        If the file is absent or cannot be read, is no TOML, or declares a claim
+        wrongly; the text names the file and the claim.
     """
     named = path or os.environ.get("VDSR_CLAIMS_FILE") or data_file("claims.toml")
     file = from_home(named, ClaimError)
@@ -114,6 +114,8 @@ def load_claims(path: str | os.PathLike[str] | None = None) -> dict[str, Claim]:
         lessons = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ClaimError(f"{file}: there is no such file of claims") from None
+    except OSError as error:
+        raise ClaimError(f"{file}: cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ClaimError(f"{file}: not a TOML file: {error}") from None
     claims = {}
