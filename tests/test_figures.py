@@ -382,6 +382,13 @@ def test_dots_draw_and_print_every_number():
     assert legend == ["x2", "x3", "on Set5"]
 
 
+def test_dots_print_a_dash_where_nothing_was_measured():
+    rows = {"a": {"x2": 1.0, "x3": float("nan")}, "b": {"x2": -1.0, "x3": 0.5}}
+    drawn = texts(figures.dots(rows, xlabel="dB"))
+    assert "\N{EN DASH}" in drawn
+    assert not [text for text in drawn if "nan" in text]
+
+
 def test_dots_take_tables_and_name_scales():
     import pandas as pd
 

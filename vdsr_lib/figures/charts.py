@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -108,7 +109,8 @@ def dots(
     Parameters
     ----------
     rows : pandas.DataFrame, or mapping of str to (mapping of str to float)
-        Row label -> series label -> value; all rows have the same series. Of a table
+        Row label -> series label -> value; all rows have the same series. NaN, where
+        nothing was measured, has no dot, and a dash in place of its number. Of a table
         the columns are the series; those of an axis named "scale" get a times sign.
     xlabel : str
         What the numbers are, with the unit.
@@ -139,7 +141,7 @@ def dots(
         axes.plot(values, heights, MARKERS[i], color=CYCLE[i], label=name)
         ringed = [known.get(row, {}).get(name, np.nan) for row in rows]
         axes.plot(ringed, heights, "o", mfc="none", mec=CYCLE[i], ms=9.5, mew=1.1)
-        _column(axes, name, [number.format(v) for v in values], i)
+        _column(axes, name, [_number(value, number) for value in values], i)
     if known:
         axes.plot([], [], "o", mfc="none", mec="#333333", ms=9, label=ring_name)
     axes.set_yticks(range(len(rows)), [textwrap.fill(row, 34) for row in rows])
@@ -226,6 +228,11 @@ def _series(rows: Mapping[str, Mapping[str, float]]) -> list[str]:
             "several figures"
         )
     return series
+
+
+def _number(value: float, form: str) -> str:
+    """Return a number as text; a dash, which is no minus, where there is none."""
+    return "\N{EN DASH}" if math.isnan(value) else form.format(value)
 
 
 def _column(axes: Axes, name: str, texts: Sequence[str], index: int) -> None:
