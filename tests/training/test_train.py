@@ -25,8 +25,10 @@ from vdsr_lib.training import (
     ledger,
     loop,
     train,
+    trainer,
     training_loss,
 )
+from vdsr_lib.training.processes import Processes
 from vdsr_lib.training.run_folder import RunFolder
 
 QUICK = {"device": "cpu", "precision": "float32"}
@@ -286,6 +288,24 @@ def test_the_model_is_given_back_as_it_was(make_model, patches):
         assert parameter.dtype is torch.float32
 
 
+def test_each_part_has_its_mode_back_even_if_training_broke_off(make_model, patches):
+    """And trains in training mode, as the whole does."""
+    model = make_model()
+    next(model.children()).eval()
+    before = [module.training for module in model.modules()]
+    assert len(set(before)) == 2
+    seen = []
+
+    def note(model, _):
+        seen.append(all(module.training for module in model.modules()))
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        run(model, patches, recipe(max_steps=1), on_epoch=note)
+    assert seen == [True]
+    assert [module.training for module in model.modules()] == before
+
+
 def test_bfloat16_trains_as_float32_does(make_model, patches):
     losses = []
     for precision in ("float32", "bfloat16"):
@@ -407,6 +427,15 @@ def test_a_rate_that_is_too_low_is_named(make_model, patches):
     config = recipe(epochs=16, learning_rate=1e-9, clipping="none")
     with pytest.warns(StuckAtBicubicWarning, match="learning rate 1e-09 is far below"):
         run(make_model(), patches, config)
+
+
+def test_of_several_processes_the_first_alone_warns(make_model, patches, monkeypatch):
+    second = Processes(torch.device("cpu"), rank=1, size=1)
+    monkeypatch.setattr(trainer, "join_processes", lambda _: second)
+    config = recipe(epochs=16, learning_rate=1e-9, clipping="none")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run(make_model(), patches, config).finished
 
 
 def test_a_clip_that_is_too_tight_is_named(make_model, patches):

@@ -1,4 +1,4 @@
-"""The mode in which a network is measured and used, and back as it was."""
+"""The modes of a network's parts: changed for a while, and back as they were."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from torch import nn
 
-__all__ = ["evaluation_mode"]
+__all__ = ["evaluation_mode", "modes_kept"]
 
 
 @contextmanager
@@ -23,10 +23,27 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     ------
     None
     """
-    training = [module for module in model.modules() if module.training]
-    model.eval()
+    with modes_kept(model):
+        model.eval()
+        yield
+
+
+@contextmanager
+def modes_kept(model: nn.Module) -> Iterator[None]:
+    """Put every module back into the mode that it had, whatever comes between.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Parts of it may be in another mode than the whole.
+
+    Yields
+    ------
+    None
+    """
+    modes = [(module, module.training) for module in model.modules()]
     try:
         yield
     finally:
-        for module in training:
-            module.training = True
+        for module, training in modes:
+            module.training = training

@@ -16,6 +16,7 @@ from vdsr_lib.devices import (
     describe_machine,
     exact_convolutions,
 )
+from vdsr_lib.models._modes import modes_kept
 from vdsr_lib.patches import PatchSet
 from vdsr_lib.training.config import TrainingConfig
 from vdsr_lib.training.flat import give_own_memory
@@ -51,7 +52,8 @@ def train(
     ----------
     model : torch.nn.Module
         (B, 1, p, p) ILR in [16/255, 235/255] to (B, 1, p, p). Its weights as they are
-        are the start, so set a seed before making it. It is left on `device`.
+        are the start, so set a seed before making it. It is left on `device`. All of
+        it trains in training mode; afterwards each part has the mode that it had.
     patches : PatchSet
         What to train on; moved to `device` if it is elsewhere.
     config : TrainingConfig
@@ -144,7 +146,7 @@ def train(
             config,
             processes=processes,
             precision=choice,
-            watchers=first if processes.is_first else Watchers(),
+            watchers=first if processes.is_first else Watchers(warns=False),
         )
         loop.checkpoint_seconds = checkpoint_seconds
         if run_dir is not None:
@@ -184,14 +186,13 @@ def _open(
 def _prepared(
     model: nn.Module, device: torch.device, precision: Precision
 ) -> Iterator[None]:
-    """Bring a model to its device, layout and mode; give memory and mode back."""
-    was_training = model.training
-    model.to(device)
-    model.to(memory_format=precision.memory_format)  # type: ignore[call-overload]
-    model.train()
-    try:
-        yield
-    finally:
-        model.train(was_training)
-        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        give_own_memory(model)
+    """Bring a model to its device, layout and mode; give memory and modes back."""
+    with modes_kept(model):
+        model.to(device)
+        model.to(memory_format=precision.memory_format)  # type: ignore[call-overload]
+        model.train()
+        try:
+            yield
+        finally:
+            model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            give_own_memory(model)

@@ -37,12 +37,15 @@ class Watchers:
         Bicubic's scores.
     on_epoch : callable, optional
         Told of each epoch, with the model.
+    warns : bool
+        Whether the caller is warned: of several processes only the first warns.
     """
 
     monitor: Monitor = field(default_factory=Silent)
     validate: Validate | None = None
     baseline: Mapping[str, float] | None = None
     on_epoch: OnEpoch | None = None
+    warns: bool = True
 
     @property
     def seconds_between_steps(self) -> float:
@@ -55,7 +58,8 @@ class Watchers:
 
     def warn(self, text: str) -> None:
         """Warn the caller of `train` that the run is stuck, and tell the monitor."""
-        warnings.warn(StuckAtBicubicWarning(text), stacklevel=_FRAMES_TO_CALLER)
+        if self.warns:
+            warnings.warn(StuckAtBicubicWarning(text), stacklevel=_FRAMES_TO_CALLER)
         self.note(text)
 
     @torch.no_grad()
