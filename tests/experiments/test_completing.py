@@ -96,6 +96,39 @@ def test_a_complete_card_is_not_written_again(weights, sets, material):
     assert weights.read_bytes() == content
 
 
+def test_what_another_process_adds_meanwhile_is_kept(
+    weights, sets, material, monkeypatch
+):
+    """It measures the second set while the first is measured here."""
+    measured, other = completing.measure, []
+
+    def beside(model, pictures, material):
+        if not other:
+            other.append(pictures)
+            card = read_card(weights)
+            card["scores"]["Elsewhere"] = card["ssim"]["Elsewhere"] = {"x2": 1.0}
+            dtype = next(iter(stored(weights).values())).dtype
+            save_model(load_model(weights), weights, card=card, dtype=dtype)
+        return measured(model, pictures, material)
+
+    monkeypatch.setattr(completing, "measure", beside)
+    complete_card(weights, material)
+    names = ["First", "Old", "Elsewhere", "Last"]
+    assert list(read_card(weights)["scores"]) == names
+
+
+def test_weights_replaced_while_they_are_measured_are_left_alone(
+    weights, sets, material, monkeypatch
+):
+    def replaced(*_):
+        save_model(VDSR(3, 8), weights, card=read_card(weights))
+
+    monkeypatch.setattr(completing, "measure", replaced)
+    monkeypatch.setattr(completing, "means", lambda _: None)
+    with pytest.raises(WeightsError, match=r"net\.safetensors was replaced while"):
+        complete_card(weights, material)
+
+
 def test_another_card_is_refused_by_name(tmp_path, sets, material):
     path = save_model(VDSR(3, 8), tmp_path / "own.safetensors", card={"scores": {}})
     with pytest.raises(WeightsError, match=r"own\.safetensors: .*float16, scales"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from vdsr_lib._files import require_writable
 from vdsr_lib.errors import DataError, WeightsError
@@ -45,7 +46,8 @@ def complete_card(
     Raises
     ------
     WeightsError
-        If there is no such file, or it is damaged, or its card is not one of `ship`.
+        If there is no such file, or it is damaged, or its card is not one of `ship`,
+        or other weights took its place while these were measured.
     LabError
         If there is a set to measure, and the file cannot be written; nothing has been
         measured then.
@@ -68,8 +70,19 @@ def complete_card(
             refused[shown] = error
             continue
         added[shown] = table
+        card = _card_of(path, model)  # another process may have added to it since
         for part, column in {"scores": table.psnr, "ssim": table.ssim}.items():
             every = card[part] | {shown: by_scale(column)}
             card[part] = {n: every[n] for n in MEASURED_SETS.values() if n in every}
         save_model(model, path, card=card, dtype=dtype)
     return added, refused
+
+
+def _card_of(path: Path, model: nn.Module) -> dict[str, Any]:
+    """Return the card of weights as it is now, if they are still the same weights."""
+    now, before = load_model(path).state_dict(), model.state_dict()
+    if now.keys() != before.keys() or any(
+        not torch.equal(now[name], tensor) for name, tensor in before.items()
+    ):
+        raise WeightsError(f"{path} was replaced while it was measured: begin again")
+    return read_card(path)
