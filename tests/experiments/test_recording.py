@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
+from vdsr_lib.datasets import load_images
 from vdsr_lib.errors import DataError, RunError
 from vdsr_lib.evaluation import evaluate, means
 from vdsr_lib.experiments import (
@@ -543,6 +544,38 @@ def test_weights_ship_with_all_that_is_known_of_them(
     for name in ("seconds", "date", "precision"):
         assert card[name] == made[name]
     assert {"protocol", "terms"} <= card.keys()
+
+
+@pytest.mark.parametrize("which", ["Set5", "validation"])
+def test_pictures_that_decide_on_the_digits_are_asked_for_before_the_measuring(
+    run, material, measured, tmp_path, monkeypatch, which
+):
+    """And not at all once their scores are in the store."""
+    run = replace(run, name="T91")
+    if which == "Set5":
+        monkeypatch.setattr(shipping, "_JUDGED", "embedded-test")
+    else:
+        few = Pictures("embedded-test", (2,), crop=32, count=1)
+        run = replace(run, validate=few)
+    experiment = Experiment("ablation", "Tiny", "none", dict.fromkeys(PROFILES, (run,)))
+    store = RunStore(tmp_path / "runs")
+    make_run(run, store=store, material=material, monitor=Silent())
+
+    def elsewhere(dataset, *args, **options):
+        if dataset == "embedded-test":
+            raise DataError("embedded-test is not here")
+        return load_images(dataset, *args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(material_module, "load_images", elsewhere)
+        patched.setattr(scoring, "evaluate", lambda *_, **__: pytest.fail("measured"))
+        with pytest.raises(DataError, match="embedded-test is not here"):
+            record(experiment, store, tmp_path)
+    assert not (tmp_path / "recorded").exists()
+
+    assert list(record(experiment, store, tmp_path).weights) == ["T91"]
+    monkeypatch.setattr(material_module, "load_images", elsewhere)
+    assert list(record(experiment, store, tmp_path).weights) == ["T91"]
 
 
 def test_a_network_of_one_scale_is_checked_and_measured_at_that_scale(

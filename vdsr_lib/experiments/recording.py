@@ -32,7 +32,7 @@ from vdsr_lib.experiments.merging import (
 )
 from vdsr_lib.experiments.results import ExperimentResult, Recording
 from vdsr_lib.experiments.scoring import score_run
-from vdsr_lib.experiments.shipping import ship, weights_name
+from vdsr_lib.experiments.shipping import require_pictures, ship, weights_name
 from vdsr_lib.experiments.store import FinishedRun, RunStore
 from vdsr_lib.experiments.strips import some_frames, write_strip
 from vdsr_lib.experiments.telling import command_for
@@ -115,7 +115,9 @@ def record_experiment(
         If no run is finished, one in the store is damaged, or runs of another size
         than the paper's would go to ``data/recorded``.
     DataError
-        If none of a run's test pictures are here.
+        If none of a run's test pictures are here, or weights ship and Set5 or the
+        validation pictures, which decide on their digits, are not. Nothing has been
+        measured then.
     """
     experiment = get_experiment(name) if isinstance(name, str) else name
     kept = store if isinstance(store, RunStore) else RunStore(store)
@@ -135,21 +137,27 @@ def record_experiment(
             f"{kept.folder}: '{maker}' makes them"
         )
     material = Material(resolve_device(device), verified=True)
-    fresh = _fresh(experiment, profile, seed, finished, (kept, material))
-    whole = merged(fresh, earlier, experiment, recorded_elsewhere(path))
-    shipped = {
-        run.name: ship(
-            run,
-            finished[run.name],
-            place / f"{called}.safetensors",
-            store=kept,
-            material=material,
-            made_by=command_for(experiment.name, profile, run.name, seed),
-        )
+    ships = {
+        run.name: (run, called)
         for run in runs
         if (called := weights_name(experiment.name, run.name))
         and run.name in finished
         and finished[run.name].model is not None
+    }
+    for run, _ in ships.values():
+        require_pictures(run, run.key(seed), kept, material)
+    fresh = _fresh(experiment, profile, seed, finished, (kept, material))
+    whole = merged(fresh, earlier, experiment, recorded_elsewhere(path))
+    shipped = {
+        name: ship(
+            run,
+            finished[name],
+            place / f"{called}.safetensors",
+            store=kept,
+            material=material,
+            made_by=command_for(experiment.name, profile, name, seed),
+        )
+        for name, (run, called) in ships.items()
     }
     return Recorded(_write(whole, path), whole, shipped)
 

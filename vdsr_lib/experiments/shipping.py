@@ -20,7 +20,14 @@ from vdsr_lib.weights import save_model
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FLOAT16_LIMIT", "MEASURED_SETS", "by_scale", "ship", "weights_name"]
+__all__ = [
+    "FLOAT16_LIMIT",
+    "MEASURED_SETS",
+    "by_scale",
+    "require_pictures",
+    "ship",
+    "weights_name",
+]
 
 FLOAT16_LIMIT = 0.002
 """Decibels that half the digits may cost, on every measured mean."""
@@ -66,6 +73,34 @@ def weights_name(experiment: str, run: str) -> str | None:
     return _NAMES.get(experiment, {}).get(run)
 
 
+def require_pictures(run: Run, key: str, store: RunStore, material: Material) -> None:
+    """Refuse to ship a run whose deciding pictures are absent, before any is measured.
+
+    Parameters
+    ----------
+    run : Run
+        What was trained.
+    key : str
+        Its key in the store.
+    store, material
+        As for `ship`. Pictures whose scores the store holds are not needed.
+
+    Raises
+    ------
+    DataError
+        If Set5 or the validation pictures are absent; the text says how to get them.
+    """
+    for pictures in _deciding(run):
+        scores = (store.load_scores(key, pictures, half=half) for half in (False, True))
+        if any(each is None for each in scores):
+            material.images(pictures.dataset)
+
+
+def _deciding(run: Run) -> tuple[Pictures, Pictures]:
+    """Return the pictures by which half the digits are judged."""
+    return run.validate, Pictures(_JUDGED, _scales(run))
+
+
 def ship(
     run: Run,
     made: FinishedRun,
@@ -109,7 +144,7 @@ def ship(
         raise ValueError(f"the run {run.name!r} diverged: it has no weights to ship")
     score = _Scores(made.record["key"], made.model, store, material)
     loss: dict[str, float] = {}
-    for pictures in (run.validate, Pictures(_JUDGED, _scales(run))):
+    for pictures in _deciding(run):
         lost = score(pictures).psnr - score(pictures, half=True).psnr
         loss |= {f"{_shown(pictures)} {n}": v for n, v in by_scale(lost).items()}
     halved = max(loss.values()) < FLOAT16_LIMIT
